@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Paths are relative, so that a checkout may lie anywhere, also below a folder whose name has spaces.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.made-from-lock
+LINK := $(VENV)/collections/ansible_collections/portbook/firewall
+PLAN := build/plan.json
+
+# The Python that .venv is made with; the newest one found unless it is named: make setup PYTHON=...
+PYTHON ?=
+# More options for tests/run.py or scripts/matrix.py: make test ARGS='--only unit,golden'
+ARGS ?=
+
+define CHOOSE_PYTHON
+python='$(PYTHON)'; \
+[ -n "$$python" ] || python=$$(scripts/pythons.sh | sed -n '1s/^[^ ]* //p'); \
+if [ -z "$$python" ]; then \
+	echo 'No Python >= 3.11 that can make a virtual environment was found.' >&2; \
+	echo 'On Debian and Ubuntu: apt-get install python3-venv. Another one: make setup PYTHON=/path/to/python' >&2; \
+	exit 1; \
+fi
+endef
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types generate bench test-matrix lock clean
+
+help: ## say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+setup: $(STAMP) ## make .venv with all tools, and the collection's path in it
+
+$(STAMP): requirements-dev.lock
+	@$(CHOOSE_PYTHON); \
+	echo "Making $(VENV) with $$("$$python" --version)"; \
+	"$$python" -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements-dev.lock
+	@mkdir -p $(dir $(LINK))
+	@ln -sfn ../../../.. $(LINK)
+	@touch $@
+
+demo: setup ## plan the example inventory
+	@mkdir -p $(dir $(PLAN))
+	@$(BIN)/ansible-playbook portbook.firewall.plan -i examples/inventory -e portbook_plan_file=$(PLAN)
+	@echo "The plan was written to $(PLAN)"
+
+test: setup ## run every kind of test
+	@$(BIN)/python tests/run.py $(ARGS)
+
+lint: setup ## run the style checks and ansible-test's sanity tests
+	@$(BIN)/python tests/run.py --only ruff,yamllint,ansible-lint,sanity,docs,changelog $(ARGS)
+
+types: setup ## check types
+	@$(BIN)/python tests/run.py --only types $(ARGS)
+
+generate: setup ## write what is generated from the catalogue
+	@$(BIN)/python scripts/generate.py
+
+bench: setup ## measure how cost grows with hosts and rules
+	@$(BIN)/python tests/bench/run.py
+
+test-matrix: setup ## test every Python found with every supported ansible-core
+	@$(BIN)/python scripts/matrix.py $(ARGS)
+
+lock: ## resolve requirements-dev.in afresh into requirements-dev.lock
+	@$(CHOOSE_PYTHON); \
+	folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	"$$python" -m venv "$$folder/venv" && \
+	"$$folder/venv/bin/python" -m pip install -qq --disable-pip-version-check uv && \
+	"$$folder/venv/bin/uv" pip compile --quiet --upgrade --universal --python-version 3.11 \
+		--fork-strategy requires-python --no-emit-index-url --annotation-style line \
+		--custom-compile-command 'make lock' --output-file requirements-dev.lock requirements-dev.in
+
+clean: ## remove everything that was made here
+	rm -rf $(VENV) .venv-matrix build tests/output .ansible .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Test every Python found here with every ansible-core series that the collection supports."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+ENVIRONMENTS = CHECKOUT / ".venv-matrix"
+COLLECTIONS = CHECKOUT / ".venv" / "collections"
+
+# The Python versions that each series of ansible-core runs on.
+SERIES = {
+    "2.18": ("3.11", "3.12", "3.13"),
+    "2.19": ("3.11", "3.12", "3.13"),
+    "2.20": ("3.12", "3.13", "3.14"),
+    "2.21": ("3.12", "3.13", "3.14"),
+}
+
+PACKAGES = ("netaddr", "jsonschema", "pytest", "hypothesis")
+
+# The machine has few cores, and ansible-playbook forks on its own.
+AT_ONCE = 2
+
+
+@dataclass(frozen=True)
+class Pair:
+    python: str
+    series: str
+
+    @property
+    def name(self) -> str:
+        return f"python {self.python}, ansible-core {self.series}"
+
+    @property
+    def folder(self) -> Path:
+        return ENVIRONMENTS / f"python{self.python}-core{self.series}"
+
+    @property
+    def log(self) -> Path:
+        return ENVIRONMENTS / f"{self.folder.name}.log"
+
+
+@dataclass(frozen=True)
+class Result:
+    pair: Pair
+    passed: bool
+    seconds: float
+    note: str
+
+
+class StepFailed(Exception):
+    pass
+
+
+class Steps:
+    """Runs the steps of one pair in its environment, all into one log."""
+
+    def __init__(self, pair: Pair) -> None:
+        self._pair = pair
+        pair.log.unlink(missing_ok=True)
+
+    def run(self, name: str, program: str | Path, *arguments: str | Path) -> None:
+        bin_folder = self._pair.folder / "bin"
+        environment = os.environ | {
+            "PATH": f"{bin_folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+            "HYPOTHESIS_STORAGE_DIRECTORY": str(self._pair.folder / "hypothesis"),
+        }
+        with self._pair.log.open("a") as log:
+            code = subprocess.run(
+                # A path stays as it is, a bare name is looked up in the environment.
+                [bin_folder / program, *arguments],
+                cwd=CHECKOUT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                check=False,
+            ).returncode
+        if code != 0:
+            raise StepFailed(f"{name}: exit code {code}")
+
+
+def pythons() -> dict[str, str]:
+    """Version and path of each Python found, newest first."""
+    listed = subprocess.run(
+        ["sh", CHECKOUT / "scripts" / "pythons.sh"], check=True, capture_output=True, text=True
+    ).stdout
+    return dict(line.split(" ", 1) for line in listed.splitlines())
+
+
+def as_numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def requirements(series: str) -> list[str]:
+    """What a pair's environment holds: the newest patch of the series, the rest as in the lock."""
+    lock = (CHECKOUT / "requirements-dev.lock").read_text()
+    pins = re.findall(rf"^((?:{'|'.join(PACKAGES)})==\S+)", lock, re.MULTILINE)
+    return [f"ansible-core~={series}.0", *pins]
+
+
+def make_environment(pair: Pair, python: str, steps: Steps) -> None:
+    wanted = requirements(pair.series)
+    made_from = json.dumps([python, *wanted])
+    stamp = pair.folder / "made-from.json"
+    if stamp.exists() and stamp.read_text() == made_from:
+        return
+    steps.run("venv", Path(python), "-m", "venv", "--clear", pair.folder)
+    steps.run("pip", "python", "-m", "pip", "install", "-qq", *wanted)
+    stamp.write_text(made_from)
+
+
+def summary(log: Path) -> str:
+    """What pytest said at its end; it is content even if every test was skipped, we are not."""
+    found = re.search(r"^\d+ passed.*(?= in )", log.read_text(), re.MULTILINE)
+    if found is None:
+        raise StepFailed("tests: nothing was tested")
+    return found.group()
+
+
+def test(pair: Pair, python: str) -> Result:
+    start = time.monotonic()
+    steps = Steps(pair)
+    try:
+        make_environment(pair, python, steps)
+        steps.run(
+            *("tests", "python", "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            *("tests/unit", "tests/ansible"),
+        )
+        plan_file = json.dumps({"portbook_plan_file": str(pair.folder / "plan.json")})
+        steps.run(
+            *("demo", "ansible-playbook", "portbook.firewall.plan"),
+            *("-i", "examples/inventory", "-e", plan_file),
+        )
+        passed, note = True, summary(pair.log)
+    except StepFailed as failure:
+        passed, note = False, str(failure)
+    result = Result(pair, passed, time.monotonic() - start, note)
+    print(f"{pair.name}: {'passed' if passed else 'FAILED'}", flush=True)
+    return result
+
+
+def report(results: list[Result], missing: dict[Pair, str], unmet: list[str]) -> None:
+    for result in results:
+        if not result.passed:
+            print(f"\n=== {result.pair.name}: the end of {result.pair.log.relative_to(CHECKOUT)}")
+            print("\n".join(result.pair.log.read_text().splitlines()[-40:]))
+    print(f"\n{'=' * 78}")
+    for result in results:
+        state = "passed" if result.passed else "FAILED"
+        print(f"{result.pair.name:<32} {state:<8} {result.seconds:>6.1f} s  {result.note}")
+    for pair, why in missing.items():
+        print(f"{pair.name:<32} NOT RUN            {why}")
+    for series in unmet:
+        print(f"ansible-core {series} REQUIRED, and did not run")
+    print("=" * 78)
+    passed = sum(result.passed for result in results)
+    skipped = f", {len(missing)} skipped" if missing else ""
+    print(f"{passed} passed, {len(results) - passed} failed{skipped}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--require",
+        type=lambda text: text.split(","),
+        default=[],
+        metavar="SERIES[,SERIES]",
+        help="fail if one of these did not run, unless it needs a newer Python than any found",
+    )
+    required = parser.parse_args().require
+    unknown = [series for series in required if series not in SERIES]
+    if unknown:
+        parser.error(f"not a supported series: {', '.join(unknown)}; there are {', '.join(SERIES)}")
+
+    found = pythons()
+    pairs = [Pair(python, series) for series, versions in SERIES.items() for python in versions]
+    missing = {pair: f"no Python {pair.python} found" for pair in pairs if pair.python not in found}
+    ENVIRONMENTS.mkdir(exist_ok=True)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        results = list(
+            pool.map(
+                lambda pair: test(pair, found[pair.python]),
+                [pair for pair in pairs if pair not in missing],
+            )
+        )
+    ran = {result.pair.series for result in results}
+    newest = max(found, key=as_numbers, default="0")
+    unmet = [
+        series
+        for series in required
+        # A series that is newer than every Python here is excused.
+        if series not in ran and as_numbers(SERIES[series][0]) <= as_numbers(newest)
+    ]
+    report(results, missing, unmet)
+    return 1 if unmet or not all(result.passed for result in results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

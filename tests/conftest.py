@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make the checkout importable as `ansible_collections.portbook.firewall`, wherever it lies.
+
+A namespace package cannot be imported from a folder of another name, so each test process makes
+a folder with the right names and a link to the checkout in it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from hypothesis import settings
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+COLLECTIONS = Path(tempfile.mkdtemp(prefix="portbook-tests-"))
+
+_link = COLLECTIONS / "ansible_collections" / "portbook" / "firewall"
+_link.parent.mkdir(parents=True)
+_link.symlink_to(CHECKOUT, target_is_directory=True)
+sys.path.insert(0, str(COLLECTIONS))
+os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(COLLECTIONS)
+
+# A busy machine is no reason for a property to fail.
+settings.register_profile("unhurried", settings.default, deadline=None)
+settings.load_profile("unhurried")
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(COLLECTIONS, ignore_errors=True)
