@@ -1,0 +1,382 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Flows times hosts give rules. Hosts that play the same parts with the same variables are planned once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+
+from .addresses import AddressSet, parse
+from .join import OTHER, FigureReader, FlowJoin, Met, Side
+from .missing_peers import MissingPeers
+from .model import ANY, LOCAL_SUBNET, MANAGEMENT, End, Flow, NotPlanned, Rule
+from .peers import Host, World
+from .peersets import NOBODY, PeerSet, PeerSets, by_name
+from .problems import Problems
+from .rules import ALLOW_COMPONENT, RuleMaker, allow_rule, way_in
+from .settings import Override, PeerEntry, Peers, Profile
+
+_WARN_BEFORE_EXPIRY = timedelta(days=14)
+
+
+@dataclass(frozen=True, eq=False)
+class HostPlan:
+    name: str
+    platform: str
+    profile: Profile
+    components: tuple[str, ...]
+    realms: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    not_planned: tuple[NotPlanned, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    peers: Mapping[str, PeerSet]
+    hosts: Mapping[str, HostPlan]
+
+
+@dataclass(frozen=True, eq=False)
+class _Kin:
+    """Hosts that differ in nothing but name and addresses."""
+
+    profile: Profile
+    components: tuple[str, ...]
+    parts: frozenset[str]
+    platform: str
+    hosts: list[str] = field(default_factory=list)
+    rules: list[_Draft] = field(default_factory=list)
+    not_planned: list[NotPlanned] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class _Draft:
+    """A rule whose set has no name yet; `only` if it is not for all hosts of the kin."""
+
+    rule: Rule
+    set_number: int
+    symbol: str | None
+    only: frozenset[str] | None = None
+
+
+def make_plan(
+    world: World,
+    today: date,
+    problems: Problems,
+    guests: Mapping[str, str] | None = None,
+) -> Plan:
+    """The plan of all hosts; or of `guests` alone: hosts that play a component nobody else knows of."""
+    return _Planner(world, today, problems, guests or {}).plan()
+
+
+class _Planner:
+    def __init__(self, world: World, today: date, problems: Problems, guests: Mapping[str, str]) -> None:
+        self.world, self.today, self.problems, self.guests = world, today, problems, guests
+        self.catalog = world.catalog
+        self.figures = FigureReader(world.catalog, world.settings.evidence == "strict")
+        self.sets = PeerSets(world.book)
+        self.kins = _kins(world.hosts)
+        self.maker = RuleMaker(world.catalog, self.figures, world.settings.evidence == "strict")
+        self.missing = MissingPeers(world)
+        self.expiring: dict[tuple[str, str], set[str]] = {}
+
+    def plan(self) -> Plan:
+        viewers = self._guest_kins() if self.guests else self.kins
+        for flow in self.catalog.flows.values():
+            self._plan_flow(flow, viewers)
+        for kin in viewers:
+            self._allow(kin)
+            kin.rules.append(_Draft(way_in(kin.profile), -1, MANAGEMENT))
+        self.missing.tell(self.problems)
+        for (what, wrong), names in self.expiring.items():
+            self.problems.warn(names, what, wrong, "Renew it or take it out")
+        named = self.sets.named()
+        hosts = {
+            plan.name: plan
+            for kin in viewers
+            if kin.components or kin.profile.allow
+            for plan in self._hosts(kin, named)
+        }
+        used = {rule.peers for host in hosts.values() for rule in host.rules}
+        return Plan(by_name(one for one in named if one.name in used), dict(sorted(hosts.items())))
+
+    def _guest_kins(self) -> list[_Kin]:
+        playing = [
+            replace(host, components=(self.guests[host.name],)) for host in self.world.hosts if host.name in self.guests
+        ]
+        return _kins(playing)
+
+    # -- one flow -----------------------------------------------------------------------------------
+
+    def _plan_flow(self, flow: Flow, viewers: Iterable[_Kin]) -> None:
+        join = FlowJoin(flow, self.figures, self.today)
+        ends: tuple[tuple[End, tuple[str, ...]], ...] = (("initiator", flow.initiators), ("responder", flow.responders))
+        for end, components in ends:
+            for component in components:
+                for kin in self.kins:
+                    if component in kin.parts:
+                        join.add(end, join.side(end, component, kin.profile), kin.hosts)
+        for end, components in ends:
+            for component in components:
+                for kin in viewers:
+                    if component in kin.components:
+                        self._view(flow, join, end, component, kin)
+
+    def _view(self, flow: Flow, join: FlowJoin, end: End, component: str, kin: _Kin) -> None:
+        """The flow as hosts at this end see it."""
+        if end == "responder" and flow.platforms and kin.platform not in (*flow.platforms, "other"):
+            self._skip(kin, component, flow, f"not on {kin.platform}")
+            return
+        side = join.side(end, component, kin.profile)
+        if not flow.initiators:
+            self._keep_shut(flow, join, side, kin)
+            return
+        meeting = join.meeting(end, side)
+        found: dict[
+            tuple[str, tuple[tuple[str, tuple[str, ...]], ...], int], tuple[list[Met], list[AddressSet], list[bool]]
+        ] = {}
+        reasons = list(meeting.off)
+        for met in meeting.met:
+            key = (met.component, met.ports, id(met.peers_override))
+            found.setdefault(key, ([], [], []))[0].append(met)
+        counterparts = flow.initiators if end == "responder" else flow.responders
+        for counterpart in counterparts:
+            self._add_outsiders(flow, join, end, side, counterpart, kin, found, reasons)
+        for (counterpart, ports, _narrowing), (mets, outsiders, any_) in sorted(
+            found.items(), key=lambda one: (one[0][0], str(one[0][1]))
+        ):
+            self._rules(flow, end, side, counterpart, kin, ports, mets, outsiders, any(any_))
+        if not found:
+            self._nobody(
+                flow, join, end, component, kin, counterparts, meeting.strangers, meeting.other_version, reasons
+            )
+
+    def _add_outsiders(
+        self,
+        flow: Flow,
+        join: FlowJoin,
+        end: End,
+        side: Side,
+        counterpart: str,
+        kin: _Kin,
+        found: dict[
+            tuple[str, tuple[tuple[str, tuple[str, ...]], ...], int], tuple[list[Met], list[AddressSet], list[bool]]
+        ],
+        reasons: list[str],
+    ) -> None:
+        """Peers that the host's variables name, beside those of the inventory."""
+        peers = kin.profile.peers.get(counterpart)
+        if peers is None:
+            return
+        entries = (PeerEntry(),) if peers.any else peers.entries
+        for entry in entries:
+            if entry.realms is not None and side.realms is not None and not entry.realms & side.realms:
+                continue
+            joined = join.join(end, side, join.entry_side(OTHER[end], counterpart, entry, kin.profile))
+            if not joined.ports:
+                if joined.off:
+                    reasons.append(joined.off)
+                continue
+            place = found.setdefault((counterpart, joined.ports, id(None)), ([], [], []))
+            place[1].append(self.world.book.entry(entry))
+            place[2].append(peers.any)
+
+    def _rules(
+        self,
+        flow: Flow,
+        end: End,
+        side: Side,
+        counterpart: str,
+        kin: _Kin,
+        ports: tuple[tuple[str, tuple[str, ...]], ...],
+        mets: list[Met],
+        outsiders: list[AddressSet],
+        any_: bool,
+    ) -> None:
+        hosts = [host for met in mets for group in met.groups for host in group.hosts]
+        extra = [*outsiders, *(self._tunnel(flow, end, side.component, counterpart) if hosts or outsiders else [])]
+        override = side.override if end == "responder" else _one_override(mets, kin.profile.flows.get(flow.id))
+        only: frozenset[str] | None = None
+        if override and override.peers is not None:
+            if end == "responder":
+                hosts, extra, any_ = (
+                    [],
+                    [self.world.book.entry(one) for one in override.peers.entries],
+                    override.peers.any,
+                )
+            elif not override.peers.any:
+                only = self._admitted(kin, override.peers)
+        number = self.sets.add(counterpart, side.realms, hosts, AddressSet.union(extra))
+        symbol = ANY if any_ or flow.reach == ANY else LOCAL_SUBNET if flow.reach == LOCAL_SUBNET else None
+        if self.sets.empty(number) and not any_:
+            self._skip(kin, side.component, flow, f"{counterpart} is empty")
+            return
+        word = override or Override()
+        self._watch_expiry(f"portbook_flows.{flow.id}", word.expires, kin)
+        for protocol, figures in ports:
+            for cast in flow.casts:
+                rule = self.maker.rule(
+                    flow, end, side.component, counterpart, kin.profile, protocol, figures, cast, word
+                )
+                kin.rules.append(_Draft(rule, -1 if any_ else number, symbol, only))
+
+    def _admitted(self, kin: _Kin, peers: Peers) -> frozenset[str]:
+        """Hosts of the kin that the responder lets in."""
+        allowed = AddressSet.union(self.world.book.entry(one) for one in peers.entries)
+        return frozenset(host for host in kin.hosts if self.world.book.of_host.get(host, AddressSet()) & allowed)
+
+    def _tunnel(self, flow: Flow, end: End, own: str, counterpart: str) -> list[AddressSet]:
+        """Through a tunnel of the responder's own, both ends show an address of the tunnel."""
+        initiator, responder = (own, counterpart) if end == "initiator" else (counterpart, own)
+        tunnel = self.catalog.components[responder].tunnel
+        if tunnel is None or initiator not in tunnel.peers or flow.id == tunnel.carried_by:
+            return []
+        return [AddressSet.union(parse(network) for network in tunnel.networks)]
+
+    def _keep_shut(self, flow: Flow, join: FlowJoin, side: Side, kin: _Kin) -> None:
+        """A port that nobody should reach: a rule for nobody, so that the guard knows of it."""
+        joined = join.join("responder", side, Side(side.component, None))
+        if joined.ports:
+            number = self.sets.add(NOBODY, None, (), AddressSet())
+            for protocol, figures in joined.ports:
+                rule = self.maker.rule(
+                    flow,
+                    "responder",
+                    side.component,
+                    NOBODY,
+                    kin.profile,
+                    protocol,
+                    figures,
+                    "unicast",
+                    side.override or Override(),
+                )
+                kin.rules.append(_Draft(replace(rule, peer_components=()), number, None))
+        elif joined.off:
+            self._skip(kin, side.component, flow, joined.off)
+
+    # -- nobody there -------------------------------------------------------------------------------
+
+    def _nobody(
+        self,
+        flow: Flow,
+        join: FlowJoin,
+        end: End,
+        component: str,
+        kin: _Kin,
+        counterparts: tuple[str, ...],
+        strangers: bool,
+        other_version: bool,
+        reasons: list[str],
+    ) -> None:
+        if reasons:
+            self._skip(kin, component, flow, "; ".join(sorted(set(reasons))))
+            return
+        if other_version:
+            return
+        decider = self.catalog.components[component]
+        own_version = kin.profile.versions.get(component, decider.default_version)
+        if flow.versions and decider.versions and own_version not in flow.versions:
+            return
+        off = [self.figures.of(flow, one, kin.profile) for one in flow.deciders]
+        if all(one.other_version for one in off):
+            return
+        if all(one.off for one in off) and all(one.off or one.other_version for one in off):
+            self._skip(kin, component, flow, off[0].off)
+            return
+        names = " or ".join(counterparts)
+        decided = any(one in self.world.declared or one in kin.profile.peers for one in counterparts)
+        needed = flow.needs_responder if end == "initiator" else flow.needs_initiator
+        if strangers:
+            why = f"no {names} shares a realm with it"
+        elif decided:
+            why = f"{names} is empty"
+        else:
+            why = f"nobody is {names}: no group of that name, no entry in portbook_peers"
+        self._skip(kin, component, flow, why)
+        if needed and (strangers or not decided):
+            self.missing.note(component, counterparts, flow.id, kin.hosts, strangers)
+
+    def _skip(self, kin: _Kin, component: str, flow: Flow, why: str) -> None:
+        kin.not_planned.append(NotPlanned(component, flow.id, why))
+
+    # -- what is no flow of the catalogue -----------------------------------------------------------
+
+    def _allow(self, kin: _Kin) -> None:
+        for allow in kin.profile.allow:
+            what = f"portbook_allow.{allow.name}"
+            if allow.expires and allow.expires < self.today:
+                self.expiring.setdefault((what, f"expired on {allow.expires} and is left out"), set()).update(kin.hosts)
+                kin.not_planned.append(
+                    NotPlanned(ALLOW_COMPONENT, f"allow.{allow.name}", f"expired on {allow.expires}")
+                )
+                continue
+            self._watch_expiry(what, allow.expires, kin)
+            addresses = AddressSet.union(self.world.book.entry(one) for one in allow.peers.entries)
+            number = -1 if allow.peers.any or allow.local_subnet else self.sets.add(what, None, (), addresses)
+            symbol = ANY if allow.peers.any else LOCAL_SUBNET if allow.local_subnet else None
+            if symbol is None and not addresses:
+                kin.not_planned.append(NotPlanned(ALLOW_COMPONENT, f"allow.{allow.name}", "its peers are empty"))
+                continue
+            kin.rules.append(_Draft(allow_rule(allow), number, symbol))
+
+    def _watch_expiry(self, what: str, expires: date | None, kin: _Kin) -> None:
+        if expires and expires - self.today <= _WARN_BEFORE_EXPIRY:
+            self.expiring.setdefault((what, f"expires on {expires}"), set()).update(kin.hosts)
+
+    # -- hosts --------------------------------------------------------------------------------------
+
+    def _hosts(self, kin: _Kin, named: list[PeerSet]) -> Iterable[HostPlan]:
+        drafts = sorted(
+            ((replace(draft.rule, peers=draft.symbol or named[draft.set_number].name), draft) for draft in kin.rules),
+            key=lambda one: one[0].id,
+        )
+        everyone = tuple(rule for rule, _draft in drafts)
+        skipped = tuple(sorted(set(kin.not_planned), key=lambda one: (one.component, one.flow, one.why)))
+        realms = tuple(
+            sorted({realm for one in kin.components for realm in kin.profile.realms_of(one)} or kin.profile.realm)
+        )
+        shared = all(
+            draft.only is None and (draft.set_number < 0 or named[draft.set_number].sole is None)
+            for _rule, draft in drafts
+        )
+        for host in kin.hosts:
+            rules, not_planned = (everyone, skipped) if shared else self._for_host(host, drafts, named, skipped)
+            yield HostPlan(host, kin.platform, kin.profile, kin.components, realms, rules, not_planned)
+
+    def _for_host(
+        self, host: str, drafts: list[tuple[Rule, _Draft]], named: list[PeerSet], skipped: tuple[NotPlanned, ...]
+    ) -> tuple[tuple[Rule, ...], tuple[NotPlanned, ...]]:
+        own = self.world.book.of_host.get(host, AddressSet())
+        rules: list[Rule] = []
+        alone: dict[tuple[str, str], str] = {}
+        for rule, draft in drafts:
+            if draft.only is not None and host not in draft.only:
+                alone[rule.component, rule.flow] = "the responder's portbook_flows names other peers"
+            elif draft.set_number >= 0 and named[draft.set_number].only(host, own):
+                alone[rule.component, rule.flow] = f"only this host itself is {' or '.join(rule.peer_components)}"
+            else:
+                rules.append(rule)
+        planned = {(rule.component, rule.flow) for rule in rules}
+        more = (NotPlanned(*key, why) for key, why in alone.items() if key not in planned)
+        return tuple(rules), tuple(sorted({*skipped, *more}, key=lambda one: (one.component, one.flow, one.why)))
+
+
+def _kins(hosts: Iterable[Host]) -> list[_Kin]:
+    found: dict[tuple[int, tuple[str, ...], frozenset[str], str], _Kin] = {}
+    for host in hosts:
+        key = (id(host.profile), host.components, host.parts, host.platform)
+        if key not in found:
+            found[key] = _Kin(host.profile, host.components, host.parts, host.platform)
+        found[key].hosts.append(host.name)
+    return list(found.values())
+
+
+def _one_override(mets: list[Met], own: Override | None) -> Override | None:
+    """The responders' word, as their initiators follow it; without a responder in the inventory, one's own."""
+    if not mets:
+        return own
+    words = {group.side.override for met in mets for group in met.groups}
+    return next(iter(words)) if len(words) == 1 else None

@@ -1,0 +1,128 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One plan for all workers of a run: whoever holds the lock computes it, the others read their slice."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import plan_file
+from .planner import Plan
+
+
+@dataclass(frozen=True)
+class Head:
+    """What all hosts need to know of the plan. With errors, there are no slices."""
+
+    digest: str
+    told_by: str
+    errors: tuple[str, ...]
+    warnings: tuple[str, ...]
+    hosts: int
+    rules: int
+    sets: int
+    unsupported: str
+    plan_file: str | None
+    components: tuple[str, ...]
+    variables: frozenset[str]
+
+    def data(self) -> dict[str, Any]:
+        return {**self.__dict__, "variables": sorted(self.variables)}
+
+    @staticmethod
+    def of(data: dict[str, Any]) -> Head:
+        lists = {key: tuple(data[key]) for key in ("errors", "warnings", "components")}
+        return Head(**{**data, **lists, "variables": frozenset(data["variables"])})
+
+
+class RunCache:
+    """A folder in the run's own temporary folder; `key` is the play."""
+
+    def __init__(self, run_folder: str, key: str) -> None:
+        self._folder = Path(run_folder) / f"portbook-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        with (self._folder / "lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def head(self) -> Head | None:
+        data = self._read("head.json")
+        return None if data is None else Head.of(data)
+
+    def fingerprint(self, host: str) -> str | None:
+        data = self._read(f"{_file(host)}.fingerprint")
+        return None if data is None else str(data)
+
+    def slice(self, host: str) -> dict[str, Any] | None:
+        data = self._read(f"{_file(host)}.json")
+        return None if data is None else dict(data)
+
+    def guest(self, component: str, host: str) -> dict[str, Any] | None:
+        data = self._read(f"{component}-{_file(host)}.json")
+        return None if data is None else dict(data)
+
+    def keep(self, head: Head, fingerprints: Mapping[str, str], plan: Plan | None) -> None:
+        """The head is written last: who finds it finds all."""
+        (self._folder / "head.json").unlink(missing_ok=True)
+        for host, fingerprint in fingerprints.items():
+            self._write(f"{_file(host)}.fingerprint", json.dumps(fingerprint))
+        if plan is not None:
+            for host, text in plan_file.slices(plan, head.digest):
+                self._write(f"{_file(host)}.json", text)
+            self._write("plan.json", plan_file.chunks(plan, head.digest))
+        self._write("head.json", json.dumps(head.data()))
+
+    def keep_guests(self, component: str, plan: Plan, digest: str) -> None:
+        for host, text in plan_file.slices(plan, digest):
+            self._write(f"{component}-{_file(host)}.json", text)
+
+    def once(self, what: str, do: Callable[[], None]) -> bool:
+        """Do something by one worker only; whether it was this one."""
+        with self.lock():
+            mark = self._folder / f"{what}.done"
+            if mark.exists():
+                return False
+            do()
+            mark.touch()
+            return True
+
+    def copy_plan(self, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_private(target, [(self._folder / "plan.json").read_text(encoding="utf-8")])
+
+    def _read(self, name: str) -> Any:
+        try:
+            return json.loads((self._folder / name).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+
+    def _write(self, name: str, text: str | Iterable[str]) -> None:
+        with (self._folder / name).open("w", encoding="utf-8") as file:
+            file.writelines([text] if isinstance(text, str) else text)
+
+
+def write_private(target: Path, text: Iterable[str]) -> None:
+    """Readable by its owner alone, and never half-written."""
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.writelines(text)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _file(host: str) -> str:
+    return f"host-{hashlib.sha256(host.encode()).hexdigest()[:32]}"

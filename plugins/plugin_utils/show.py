@@ -1,0 +1,122 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of a host as lines that fit a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+_NARROWEST = 72
+_WIDEST = 140
+_WIDEST_PORTS = 22
+
+
+def host_text(slice_: Mapping[str, Any], components: Iterable[str] | None, width: int) -> str:
+    """All of the host's slice, or the part of some components."""
+    width = max(_NARROWEST, min(_WIDEST, width))
+    head, wanted = slice_["host"], None if components is None else set(components)
+    rules = [one for one in slice_["rules"] if wanted is None or one["component"] in wanted]
+    skipped = [one for one in slice_["not_planned"] if wanted is None or one["component"] in wanted]
+    named = sorted(wanted) if wanted is not None else head["components"]
+    lines = [f"{slice_['name']}: {', '.join(named) or 'no component'}", f"  {_how(head)}"]
+    lines += _flows(rules, slice_["sets"], width)
+    if skipped:
+        lines.append("  not planned")
+        lines += _skipped(skipped, width)
+    return "\n".join(lines)
+
+
+def _how(head: Mapping[str, Any]) -> str:
+    postures = "".join(f", {name} {posture}" for name, posture in head.get("postures", {}).items())
+    return (
+        f"{head['platform']}, backend {head['backend']}; realm {', '.join(head['realms'])}; "
+        f"inbound {head['posture']}{postures}, outbound {head['outbound']}"
+    )
+
+
+def _flows(rules: list[Mapping[str, Any]], sets: Mapping[str, Any], width: int) -> list[str]:
+    """A paragraph a flow: its port and peers, then why, then what is doubtful."""
+    groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for rule in sorted(rules, key=_order):
+        groups.setdefault((rule["direction"], rule["flow"], rule["protocol"], tuple(rule["ports"])), []).append(rule)
+    heads = {key: _head(found[0]) for key, found in groups.items()}
+    at = 9 + min(_WIDEST_PORTS, max((len(head) for head in heads.values()), default=0))
+    lines: list[str] = []
+    for key, found in groups.items():
+        mark = "!" if any(rule["guarded"] for rule in found) else " "
+        texts = [
+            f"{_preposition(found[0])} {peers}" for peers in dict.fromkeys(peers_text(rule, sets) for rule in found)
+        ]
+        first = f"  {found[0]['direction']:<3} {mark} {heads[key]}"
+        if len(first) + 1 > at:
+            lines.append(first)
+            first = ""
+        for text in [*texts, *_reasons(found)]:
+            lines += textwrap.wrap(
+                text, width, initial_indent=first.ljust(at), subsequent_indent=" " * (at + 2), break_on_hyphens=False
+            )
+            first = ""
+    return lines
+
+
+def _order(rule: Mapping[str, Any]) -> tuple[Any, ...]:
+    first = str(rule["ports"][0]).partition("-")[0] if rule["ports"] else "0"
+    return (rule["direction"], rule["protocol"], int(first) if first.isdigit() else 99999, rule["flow"], rule["id"])
+
+
+def _head(rule: Mapping[str, Any]) -> str:
+    ports = ", ".join(rule["ports"])
+    if rule["peers"] == "management":
+        ports = ports or "its port"
+    return f"{rule['protocol']} {ports}".rstrip()
+
+
+def _preposition(rule: Mapping[str, Any]) -> str:
+    return "from" if rule["direction"] == "in" else "to"
+
+
+def _reasons(found: list[Mapping[str, Any]]) -> list[str]:
+    rule = found[0]
+    if rule["peers"] == "management":
+        return []
+    casts = sorted({one["cast"] for one in found if one["cast"] != "unicast"})
+    notes = [*casts, rule["flow"], *rule["rows"]]
+    reasons = [f"{rule['why'].rstrip('.')} [{', '.join(notes)}]".lstrip()]
+    if rule.get("doubt"):
+        reasons.append(f"? {rule['doubt']}")
+    signed = [f"{key} {rule[key]}" for key in ("owner", "ticket", "expires") if rule.get(key)]
+    return reasons + ([f"({', '.join(signed)})"] if signed else [])
+
+
+def peers_text(rule: Mapping[str, Any], sets: Mapping[str, Any]) -> str:
+    peers = rule["peers"]
+    if peers == "management":
+        return "where Ansible comes from"
+    who = " or ".join(rule["peer_components"])
+    if peers == "any":
+        return f"any ({who})" if who else "any"
+    if peers == "local_subnet":
+        return f"{who} in the local subnet" if who else "the local subnet"
+    first, count = sets[peers]["first"], sets[peers]["count"]
+    listed = f"{first[0]} and {count - 1} more" if count > len(first) else ", ".join(first) or "nobody"
+    return f"{who} {listed}".lstrip()
+
+
+def _skipped(skipped: list[Mapping[str, str]], width: int) -> list[str]:
+    """Flows with the same reason stand together."""
+    by_reason: dict[str, list[str]] = {}
+    for one in skipped:
+        by_reason.setdefault(one["why"], []).append(one["flow"])
+    lines = []
+    for why, flows in sorted(by_reason.items(), key=lambda one: one[1]):
+        text = f"{', '.join(sorted(set(flows)))}: {why}"
+        lines += textwrap.wrap(
+            text, width, initial_indent="      ", subsequent_indent="        ", break_on_hyphens=False
+        )
+    return lines
+
+
+LEGEND = "! is refused to everyone else, ? is doubtful"
