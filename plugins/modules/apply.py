@@ -1,0 +1,111 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the action plugin of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: apply
+short_description: Bring a host to its part of the plan
+description:
+  - Plans like M(portbook.firewall.plan) and applies the host's part with the host's own firewall.
+  - In this version no backend can be applied yet. The rules are planned and shown, and a warning says so.
+    C(portbook_unsupported) set to V(fail) makes it an error. A host is never given another backend instead.
+  - With the variable C(portbook_plan_file) it refuses to go on if the file is another plan than the inventory gives.
+version_added: 0.1.0
+author:
+  - The portbook.firewall maintainers (@portbook)
+options:
+  components:
+    description:
+      - Show and count only the part of these components.
+      - Without it, all that the inventory says of the host.
+      - A component that the inventory does not give this host is planned as if it did, with a warning, since other
+        hosts do not know of it then.
+    type: list
+    elements: str
+  show:
+    description:
+      - Whether to print the host's rules.
+    type: bool
+    default: true
+attributes:
+  check_mode:
+    description: Can run in check mode and say what would happen without changing the host.
+    support: full
+  diff_mode:
+    description: Can say what differs on the host.
+    support: none
+  platform:
+    description: Platforms of the target hosts.
+    support: full
+    platforms: all
+requirements:
+  - netaddr and jsonschema on the controller
+notes:
+  - The plan is computed once a play, for all hosts of the inventory, whatever C(--limit) says.
+  - Variables that other hosts cannot see (a play's vars, vars_files, role parameters) are refused.
+seealso:
+  - module: portbook.firewall.plan
+"""
+
+EXAMPLES = r"""
+- name: Apply all that the inventory says of the host
+  portbook.firewall.apply:
+
+- name: Apply the part of one component
+  portbook.firewall.apply:
+    components: [utmstack_probe]
+"""
+
+RETURN = r"""
+digest:
+  description: Changes exactly if the meaning of the plan changes.
+  returned: success
+  type: str
+  sample: 3f2a9c0d7e
+components:
+  description: The components of the host that this task spoke of.
+  returned: success
+  type: list
+  elements: str
+  sample: [utmstack_probe]
+backend:
+  description: What the host's rules are, or would be, applied with.
+  returned: success
+  type: str
+  sample: auto
+rules_in:
+  description: How many inbound rules were planned.
+  returned: success
+  type: int
+  sample: 14
+rules_out:
+  description: How many outbound rules were planned.
+  returned: success
+  type: int
+  sample: 1
+not_planned:
+  description: How many flows of the host were not planned; the output says why.
+  returned: success
+  type: int
+  sample: 3
+plan_file:
+  description: The file of the plan, if O(ignore:portbook_plan_file) is set.
+  returned: if there is one
+  type: str
+  sample: build/plan.json
+errors:
+  description: All errors of the run, at the host whose task computed the plan.
+  returned: failure
+  type: list
+  elements: str
+  sample: []
+applied:
+  description: Whether the rules were applied to the host.
+  returned: success
+  type: bool
+  sample: false
+"""
