@@ -11,6 +11,7 @@ from difflib import get_close_matches
 
 _LONGEST_VALUE = 80
 _MOST_PLACES = 3
+_MOST_LISTED = 12
 
 
 @dataclass(frozen=True, order=True)
@@ -78,9 +79,11 @@ def shown(value: object) -> str:
 
 
 def one_of(known: Iterable[str], given: object = None) -> str:
-    """`Known are a, b and c`, with the nearest one first if the given one looks like a slip."""
+    """`Known: a, b, c`; if the given one looks like a slip of one of many, that one alone."""
     names = sorted(known)
     near = nearest(given, names)
+    if near and len(names) > _MOST_LISTED:
+        return f"Did you mean {near}?"
     hint = f"Did you mean {near}? " if near else ""
     return f"{hint}Known: {', '.join(names) if names else 'none'}"
 
