@@ -334,7 +334,7 @@ class _Planner:
             key=lambda one: one[0].id,
         )
         everyone = tuple(rule for rule, _draft in drafts)
-        skipped = tuple(sorted(set(kin.not_planned), key=lambda one: (one.component, one.flow, one.why)))
+        skipped = _told_once(kin.not_planned)
         realms = tuple(
             sorted({realm for one in kin.components for realm in kin.profile.realms_of(one)} or kin.profile.realm)
         )
@@ -361,7 +361,15 @@ class _Planner:
                 rules.append(rule)
         planned = {(rule.component, rule.flow) for rule in rules}
         more = (NotPlanned(*key, why) for key, why in alone.items() if key not in planned)
-        return tuple(rules), tuple(sorted({*skipped, *more}, key=lambda one: (one.component, one.flow, one.why)))
+        return tuple(rules), _told_once((*skipped, *more))
+
+
+def _told_once(skipped: Iterable[NotPlanned]) -> tuple[NotPlanned, ...]:
+    """A component may be both ends of a flow; the reasons of both stand together."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for one in skipped:
+        reasons.setdefault((one.component, one.flow), []).extend(one.why.split("; "))
+    return tuple(NotPlanned(*key, "; ".join(sorted(set(whys)))) for key, whys in sorted(reasons.items()))
 
 
 def _kins(hosts: Iterable[Host]) -> list[_Kin]:

@@ -217,7 +217,9 @@ def of_component(component: Component) -> list[Variable]:
 
 
 def _sentence(text: str) -> str:
-    return text if text.endswith(".") else f"{text[:1].upper()}{text[1:]}."
+    """Closed by a full stop; a name like iPXE keeps its small letter."""
+    first = text[:1] if text[1:2].isupper() else text[:1].upper()
+    return f"{first}{text[1:].rstrip('.')}."
 
 
 def _port_default(default: tuple[str, ...] | None) -> object:

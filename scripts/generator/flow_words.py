@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Flows in the words of the tables: what a reader sees of each, as the catalogue's defaults have it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import Catalog
+from ansible_collections.portbook.firewall.plugins.plugin_utils.join import FigureReader
+from ansible_collections.portbook.firewall.plugins.plugin_utils.model import (
+    Component,
+    Direction,
+    Doubt,
+    End,
+    Flow,
+    Token,
+)
+from ansible_collections.portbook.firewall.plugins.plugin_utils.settings import Profile
+
+from .text import code, codes, natural, sentence
+
+_NO_VARIABLES = Profile()
+_REACH = {"peers": "", "local_subnet": " (local subnet)", "any": " (any address)"}
+_DECIDES: dict[End, Direction] = {"initiator": "out", "responder": "in"}
+_LISTENERS = {
+    "http.sys": "http.sys",
+    "docker_compose": "published by Docker Compose",
+    "docker_swarm": "published by Docker Swarm",
+}
+
+
+@dataclass(frozen=True)
+class FlowLine:
+    """A line of a flow table; `direction` and `peers` only in the table of one component."""
+
+    flow: str
+    direction: str
+    peers: str
+    initiators: str
+    responders: str
+    protocol: str
+    ports: str
+    purpose: str
+    default: str
+    versions: str
+    guarded: str
+    doubt: str
+    confidence: str
+    rows: str
+    evidence: str
+    listener: str
+
+
+@dataclass(frozen=True)
+class Counterpart:
+    """A component at the other end of flows, and whether it must exist for them."""
+
+    component: Component
+    required: bool
+
+
+class FlowWords:
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self._figures = FigureReader(catalog, strict_evidence=False)
+
+    def lines_of(self, component: Component) -> list[FlowLine]:
+        """First what comes in, then what goes out; a flow among equals stands in both."""
+        flows = self.catalog.flows_of(component.name)
+        incoming = [flow for flow in flows if component.name in flow.responders]
+        outgoing = [flow for flow in flows if component.name in flow.initiators]
+        return [
+            *(self.line(flow, component, "in") for flow in incoming),
+            *(self.line(flow, component, "out") for flow in outgoing),
+        ]
+
+    def line(self, flow: Flow, viewer: Component | None = None, direction: Direction | None = None) -> FlowLine:
+        initiators, responders = _names(flow.initiators), _names(flow.responders)
+        peers = {"in": initiators, "out": responders, None: ""}[direction]
+        deciders = self._deciders(flow, viewer, direction)
+        return FlowLine(
+            flow=code(flow.id),
+            direction=direction or "",
+            peers=peers + _REACH[flow.reach],
+            initiators=initiators,
+            responders=responders + _REACH[flow.reach],
+            protocol=_protocol(flow),
+            ports=self._ports(flow, deciders),
+            purpose=flow.purpose,
+            default=self._default(flow, deciders),
+            versions=_versions(flow, deciders, viewer),
+            guarded="yes" if _guarded(flow, direction) else "no",
+            doubt="; ".join(verdict(one) for one in flow.doubts),
+            confidence=flow.confidence,
+            rows=", ".join(sorted(flow.rows, key=natural)),
+            evidence=", ".join(flow.evidence),
+            listener=self._listener(flow),
+        )
+
+    # -- ports --------------------------------------------------------------------------------------
+
+    def _ports(self, flow: Flow, deciders: list[Component]) -> str:
+        told = ", ".join(self._port(port, deciders) for port in flow.ports)
+        if flow.source_ports:
+            told += f"; source {', '.join(flow.source_ports)}"
+        return told
+
+    def _port(self, port: str, deciders: list[Component]) -> str:
+        if port[0].isdigit():
+            return port
+        if port in self.catalog.tokens:
+            return code(port)
+        variables: dict[str, list[str]] = {}
+        for decider in deciders:
+            figures = ", ".join(self.figures(decider, port))
+            variables.setdefault(figures, []).append(decider.port_variable(port))
+        return " or ".join(
+            f"{figures} ({codes(names)})" if figures else f"none until {codes(names)} is set"
+            for figures, names in variables.items()
+        )
+
+    def figures(self, component: Component, port: str) -> tuple[str, ...]:
+        """What a port that can be changed is by default; empty if nobody knows."""
+        return self._figures.ports_of(component, port, _NO_VARIABLES) or ()
+
+    def tokens(self, flows: Iterable[Flow]) -> list[Token]:
+        used = {port for flow in flows for port in flow.ports}
+        return [token for name, token in sorted(self.catalog.tokens.items()) if name in used]
+
+    # -- on or off ----------------------------------------------------------------------------------
+
+    def _default(self, flow: Flow, deciders: list[Component]) -> str:
+        if not self._figures.usual(flow):
+            return "waits for its port"
+        if flow.feature is None:
+            return "on"
+        variables: dict[str, list[str]] = {}
+        for decider in deciders:
+            word = "on" if decider.features[flow.feature].default else "off"
+            variables.setdefault(word, []).append(decider.feature_variable(flow.feature))
+        return ", ".join(f"{word} ({codes(names)})" for word, names in variables.items())
+
+    def _deciders(self, flow: Flow, viewer: Component | None, direction: Direction | None) -> list[Component]:
+        """Who decides, as the viewer sees it: if its own end does, its own variables alone."""
+        if viewer is not None and direction == _DECIDES[flow.decided_by]:
+            return [viewer]
+        return [self.catalog.components[name] for name in flow.deciders]
+
+    # -- the rest -----------------------------------------------------------------------------------
+
+    def _listener(self, flow: Flow) -> str:
+        end = flow.responder
+        told = [_LISTENERS.get(flow.listener, ""), end.owner or end.service or ""]
+        if end.program:
+            programs = self.catalog.components[flow.responders[0]].programs
+            program = programs[end.program]
+            told.append(code(program.file or (program.path or "").rpartition("\\")[2]))
+        if flow.container_ports:
+            told.append(f"{', '.join(flow.container_ports)} in the container")
+        return ", ".join(one for one in told if one)
+
+    def counterparts(self, component: Component) -> list[Counterpart]:
+        found: dict[str, bool] = {}
+        for flow in self.catalog.flows_of(component.name):
+            ends = (
+                (flow.initiators, flow.responders, flow.needs_responder),
+                (flow.responders, flow.initiators, flow.needs_initiator),
+            )
+            for here, there, needed in ends:
+                for name in there if component.name in here else ():
+                    found[name] = found.get(name, False) or needed
+        return [Counterpart(self.catalog.components[name], needed) for name, needed in sorted(found.items())]
+
+
+def remarks(flow: Flow) -> str:
+    """What the table has no room for."""
+    told = [sentence(flow.note)] if flow.note else []
+    if flow.platforms:
+        told.append(f"Only where the responder runs on {' or '.join(platform_names(flow.platforms))}.")
+    told += [f"In doubt, {verdict(one)}: {sentence(one.why)}" for one in flow.doubts]
+    return " ".join(told)
+
+
+def verdict(doubt: Doubt) -> str:
+    which = [one for one in (doubt.protocol, ", ".join(doubt.ports)) if one]
+    return f"{doubt.verdict} ({' '.join(which)})" if which else doubt.verdict
+
+
+def platform_names(platforms: Iterable[str]) -> list[str]:
+    return [platform.capitalize() for platform in platforms]
+
+
+def _names(components: tuple[str, ...]) -> str:
+    return codes(components) or "nobody"
+
+
+def _protocol(flow: Flow) -> str:
+    told = " and ".join(flow.protocols)
+    if flow.casts != ("unicast",):
+        told += f", {' and '.join(flow.casts)}"
+    if flow.group:
+        told += f" ({', '.join(flow.group)})"
+    return told
+
+
+def _versions(flow: Flow, deciders: list[Component], viewer: Component | None) -> str:
+    if not flow.versions:
+        return "all"
+    listed = ", ".join(flow.versions)
+    if deciders == [viewer]:
+        return listed
+    return f"{listed} of {codes(one.name for one in deciders)}"
+
+
+def _guarded(flow: Flow, direction: Direction | None) -> bool:
+    """Outbound, a guard never refuses what no document asks for."""
+    return flow.exclusive and (direction != "out" or flow.origin == "document")
