@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -221,6 +222,8 @@ class _Planner:
                 rule = self.maker.rule(
                     flow, end, side.component, counterpart, kin.profile, protocol, figures, cast, word
                 )
+                if only is not None:
+                    rule = replace(rule, id=f"{rule.id}/{_short_digest(word.peers)}")
                 kin.rules.append(_Draft(rule, -1 if any_ else number, symbol, only))
 
     def _admitted(self, kin: _Kin, peers: Peers) -> frozenset[str]:
@@ -296,7 +299,8 @@ class _Planner:
         else:
             why = f"nobody is {names}: no group of that name, no entry in portbook_peers"
         self._skip(kin, component, flow, why)
-        if needed and (strangers or not decided):
+        said_empty = any(one in kin.profile.peers for one in counterparts)
+        if needed and not said_empty and (strangers or not decided):
             self.missing.note(component, counterparts, flow.id, kin.hosts, strangers)
 
     def _skip(self, kin: _Kin, component: str, flow: Flow, why: str) -> None:
@@ -380,6 +384,11 @@ def _kins(hosts: Iterable[Host]) -> list[_Kin]:
             found[key] = _Kin(host.profile, host.components, host.parts, host.platform)
         found[key].hosts.append(host.name)
     return list(found.values())
+
+
+def _short_digest(peers: Peers | None) -> str:
+    """Tells responders apart that let in different peers."""
+    return hashlib.sha256(repr(peers).encode()).hexdigest()[:6]
 
 
 def _one_override(mets: list[Met], own: Override | None) -> Override | None:
