@@ -19,7 +19,7 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.run_cache import
 class ActionModule(PlanModule):
     def with_slice(self, turn: Any, head: Head, components: list[str] | None, shown: bool) -> dict[str, Any]:
         if head.plan_file:
-            _refuse_other_plan(Path(head.plan_file), head.digest)
+            _refuse_other_plan(Path(head.plan_file).expanduser(), head.digest)
         turn.tell_summary(head)
         slice_, warnings = turn.slice(components)
         if shown:

@@ -58,7 +58,7 @@ class ActionModule(ActionBase):
     def with_slice(self, turn: _Turn, head: Head, components: list[str] | None, shown: bool) -> dict[str, Any]:
         """What this action does with the host's part of the plan."""
         if head.plan_file:
-            turn.write_plan(Path(head.plan_file))
+            turn.write_plan(Path(head.plan_file).expanduser())
         turn.tell_summary(head)
         slice_, warnings = turn.slice(components)
         if shown:
@@ -72,7 +72,7 @@ class _Turn:
     def __init__(self, action: ActionModule, task_vars: dict[str, Any]) -> None:
         self.host = str(task_vars["inventory_hostname"])
         self.action = action
-        self._vars = task_vars
+        self.task_vars = self._vars = task_vars
         self._cache = RunCache(C.DEFAULT_LOCAL_TMP, _play_of(action._task))
 
     # -- the plan of the run ------------------------------------------------------------------------
@@ -208,7 +208,7 @@ class _Turn:
                 raise AnsibleActionFail(
                     f"portbook_plan_file: {target} cannot be written: {error.strerror}. Name a file in a "
                     "folder that you may write to"
-                ) from error
+                ) from None
 
         self._cache.once("written", write)
 
@@ -221,6 +221,9 @@ class _Turn:
             )
 
         self._cache.once("told", tell)
+
+    def networks(self, digest: str) -> list[str]:
+        return self._cache.networks(digest)
 
     def show(self, slice_: dict[str, Any], components: list[str] | None) -> None:
         display.display(show.host_text(slice_, components, display.columns))

@@ -21,6 +21,7 @@ from . import ports as port_text
 from . import yaml_lines
 from .addresses import BadAddress, parse
 from .model import (
+    SYMBOLIC_PEERS,
     Component,
     Doubt,
     Feature,
@@ -354,6 +355,8 @@ def _cross_check(catalog: Catalog, found: _Found) -> None:
 
 
 def _check_component(component: Component, catalog: Catalog, complain: Callable[..., None]) -> None:
+    if component.name in (*SYMBOLIC_PEERS, "nobody"):
+        complain("components", component.name, "is a word that rules have for peers of no name", "Give it another name")
     if component.versions and component.default_version not in component.versions:
         complain(
             "components",
@@ -392,6 +395,8 @@ def _check_component(component: Component, catalog: Catalog, complain: Callable[
 
 
 def _check_flow(flow: Flow, catalog: Catalog, complain: Callable[..., None]) -> None:
+    if not flow.deciders:
+        complain("flows", flow.id, "is decided by its initiator, which it has not", "Set decided_by: responder")
     deciders = [catalog.components[name] for name in flow.deciders]
     for port in flow.ports:
         if port[0].isdigit() or port in catalog.tokens:

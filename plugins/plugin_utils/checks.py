@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
+from ..module_utils import intervals
 from . import ports as port_text
 from .addresses import EVERYWHERE, AddressSet
 from .catalog import WIDEST_GUARD, Catalog
-from .model import LOCAL_SUBNET, MANAGEMENT, Rule
+from .model import ANY, LOCAL_SUBNET, MANAGEMENT, Rule
 from .peersets import PeerSet
 from .planner import HostPlan, Plan
 from .problems import Problems
@@ -35,10 +35,10 @@ class Interval:
 
 def cut(rules: Iterable[Rule], sets: Mapping[str, PeerSet], catalog: Catalog) -> tuple[Interval, ...]:
     """Disjoint intervals, each with the union of its flows' peers; `any` is every address."""
-    by_kind: dict[tuple[str, str], list[tuple[Spans, Rule]]] = {}
+    by_kind: dict[tuple[str, str], list[tuple[Rule, Spans]]] = {}
     for rule in rules:
         if rule.peers != MANAGEMENT and rule.ports and rule.cast == "unicast":
-            by_kind.setdefault((rule.direction, rule.protocol), []).append((catalog.spans(rule.ports), rule))
+            by_kind.setdefault((rule.direction, rule.protocol), []).append((rule, catalog.spans(rule.ports)))
     return tuple(
         interval
         for (direction, protocol), found in sorted(by_kind.items())
@@ -47,23 +47,20 @@ def cut(rules: Iterable[Rule], sets: Mapping[str, PeerSet], catalog: Catalog) ->
 
 
 def _cut(
-    direction: str, protocol: str, found: list[tuple[Spans, Rule]], sets: Mapping[str, PeerSet]
+    direction: str, protocol: str, found: list[tuple[Rule, Spans]], sets: Mapping[str, PeerSet]
 ) -> Iterable[Interval]:
-    edges = sorted({edge for spans, _rule in found for low, high in spans for edge in (low, high + 1)})
-    for low, after in pairwise(edges):
-        here = [rule for spans, rule in found if low in spans]
-        if here:
-            named = [sets[rule.peers].addresses for rule in here if rule.peers in sets]
-            everyone = [EVERYWHERE for rule in here if rule.peers == "any"]
-            yield Interval(
-                direction,
-                protocol,
-                (low, after - 1),
-                AddressSet.union([*named, *everyone]),
-                frozenset(rule.peers for rule in here if rule.peers == LOCAL_SUBNET),
-                tuple(sorted({rule.flow for rule in here})),
-                any(rule.guarded for rule in here),
-            )
+    for ports, here in intervals.cut(found):
+        named = [sets[rule.peers].addresses for rule in here if rule.peers in sets]
+        everyone = [EVERYWHERE for rule in here if rule.peers == ANY]
+        yield Interval(
+            direction,
+            protocol,
+            ports,
+            AddressSet.union([*named, *everyone]),
+            frozenset(rule.peers for rule in here if rule.peers == LOCAL_SUBNET),
+            tuple(sorted({rule.flow for rule in here})),
+            any(rule.guarded for rule in here),
+        )
 
 
 def check(plan: Plan, catalog: Catalog, problems: Problems) -> None:

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import socket
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sized
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from typing import Any
@@ -16,7 +17,11 @@ from .peers import HostInput
 from .values import Untemplated
 
 CONNECTION = ("ansible_host", "ansible_connection", "ansible_shell_type")
+_EUI_64_MARK = bytes((0xFF, 0xFE))
 _LOOKUPS_AT_ONCE = 32
+_DEEPEST = 32
+_MOST_VALUES = 1_000_000
+_GREATEST = 10**1000
 _BRIDGES = ("docker", "br-", "veth", "virbr", "podman", "cni", "flannel", "cali", "lxc", "lxd", "vnet", "tun", "tap")
 
 
@@ -43,7 +48,7 @@ class Reader:
             variables = self.host(hostvars)
             facts = None
             if variables.get("portbook_addresses_from") == "facts" and "ansible_facts" in hostvars:
-                facts = fact_addresses(plain(hostvars["ansible_facts"]))
+                facts = fact_addresses(self._value(hostvars, "ansible_facts"))
             found.append(HostInput(str(name), frozenset(groups_of.get(str(name), ())), variables, facts))
         return found
 
@@ -65,23 +70,46 @@ class Reader:
             return Untemplated(str(error))
 
 
-def plain(value: Any) -> Any:
+class _Room:
+    """What a value may still hold: an alias can make it endless, or contain itself."""
+
+    def __init__(self) -> None:
+        self.left = _MOST_VALUES
+
+    def take(self, value: Sized, depth: int) -> None:
+        self.left -= len(value) + 1
+        if self.left < 0 or depth > _DEEPEST:
+            raise ValueError("it is nested too deeply, too large, or contains itself")
+
+
+def plain(value: Any, room: _Room | None = None, depth: int = 0) -> Any:
     """Without Ansible's own subclasses, so that values compare and print alike on every version."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
         return str(value)
     if isinstance(value, int):
+        if abs(value) > _GREATEST:
+            raise ValueError("it is too great a number")
         return int(value)
     if isinstance(value, float):
         return float(value)
     if isinstance(value, (date, datetime)):
         return value.isoformat()[:10]
     if isinstance(value, Mapping):
-        return {plain(key): plain(inner) for key, inner in value.items()}
+        room = room or _Room()
+        room.take(value, depth)
+        return {_key(key): plain(inner, room, depth + 1) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(inner) for inner in value]
+        room = room or _Room()
+        room.take(value, depth)
+        return [plain(inner, room, depth + 1) for inner in value]
     return str(value)
+
+
+def _key(key: Any) -> Any:
+    """A list as a key would be no key any more."""
+    return tuple(plain(key)) if isinstance(key, tuple) else plain(key)
 
 
 def fingerprint(variables: Mapping[str, Any], counted: Container[str]) -> str:
@@ -137,11 +165,11 @@ def fact_addresses(facts: Any) -> tuple[str, ...]:
 
 def _lasting(details: Mapping[str, Any]) -> Iterable[str]:
     """Global IPv6 addresses; where one of a prefix is made from the hardware address, the others are temporary."""
-    by_prefix: dict[str, list[str]] = {}
+    by_prefix: dict[Any, list[ipaddress.IPv6Address]] = {}
     for one in details.get("ipv6") or ():
         if isinstance(one, Mapping) and one.get("scope") == "global" and "address" in one:
-            address = str(one["address"])
-            by_prefix.setdefault(f"{':'.join(address.split(':')[:4])}/{one.get('prefix')}", []).append(address)
+            interface = ipaddress.IPv6Interface(f"{one['address']}/64")
+            by_prefix.setdefault((interface.network, one.get("prefix")), []).append(interface.ip)
     for addresses in by_prefix.values():
-        stable = [one for one in addresses if "ff:fe" in one]
-        yield from stable or addresses
+        stable = [one for one in addresses if one.packed[11:13] == _EUI_64_MARK]
+        yield from map(str, stable or addresses)

@@ -207,9 +207,10 @@ class FigureReader:
         return self._usual[flow.id]
 
     def _read(self, flow: Flow, component: Component, profile: Profile, entry: PeerEntry | None) -> Figures:
-        version = (entry and entry.version) or profile.versions.get(component.name, component.default_version)
+        given = entry.version if entry else None
+        version = given or profile.versions.get(component.name, component.default_version)
         if flow.versions and version not in flow.versions:
-            return Figures(other_version=True)
+            return self._of_other_version(flow, component, profile, version)
         off = ""
         if flow.feature:
             on = dict(entry.features).get(flow.feature) if entry else None
@@ -225,6 +226,14 @@ class FigureReader:
             if not ports:
                 return Figures((), f"left out by portbook_evidence: strict: {flow.doubts[0].why}")
         return Figures(ports, off)
+
+    def _of_other_version(self, flow: Flow, component: Component, profile: Profile, version: str | None) -> Figures:
+        """Silent, unless the user turned the flow's feature on and would wait in vain."""
+        if flow.feature and profile.features.get((component.name, flow.feature)):
+            variable = component.feature_variable(flow.feature)
+            only = " and ".join(flow.versions)
+            return Figures(off=f"{variable} is true, but version {version} has no such flow, only {only}")
+        return Figures(other_version=True)
 
     def _resolve(
         self, flow: Flow, component: Component, profile: Profile, entry: PeerEntry | None

@@ -70,7 +70,7 @@ class PeerSets:
         plain = self._plain_names(digests)
         return [
             PeerSet(
-                draft.label if plain[draft.label] == digest else f"{draft.label}~{digest[:6]}",
+                draft.label if plain[draft.label] == digest else f"{draft.label}~{digest[:16]}",
                 networks,
                 addresses,
                 digest,

@@ -85,12 +85,25 @@ def not_planned_data(one: NotPlanned) -> dict[str, str]:
     return {"component": one.component, "flow": one.flow, "why": one.why}
 
 
+def _head_meaning(host: HostPlan) -> dict[str, Any]:
+    """What the host's settings do beside the rules, which already say what is guarded."""
+    head = host_head(host)
+    return {
+        **{
+            key: head[key] for key in ("backend", "management", "trusted_interfaces", "foreign", "refuse", "log", "cut")
+        },
+        "management_ports": host.profile.management_ports,
+        "inbound": head["posture"] if head["posture"] in ("strict", "watch") else "",
+        "outbound": head["outbound"] if head["outbound"] == "strict" else "",
+    }
+
+
 def digest(plan: Plan) -> str:
     """Changes exactly if the meaning of the plan changes; names of sets and explanations don't count."""
     rules = _RuleDigests(plan.peers)
     whole = hashlib.sha256()
     for name, host in sorted(plan.hosts.items()):
-        whole.update(_canonical([name, host_head(host), rules.of_host(host.rules)]))
+        whole.update(_canonical([name, _head_meaning(host), rules.of_host(host.rules)]))
     return whole.hexdigest()
 
 
@@ -170,4 +183,4 @@ _SHOWN_NETWORKS = 4
 
 
 def _summary(one: PeerSet) -> dict[str, Any]:
-    return {"count": len(one.networks), "first": list(one.networks[:_SHOWN_NETWORKS])}
+    return {"digest": one.digest, "count": len(one.networks), "first": list(one.networks[:_SHOWN_NETWORKS])}

@@ -118,7 +118,7 @@ class _Planner:
         for end, components in ends:
             for component in components:
                 for kin in self.kins:
-                    if component in kin.parts:
+                    if component in kin.parts and not _elsewhere(flow, end, kin):
                         join.add(end, join.side(end, component, kin.profile), kin.hosts)
         for end, components in ends:
             for component in components:
@@ -128,7 +128,7 @@ class _Planner:
 
     def _view(self, flow: Flow, join: FlowJoin, end: End, component: str, kin: _Kin) -> None:
         """The flow as hosts at this end see it."""
-        if end == "responder" and flow.platforms and kin.platform not in (*flow.platforms, "other"):
+        if _elsewhere(flow, end, kin):
             self._skip(kin, component, flow, f"not on {kin.platform}")
             return
         side = join.side(end, component, kin.profile)
@@ -137,11 +137,12 @@ class _Planner:
             return
         meeting = join.meeting(end, side)
         found: dict[
-            tuple[str, tuple[tuple[str, tuple[str, ...]], ...], int], tuple[list[Met], list[AddressSet], list[bool]]
+            tuple[str, tuple[tuple[str, tuple[str, ...]], ...], Override | None],
+            tuple[list[Met], list[AddressSet], list[bool]],
         ] = {}
         reasons = list(meeting.off)
         for met in meeting.met:
-            key = (met.component, met.ports, id(met.peers_override))
+            key = (met.component, met.ports, met.peers_override)
             found.setdefault(key, ([], [], []))[0].append(met)
         counterparts = flow.initiators if end == "responder" else flow.responders
         for counterpart in counterparts:
@@ -150,6 +151,12 @@ class _Planner:
             found.items(), key=lambda one: (one[0][0], str(one[0][1]))
         ):
             self._rules(flow, end, side, counterpart, kin, ports, mets, outsiders, any(any_))
+        if end == "responder" and side.override and side.override.peers and not found:
+            # The user named the peers, so it needs no initiator in the inventory.
+            joined = join.join(end, side, join.entry_side("initiator", counterparts[0], PeerEntry(), kin.profile))
+            if joined.ports:
+                found[counterparts[0], joined.ports, None] = ([], [], [])
+                self._rules(flow, end, side, counterparts[0], kin, joined.ports, [], [], False)
         if not found:
             self._nobody(
                 flow, join, end, component, kin, counterparts, meeting.strangers, meeting.other_version, reasons
@@ -164,7 +171,8 @@ class _Planner:
         counterpart: str,
         kin: _Kin,
         found: dict[
-            tuple[str, tuple[tuple[str, tuple[str, ...]], ...], int], tuple[list[Met], list[AddressSet], list[bool]]
+            tuple[str, tuple[tuple[str, tuple[str, ...]], ...], Override | None],
+            tuple[list[Met], list[AddressSet], list[bool]],
         ],
         reasons: list[str],
     ) -> None:
@@ -172,6 +180,8 @@ class _Planner:
         peers = kin.profile.peers.get(counterpart)
         if peers is None:
             return
+        own = kin.profile.flows.get(flow.id) if end == "initiator" else None
+        narrowing = own if own and own.peers is not None else None
         entries = (PeerEntry(),) if peers.any else peers.entries
         for entry in entries:
             if entry.realms is not None and side.realms is not None and not entry.realms & side.realms:
@@ -181,7 +191,7 @@ class _Planner:
                 if joined.off:
                     reasons.append(joined.off)
                 continue
-            place = found.setdefault((counterpart, joined.ports, id(None)), ([], [], []))
+            place = found.setdefault((counterpart, joined.ports, narrowing), ([], [], []))
             place[1].append(self.world.book.entry(entry))
             place[2].append(peers.any)
 
@@ -222,7 +232,7 @@ class _Planner:
                 rule = self.maker.rule(
                     flow, end, side.component, counterpart, kin.profile, protocol, figures, cast, word
                 )
-                if only is not None:
+                if end == "initiator" and word.peers is not None:
                     rule = replace(rule, id=f"{rule.id}/{_short_digest(word.peers)}")
                 kin.rules.append(_Draft(rule, -1 if any_ else number, symbol, only))
 
@@ -279,9 +289,7 @@ class _Planner:
             return
         if other_version:
             return
-        decider = self.catalog.components[component]
-        own_version = kin.profile.versions.get(component, decider.default_version)
-        if flow.versions and decider.versions and own_version not in flow.versions:
+        if self._of_other_version(flow, component, kin.profile):
             return
         off = [self.figures.of(flow, one, kin.profile) for one in flow.deciders]
         if all(one.other_version for one in off):
@@ -302,6 +310,12 @@ class _Planner:
         said_empty = any(one in kin.profile.peers for one in counterparts)
         if needed and not said_empty and (strangers or not decided):
             self.missing.note(component, counterparts, flow.id, kin.hosts, strangers)
+
+    def _of_other_version(self, flow: Flow, component: str, profile: Profile) -> bool:
+        """Whether the component itself, in its version, has nothing to do with the flow."""
+        own = self.catalog.components[component]
+        comparable = set(flow.versions) & set(own.versions)
+        return bool(comparable) and profile.versions.get(component, own.default_version) not in comparable
 
     def _skip(self, kin: _Kin, component: str, flow: Flow, why: str) -> None:
         kin.not_planned.append(NotPlanned(component, flow.id, why))
@@ -342,8 +356,9 @@ class _Planner:
         realms = tuple(
             sorted({realm for one in kin.components for realm in kin.profile.realms_of(one)} or kin.profile.realm)
         )
+        members = set(kin.hosts)
         shared = all(
-            draft.only is None and (draft.set_number < 0 or named[draft.set_number].sole is None)
+            draft.only is None and (draft.set_number < 0 or named[draft.set_number].sole not in members)
             for _rule, draft in drafts
         )
         for host in kin.hosts:
@@ -374,6 +389,11 @@ def _told_once(skipped: Iterable[NotPlanned]) -> tuple[NotPlanned, ...]:
     for one in skipped:
         reasons.setdefault((one.component, one.flow), []).extend(one.why.split("; "))
     return tuple(NotPlanned(*key, "; ".join(sorted(set(whys)))) for key, whys in sorted(reasons.items()))
+
+
+def _elsewhere(flow: Flow, end: End, kin: _Kin) -> bool:
+    """Whether the flow is none of the deciding end on this platform."""
+    return end == flow.decided_by and bool(flow.platforms) and kin.platform not in (*flow.platforms, "other")
 
 
 def _kins(hosts: Iterable[Host]) -> list[_Kin]:

@@ -57,6 +57,7 @@ class Planning:
             unsupported=settings.unsupported if settings else "warn",
             plan_file=settings.plan_file if settings else None,
             variables=self._variables,
+            tokens={name: [list(span) for span in self.catalog.spans([name])] for name in self.catalog.tokens},
             components=tuple(sorted(name for name, one in self.catalog.components.items() if not one.party)),
         )
 

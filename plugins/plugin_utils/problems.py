@@ -10,8 +10,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 _LONGEST_VALUE = 80
+_LONGEST_NAME = 200
+_LONGEST_LIST = 240
 _MOST_PLACES = 3
 _MOST_LISTED = 12
+# Of a message, so that all of it stays below 1,000 characters.
+_LONGEST = {"where": 230, "what": 150, "wrong": 300, "right": 300}
 
 
 @dataclass(frozen=True, order=True)
@@ -24,8 +28,9 @@ class Problem:
     right: str = ""
 
     def __str__(self) -> str:
-        text = f"{self.where}: {self.what} {self.wrong}" if self.what else f"{self.where}: {self.wrong}"
-        return f"{text}. {self.right}" if self.right else text
+        where, what, wrong, right = (_printable(getattr(self, name), most) for name, most in _LONGEST.items())
+        text = f"{where}: {what} {wrong}" if what else f"{where}: {wrong}"
+        return f"{text}. {right}" if right else text
 
 
 class Problems:
@@ -72,6 +77,15 @@ def _places(where: list[str]) -> str:
     return f"{', '.join(names[:_MOST_PLACES])} and {len(names) - _MOST_PLACES} more"
 
 
+def _printable(text: str, most: int) -> str:
+    """Names and paths may hold anything; what is cut out is the middle, as files and lines stand at the end."""
+    if len(text) > most:
+        text = f"{text[: most * 2 // 3]}…{text[1 - most // 3 :]}"
+    if text.isprintable():
+        return text
+    return _printable("".join(one if one.isprintable() else repr(one)[1:-1] for one in text), most)
+
+
 def shown(value: object) -> str:
     """A value as an error shows it: recognisable, never longer than a line."""
     text = repr(value)
@@ -85,9 +99,20 @@ def one_of(known: Iterable[str], given: object = None) -> str:
     if near and len(names) > _MOST_LISTED:
         return f"Did you mean {near}?"
     hint = f"Did you mean {near}? " if near else ""
-    return f"{hint}Known: {', '.join(names) if names else 'none'}"
+    return f"{hint}Known: {_listed(names)}"
+
+
+def _listed(names: list[str]) -> str:
+    """As many as a reader can take in."""
+    count, length = 0, 0
+    while count < len(names) and (length := length + len(names[count]) + 2) <= _LONGEST_LIST:
+        count += 1
+    left = len(names) - count
+    return ", ".join(names[:count]) + (f" and {left} more" if left else "") if count else f"{left or 'none'}"
 
 
 def nearest(given: object, known: Iterable[str], cutoff: float = 0.75) -> str | None:
-    found = get_close_matches(str(given), list(known), n=1, cutoff=cutoff)
+    name = str(given)
+    # Comparing takes time, and nobody slips into hundreds of characters.
+    found = get_close_matches(name, list(known), n=1, cutoff=cutoff) if len(name) <= _LONGEST_NAME else []
     return found[0] if found else None

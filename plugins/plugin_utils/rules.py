@@ -38,7 +38,8 @@ class RuleMaker:
     ) -> Rule:
         direction: Direction = "in" if end == "responder" else "out"
         at_end = flow.responder if end == "responder" else flow.initiator
-        bound = flow.listener == "native"
+        # http.sys and containers hold the responder's socket in the program's place.
+        bound = end == "initiator" or flow.listener == "native"
         return Rule(
             id=self._id(flow, direction, component, counterpart, protocol, figures, cast),
             component=component,

@@ -34,6 +34,7 @@ class Head:
     plan_file: str | None
     components: tuple[str, ...]
     variables: frozenset[str]
+    tokens: dict[str, list[list[int]]]
 
     def data(self) -> dict[str, Any]:
         return {**self.__dict__, "variables": sorted(self.variables)}
@@ -74,17 +75,29 @@ class RunCache:
         return None if data is None else dict(data)
 
     def keep(self, head: Head, fingerprints: Mapping[str, str], plan: Plan | None) -> None:
-        """The head is written last: who finds it finds all."""
+        """The head is written last: who finds it finds all. What was told or derived of an earlier plan is void."""
         (self._folder / "head.json").unlink(missing_ok=True)
+        for outdated in (*self._folder.glob("*.done"), *self._folder.glob("*-host-*.json")):
+            outdated.unlink()
         for host, fingerprint in fingerprints.items():
             self._write(f"{_file(host)}.fingerprint", json.dumps(fingerprint))
         if plan is not None:
             for host, text in plan_file.slices(plan, head.digest):
                 self._write(f"{_file(host)}.json", text)
+            self._keep_sets(plan)
             self._write("plan.json", plan_file.chunks(plan, head.digest))
         self._write("head.json", json.dumps(head.data()))
 
+    def networks(self, digest: str) -> list[str]:
+        """Of a peer set, by what it holds: guests' sets may bear the same names."""
+        return list(self._read(f"set-{digest}.json"))
+
+    def _keep_sets(self, plan: Plan) -> None:
+        for one in plan.peers.values():
+            self._write(f"set-{one.digest}.json", json.dumps(one.networks))
+
     def keep_guests(self, component: str, plan: Plan, digest: str) -> None:
+        self._keep_sets(plan)
         for host, text in plan_file.slices(plan, digest):
             self._write(f"{component}-{_file(host)}.json", text)
 
@@ -109,8 +122,11 @@ class RunCache:
             return None
 
     def _write(self, name: str, text: str | Iterable[str]) -> None:
-        with (self._folder / name).open("w", encoding="utf-8") as file:
+        # Others may be reading: they find the old text or the new one, never a part.
+        draft = self._folder / f".{name}.{os.getpid()}"
+        with draft.open("w", encoding="utf-8") as file:
             file.writelines([text] if isinstance(text, str) else text)
+        draft.replace(self._folder / name)
 
 
 def write_private(target: Path, text: Iterable[str]) -> None:

@@ -120,3 +120,18 @@ def _skipped(skipped: list[Mapping[str, str]], width: int) -> list[str]:
 
 
 LEGEND = "! is refused to everyone else, ? is doubtful"
+
+
+def applied_text(host: str, done: Mapping[str, Any]) -> str:
+    """One line for a host that stayed as it was, a few for one that changed."""
+    kept = f"{done['keep']} rules kept"
+    seconds = f"{done['seconds']:.2f} s"
+    if not done["changed"]:
+        return f"{host}: nothing to change, {kept} ({seconds})"
+    counts = [f"{len(done[word])} {word}d" for word in ("create", "change", "delete") if done[word]]
+    lines = [f"{host}: {', '.join([*counts, kept])} ({seconds}); {done['persistence']}"]
+    if done["mended"]:
+        lines.append("  the kernel's table was not the one that had been applied; it is mended")
+    for one in done["foreign"]:
+        lines.append(f"  foreign: {one['where']}: {one['flow']} is {one['outcome']}")
+    return "\n".join(lines)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -50,14 +50,24 @@ class Values:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self.wrongs: list[Wrong] = []
+        self._steps: list[str] = []
 
     def collect(self, key: str, read: Callable[..., T], *given: Any) -> T | None:
+        """What `read` gives, or None after its complaint was noted under `key`."""
+        self._steps.append(key)
         try:
             return read(*given)
         except Wrong as wrong:
-            path = f"{key}.{wrong.key}" if wrong.key and key else key or wrong.key
+            path = ".".join(step for step in (*self._steps, wrong.key) if step)
             self.wrongs.append(Wrong(wrong.wrong, wrong.right, path))
             return None
+        finally:
+            self._steps.pop()
+
+    def each(self, items: Iterable[Any], read: Callable[[Any], T]) -> list[T]:
+        """Those items that can be read; of the others, each is complained of."""
+        found = (self.collect("", read, item) for item in items)
+        return [one for one in found if one is not None]
 
     def read(self, variable: Variable, raw: object) -> Any:
         if isinstance(raw, Untemplated):
@@ -104,40 +114,23 @@ class Values:
         return tuple(text(one) for one in words(raw, "paths"))
 
     def _names(self, _variable: Variable, raw: object) -> tuple[str, ...]:
-        found = []
-        for one in words(raw, "interface names"):
-            if not _INTERFACE.match(text(one)):
-                raise Wrong(f"has {shown(one)}, which is no interface name", "Write them like [docker0, br-lan]")
-            found.append(text(one))
-        return tuple(sorted(set(found)))
+        return tuple(sorted(set(self.each(words(raw, "interface names"), interface))))
 
     def _realm(self, _variable: Variable, raw: object) -> frozenset[str]:
         names = [raw] if isinstance(raw, str) else words(raw, "realm names")
-        for one in names:
-            if not isinstance(one, str) or not _REALM.match(one):
-                raise Wrong(
-                    f"has {shown(one)}, which is no realm name",
-                    "A realm is a word like main or site-a, or a list of such words",
-                )
         if not names:
             raise Wrong("is empty", "Name at least one realm, or leave the variable out")
-        return frozenset(str(one) for one in names)
+        return frozenset(self.each(names, realm))
 
     def _addresses(self, _variable: Variable, raw: object) -> tuple[str, ...]:
         items = [raw] if isinstance(raw, str) else words(raw, "addresses")
-        found = []
-        for one in items:
-            address = text(one)
-            if not is_name(address):
-                literal(address)
-            found.append(address)
-        if not found:
+        if not items:
             raise Wrong("is empty", "Give at least one address, or leave the variable out")
-        return tuple(found)
+        return tuple(self.each(items, address_or_name))
 
     def _networks(self, _variable: Variable, raw: object) -> AddressSet:
         items = [raw] if isinstance(raw, str) else words(raw, "addresses")
-        return AddressSet.union([literal(text(one)) for one in items])
+        return AddressSet.union(self.each(items, literal))
 
     # -- names of the port book ---------------------------------------------------------------------
 
@@ -148,14 +141,15 @@ class Values:
 
     def _components(self, _variable: Variable, raw: object) -> tuple[str, ...]:
         items = [raw] if isinstance(raw, str) else words(raw, "components")
-        return tuple(sorted({self.component(one).name for one in items}))
+        return tuple(sorted({one.name for one in self.each(items, self.component)}))
 
     def _groups(self, _variable: Variable, raw: object) -> dict[str, tuple[str, ...]]:
         found = {}
         for name, groups in mapping(raw, "component to a list of groups").items():
-            component = self.component(name).name
-            listed = [groups] if isinstance(groups, str) else words(groups, f"groups of {component}")
-            found[component] = tuple(text(one) for one in listed)
+            component = self.collect("", self.component, name)
+            listed = self.collect(str(name), _words_or_one, groups, "group names") if component else None
+            if component is not None and listed is not None:
+                found[component.name] = tuple(self.each(listed, text))
         return found
 
     # -- peers --------------------------------------------------------------------------------------
@@ -177,7 +171,8 @@ class Values:
         plain: list[AddressSet] = []
         names: list[str] = []
         entries: list[PeerEntry] = []
-        for item in words(raw, "addresses, networks or names, or the word any"):
+
+        def take(item: Any) -> None:
             if isinstance(item, str) and item == "any":
                 raise Wrong("has any inside a list", "Write the word alone: any, not [any]")
             if isinstance(item, str):
@@ -188,6 +183,8 @@ class Values:
                 raise Wrong(
                     f"has {shown(item)}, which is no address", "Write it like 192.0.2.0/24, 2001:db8::1 or a name"
                 )
+
+        self.each(words(raw, "addresses, networks or names, or the word any"), take)
         if plain or names:
             entries.insert(0, PeerEntry(AddressSet.union(plain), tuple(sorted(set(names)))))
         return Peers(tuple(entries))
@@ -337,6 +334,26 @@ def text(raw: object) -> str:
     return str(raw).strip()
 
 
+def interface(raw: object) -> str:
+    if not _INTERFACE.match(text(raw)):
+        raise Wrong(f"has {shown(raw)}, which is no interface name", "Write them like [docker0, br-lan]")
+    return text(raw)
+
+
+def realm(raw: object) -> str:
+    if not isinstance(raw, str) or not _REALM.match(raw):
+        right = "A realm is a word like main or site-a, or a list of such words"
+        raise Wrong(f"has {shown(raw)}, which is no realm name", right)
+    return raw
+
+
+def address_or_name(raw: object) -> str:
+    written = text(raw)
+    if not is_name(written):
+        literal(written)
+    return written
+
+
 def words(raw: object, of_what: str) -> list[Any]:
     if not isinstance(raw, (list, tuple)):
         raise Wrong(f"is {shown(raw)}, which is no list", f"Give a list of {of_what}")
@@ -365,7 +382,8 @@ def figures(raw: object) -> tuple[str, ...]:
         ) from None
 
 
-def literal(written: str) -> AddressSet:
+def literal(raw: object) -> AddressSet:
+    written = text(raw)
     if not is_address(written):
         raise Wrong(
             f"has {shown(written)}, which is neither an address nor a host name",
@@ -403,6 +421,10 @@ def _fields(raw: object, known: tuple[str, ...]) -> Mapping[str, Any]:
         if key not in known:
             raise Wrong(f"has the unknown key {shown(key)}", one_of(known, key))
     return given
+
+
+def _words_or_one(raw: object, of_what: str) -> list[Any]:
+    return [raw] if isinstance(raw, str) else words(raw, of_what)
 
 
 def _listed(raw: object) -> object:

@@ -11,7 +11,12 @@ from typing import Any
 
 import yaml
 
+from .problems import shown
+
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DEEPEST = 64
+_MOST_NODES = 500_000
+_GREATEST = 2**64
 KeyPath = tuple[str | int, ...]
 
 
@@ -38,22 +43,41 @@ class Document:
 
 def read(path: Path) -> Document:
     try:
-        loader = _Loader(path.read_bytes())
+        text = path.read_bytes()
+        loader = _Loader(text)
     except (OSError, yaml.YAMLError, UnicodeError) as error:
-        raise Unreadable(1, str(error)) from None
+        raise Unreadable(1, _one_line(error)) from None
     try:
+        _refuse_abyss(text)
         root = loader.get_single_node()
         lines: dict[KeyPath, int] = {}
         repeated: list[tuple[KeyPath, int]] = []
         data = None if root is None else _build(loader, root, (), lines, repeated, set())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise Unreadable(mark.line + 1 if mark else 1, error.problem or str(error)) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise Unreadable(1, str(error)) from None
+        raise Unreadable(mark.line + 1 if mark else 1, error.problem or _one_line(error)) from None
+    except (yaml.YAMLError, UnicodeError, RecursionError) as error:
+        raise Unreadable(1, _one_line(error)) from None
     finally:
         loader.dispose()
     return Document(data, lines, repeated)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _refuse_abyss(text: bytes) -> None:
+    """libyaml's composer calls itself for each level and would take the interpreter down with it."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _DEEPEST:
+            mark = event.start_mark
+            raise Unreadable(mark.line + 1 if mark else 1, f"it is nested more than {_DEEPEST} levels deep")
 
 
 def _build(
@@ -67,13 +91,13 @@ def _build(
     lines.setdefault(path, node.start_mark.line + 1)
     if id(node) in above:
         raise Unreadable(node.start_mark.line + 1, "an alias contains itself")
+    if len(lines) > _MOST_NODES:
+        raise Unreadable(node.start_mark.line + 1, "its aliases repeat too much")
     inside = above | {id(node)}
     if isinstance(node, yaml.MappingNode):
         found: dict[Any, Any] = {}
         for key_node, value_node in node.value:
-            key = loader.construct_object(key_node, deep=True)
-            if not isinstance(key, str):
-                key = str(key)
+            key = str(_scalar(loader, key_node))
             here = (*path, key)
             if key in found:
                 repeated.append((here, key_node.start_mark.line + 1))
@@ -82,4 +106,18 @@ def _build(
         return found
     if isinstance(node, yaml.SequenceNode):
         return [_build(loader, item, (*path, place), lines, repeated, inside) for place, item in enumerate(node.value)]
-    return loader.construct_object(node, deep=True)
+    return _scalar(loader, node)
+
+
+def _scalar(loader: Any, node: yaml.Node) -> Any:
+    line = node.start_mark.line + 1
+    if not isinstance(node, yaml.ScalarNode):
+        raise Unreadable(line, "a key is a list or a mapping")
+    try:
+        value = loader.construct_object(node)
+    except (ValueError, LookupError, AttributeError, TypeError):
+        # What the constructors raise for "!!bool perhaps", "!!int" without a digit and their like.
+        raise Unreadable(line, f"{shown(node.value)} is no {node.tag.rpartition(':')[2]}") from None
+    if isinstance(value, int) and abs(value) > _GREATEST:
+        raise Unreadable(line, f"{shown(node.value)} is too great a number")
+    return value

@@ -177,7 +177,7 @@ def remarks(flow: Flow) -> str:
     """What the table has no room for."""
     told = [sentence(flow.note)] if flow.note else []
     if flow.platforms:
-        told.append(f"Only where the responder runs on {' or '.join(platform_names(flow.platforms))}.")
+        told.append(f"Only where the {flow.decided_by} runs on {' or '.join(platform_names(flow.platforms))}.")
     told += [f"In doubt, {verdict(one)}: {sentence(one.why)}" for one in flow.doubts]
     return " ".join(told)
 
