@@ -20,7 +20,7 @@ class ActionModule(PlanModule):
     def with_slice(self, turn: Any, head: Head, components: list[str] | None, shown: bool) -> dict[str, Any]:
         if head.plan_file:
             _refuse_other_plan(Path(head.plan_file).expanduser(), head.digest)
-        turn.tell_summary(head)
+        turn.tell_summary(head, "as in")
         slice_, warnings = turn.slice(components)
         if shown:
             turn.show(slice_, components)
