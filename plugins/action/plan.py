@@ -6,31 +6,34 @@
 from __future__ import annotations
 
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from ansible import constants as C
 from ansible import context
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils import needs, show
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory import (
     Reader,
+    counts,
     fingerprint,
     rendered,
     resolve,
     unseen,
 )
+from ansible_collections.portbook.firewall.plugins.plugin_utils.peers import HostInput
 from ansible_collections.portbook.firewall.plugins.plugin_utils.planning import Planning, catalog_of
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems, one_of
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run_cache import Head, RunCache
 from ansible_collections.portbook.firewall.plugins.plugin_utils.variables import Names
 
 display = Display()
-_TEMPLATE_ERRORS = (AnsibleError, KeyError, TypeError, ValueError)
+# Filters and tests raise what they like, and ansible-core 2.18 passes it on.
+_TEMPLATE_ERRORS = (Exception,)
 _ARGUMENTS = {"components": {"type": "list", "elements": "str"}, "show": {"type": "bool", "default": True}}
 
 
@@ -84,36 +87,51 @@ class _Turn:
                 f"{self.host} is not in the inventory, so no plan knows of it: "
                 "add it, or run this for hosts of the inventory"
             )
-        head = self._cache.head()
-        if head is None or self._stale(head):
+        look = str(self.action._task._uuid)
+        head = self._cache.head() if self._cache.looked(look) else None
+        if head is None:
             with self._cache.lock():
-                head = self._cache.head()
-                if head is None or self._stale(head):
-                    head = self._compute()
-        reader = Reader(head.variables.__contains__, _TEMPLATE_ERRORS)
-        in_task = reader.host_in_task(self._vars, self.action._templar.template)
-        hidden = unseen(in_task, reader.host(self._own()))
-        if hidden:
-            raise AnsibleActionFail(_hidden_text(self.host, hidden))
+                head = self._cache.head() if self._cache.looked(look) else self._current()
+                self._cache.mark_looked(look)
+        self._refuse_unseen(head)
         return head
 
     def _own(self) -> Any:
         return self._vars["hostvars"][self.host]
 
-    def _stale(self, head: Head) -> bool:
-        """Whether the host's variables have changed since, by set_fact say. Values that differ at each look
-        (a random password, the time) do not count: they would never be current."""
+    def _current(self) -> Head:
+        """Once a task all hosts are looked at again: set_fact, group_by and add_host change what the plan is of."""
+        head = self._cache.head()
+        if head is not None:
+            reader = Reader(partial(counts, known=head.variables), _TEMPLATE_ERRORS)
+            if fingerprint(self._inputs(reader), head.variables) == head.fingerprint:
+                return head
+        return self._compute()
+
+    def _inputs(self, reader: Reader) -> list[HostInput]:
+        return reader.inputs(self._vars["hostvars"], self._vars["groups"])
+
+    def _refuse_unseen(self, head: Head) -> None:
         reader = Reader(head.variables.__contains__, _TEMPLATE_ERRORS)
-        now = fingerprint(reader.host(self._own()), head.variables)
-        kept = self._cache.fingerprint(self.host)
-        return kept != now and fingerprint(reader.host(self._own()), head.variables) == now
+        in_task = reader.host_in_task(self._vars, self.action._templar.template)
+        own = reader.host(self._own())
+        hidden = unseen(in_task, own)
+        again = reader.host(self._own()) if hidden else own
+        restless = [name for name in hidden if own.get(name) != again.get(name)]
+        if restless:
+            raise AnsibleActionFail(
+                f"{self.host}: {', '.join(restless)} has another value at each look, so no plan could be relied on. "
+                "Give it one that stays, by set_fact say"
+            )
+        if hidden:
+            raise AnsibleActionFail(_hidden_text(self.host, hidden))
 
     def _compute(self) -> Head:
         plan, head = self._planning.compute(self.host)
-        self._cache.keep(head, self._planning.fingerprints(), plan)
+        self._cache.keep(head, plan)
         for text in head.warnings:
             display.warning(text)
-        if head.errors:
+        if head.errors and not self.action._task.no_log:
             display.display(self._told(head), color=C.COLOR_ERROR, stderr=True)
         return head
 
@@ -127,7 +145,7 @@ class _Turn:
         return Planning(
             catalog,
             problems,
-            reader.inputs(self._vars["hostvars"], self._vars["groups"]),
+            self._inputs(reader),
             [str(group) for group in self._vars["groups"]],
             date.today(),
             resolve,
@@ -227,6 +245,8 @@ class _Turn:
         return self._cache.networks(digest)
 
     def show(self, slice_: dict[str, Any], components: list[str] | None) -> None:
+        if self.action._task.no_log:
+            return
         display.display(show.host_text(slice_, components, display.columns))
 
     @staticmethod

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .catalog import Catalog
+from .book import Catalog
 from .join import FigureReader
 from .model import Component, Direction, Flow
 from .problems import Problems, one_of, shown

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,11 +17,11 @@ try:
 except ImportError:  # needs.missing() tells it before anything here is called.
     jsonschema = None  # type: ignore[assignment]
 
+from . import catalog_checks, yaml_lines
 from . import ports as port_text
-from . import yaml_lines
 from .addresses import BadAddress, parse
+from .book import Catalog
 from .model import (
-    SYMBOLIC_PEERS,
     Component,
     Doubt,
     Feature,
@@ -38,33 +38,7 @@ from .problems import Problems, one_of, shown
 from .spans import Spans
 
 BUILT_IN = Path(__file__).parents[2] / "catalog"
-WIDEST_GUARD = 64
 _PLATFORM_FILE = "platform.yml"
-
-
-@dataclass(frozen=True)
-class Catalog:
-    components: Mapping[str, Component]
-    flows: Mapping[str, Flow]
-    rows: Mapping[str, Row]
-    documents: Mapping[str, Mapping[str, Any]]
-    evidence: Mapping[str, str]
-    products: Mapping[str, str]
-    tokens: Mapping[str, Token]
-    shared: Mapping[str, Spans]
-
-    def flows_of(self, component: str) -> tuple[Flow, ...]:
-        return tuple(flow for flow in self.flows.values() if component in flow.components)
-
-    def spans(self, written: Iterable[str]) -> Spans:
-        """Ports of a rule as numbers, a token as all that it may turn out to be."""
-        return Spans.of(
-            span
-            for figure in written
-            for span in (
-                port_text.spans_of(self.tokens[figure].ports) if figure in self.tokens else (port_text.span_of(figure),)
-            )
-        )
 
 
 @dataclass
@@ -98,7 +72,7 @@ def load(own: Iterable[Path], problems: Problems, built_in: Path = BUILT_IN) -> 
         tokens,
         shared,
     )
-    _cross_check(catalog, found)
+    catalog_checks.check(catalog, found.places, problems)
     return catalog
 
 
@@ -184,13 +158,18 @@ def _platform(path: Path, problems: Problems) -> tuple[dict[str, Token], dict[st
     document = _read_valid(path, "platform_file", problems)
     if document is None:
         return {}, {}
-    tokens = {
-        name: Token(name, raw["protocol"], port_text.figures(raw["ports"]), raw["what"])
-        for name, raw in document.data["tokens"].items()
-    }
-    return tokens, {
-        protocol: port_text.spans_of(figures) for protocol, figures in document.data["shared_ports"].items()
-    }
+    tokens: dict[str, Token] = {}
+    shared: dict[str, Spans] = {}
+    for section in ("tokens", "shared_ports"):
+        for name, raw in document.data[section].items():
+            try:
+                if section == "tokens":
+                    tokens[name] = Token(name, raw["protocol"], _figures(raw["ports"]), raw["what"])
+                else:
+                    shared[name] = port_text.spans_of(_figures(raw))
+            except port_text.BadPort as error:
+                problems.error(f"{path}:{document.line((section, name))}", name, str(error))
+    return tokens, shared
 
 
 def _take(path: Path, found: _Found) -> None:
@@ -240,7 +219,7 @@ def _component(name: str, product: str, raw: dict[str, Any]) -> Component:
         ports={
             key: PortSetting(
                 one["what"],
-                None if one.get("default") is None else port_text.figures(one["default"]),
+                None if one.get("default") is None else _figures(one["default"]),
                 one.get("next_to"),
             )
             for key, one in raw.get("ports", {}).items()
@@ -256,7 +235,7 @@ def _component(name: str, product: str, raw: dict[str, Any]) -> Component:
 
 def _tunnel(raw: dict[str, Any]) -> Tunnel:
     for network in raw["networks"]:
-        parse(network)
+        _check_address(network)
     return Tunnel(tuple(raw["networks"]), tuple(raw["peers"]), raw["what"], raw["carried_by"])
 
 
@@ -264,7 +243,7 @@ def _flow(name: str, product: str, raw: dict[str, Any], rows: list[str]) -> Flow
     need = raw["peer"]
     needs = {"responder": need, "initiator": "if_present"} if isinstance(need, str) else need
     for address in raw.get("group", ()):
-        parse(address)
+        _check_address(address)
     return Flow(
         id=name,
         product=product,
@@ -278,7 +257,7 @@ def _flow(name: str, product: str, raw: dict[str, Any], rows: list[str]) -> Flow
         needs_initiator=needs["initiator"] == "required",
         exclusive=raw["exclusive"],
         confidence=raw["confidence"],
-        source_ports=port_text.figures(raw["source_ports"]) if "source_ports" in raw else (),
+        source_ports=_figures(raw["source_ports"]) if "source_ports" in raw else (),
         casts=_tuple(raw.get("cast", "unicast")),
         group=tuple(raw.get("group", ())),
         reach=raw.get("reach", "peers"),
@@ -287,7 +266,7 @@ def _flow(name: str, product: str, raw: dict[str, Any], rows: list[str]) -> Flow
         initiator=FlowEnd(**raw.get("initiator", {})),
         responder=FlowEnd(**raw.get("responder", {})),
         listener=raw.get("listener", "native"),
-        container_ports=port_text.figures(raw["container_ports"]) if "container_ports" in raw else (),
+        container_ports=_figures(raw["container_ports"]) if "container_ports" in raw else (),
         platforms=tuple(raw.get("platforms", ())),
         origin=raw.get("origin", "document"),
         evidence=tuple(raw.get("evidence", ())),
@@ -295,7 +274,7 @@ def _flow(name: str, product: str, raw: dict[str, Any], rows: list[str]) -> Flow
             Doubt(
                 one["verdict"],
                 one["why"],
-                port_text.figures(one["ports"]) if "ports" in one else (),
+                _figures(one["ports"]) if "ports" in one else (),
                 one.get("protocol"),
                 tuple(one.get("evidence", ())),
             )
@@ -307,9 +286,23 @@ def _flow(name: str, product: str, raw: dict[str, Any], rows: list[str]) -> Flow
 
 
 def _flow_port(written: int | str) -> str:
-    if isinstance(written, int) or written[0].isdigit():
-        return port_text.text_of(port_text.span_of(written))
-    return written
+    if isinstance(written, str) and not written[0].isdigit():
+        return written
+    return _figures(written)[0]
+
+
+def _figures(raw: object) -> tuple[str, ...]:
+    try:
+        return port_text.figures(raw)
+    except port_text.BadPort as error:
+        raise port_text.BadPort(f"has {shown(raw)}, which {error}") from None
+
+
+def _check_address(raw: str) -> None:
+    try:
+        parse(raw)
+    except BadAddress as error:
+        raise BadAddress(f"has {shown(raw)}, which {error}") from None
 
 
 def _tuple(value: str | list[str]) -> tuple[str, ...]:
@@ -327,151 +320,3 @@ def _row(name: str, raw: dict[str, Any]) -> Row:
         errata=tuple(raw.get("errata", ())),
         why=raw.get("why", ""),
     )
-
-
-def _cross_check(catalog: Catalog, found: _Found) -> None:
-    """What a schema cannot see: names that lead nowhere, guards on shared ports."""
-
-    def complain(section: str, name: str, wrong: str, right: str = "") -> None:
-        found.problems.error(found.places[section, name], name, wrong, right)
-
-    for component in catalog.components.values():
-        _check_component(component, catalog, complain)
-    for flow in catalog.flows.values():
-        unknown = [name for name in flow.components if name not in catalog.components]
-        for name in unknown:
-            complain("flows", flow.id, f"names the unknown component {name}", one_of(catalog.components, name))
-        if not unknown:
-            _check_flow(flow, catalog, complain)
-    for row in catalog.rows.values():
-        for name in row.flows:
-            if name not in catalog.flows:
-                complain("rows", row.id, f"leads to the unknown flow {name}", one_of(catalog.flows, name))
-        if row.document not in catalog.documents:
-            complain(
-                "rows", row.id, f"is of the unknown document {row.document}", one_of(catalog.documents, row.document)
-            )
-    for flow in catalog.flows.values():
-        for key in {*flow.evidence, *(one for doubt in flow.doubts for one in doubt.evidence)}:
-            if f"{flow.product}:{key}" not in catalog.evidence:
-                known = [one.partition(":")[2] for one in catalog.evidence if one.startswith(f"{flow.product}:")]
-                complain("flows", flow.id, f"names the unknown evidence {key}", one_of(known, key))
-
-
-def _check_component(component: Component, catalog: Catalog, complain: Callable[..., None]) -> None:
-    if component.name in (*SYMBOLIC_PEERS, "nobody"):
-        complain("components", component.name, "is a word that rules have for peers of no name", "Give it another name")
-    if component.versions and component.default_version not in component.versions:
-        complain(
-            "components",
-            component.name,
-            f"has the unknown default version {component.default_version}",
-            one_of(component.versions),
-        )
-    for port, setting in component.ports.items():
-        if setting.next_to and (setting.next_to not in component.ports or setting.next_to == port):
-            complain(
-                "components",
-                component.name,
-                f"has port {port} next to the unknown port {setting.next_to}",
-                one_of(component.ports),
-            )
-    if component.tunnel is None:
-        return
-    for peer in component.tunnel.peers:
-        if peer not in catalog.components:
-            complain(
-                "components",
-                component.name,
-                f"names the unknown component {peer} in its tunnel",
-                one_of(catalog.components, peer),
-            )
-    if component.tunnel.carried_by not in catalog.flows:
-        complain(
-            "components",
-            component.name,
-            f"has a tunnel carried by the unknown flow {component.tunnel.carried_by}",
-            one_of(
-                (name for name in catalog.flows if name.startswith(f"{component.product}.")),
-                component.tunnel.carried_by,
-            ),
-        )
-
-
-def _check_flow(flow: Flow, catalog: Catalog, complain: Callable[..., None]) -> None:
-    if not flow.deciders:
-        complain("flows", flow.id, "is decided by its initiator, which it has not", "Set decided_by: responder")
-    deciders = [catalog.components[name] for name in flow.deciders]
-    for port in flow.ports:
-        if port[0].isdigit() or port in catalog.tokens:
-            continue
-        for decider in deciders:
-            if port not in decider.ports:
-                complain(
-                    "flows",
-                    flow.id,
-                    f"uses port {port}, which {decider.name} does not define",
-                    one_of([*decider.ports, *catalog.tokens], port),
-                )
-    for decider in deciders:
-        if flow.feature and flow.feature not in decider.features:
-            complain(
-                "flows",
-                flow.id,
-                f"uses feature {flow.feature}, which {decider.name} does not define",
-                one_of(decider.features, flow.feature),
-            )
-        for version in flow.versions:
-            if version not in decider.versions:
-                complain(
-                    "flows",
-                    flow.id,
-                    f"is of version {version}, which {decider.name} does not know",
-                    one_of(decider.versions),
-                )
-    for end, names in ((flow.initiator, flow.initiators), (flow.responder, flow.responders)):
-        for name in names:
-            if end.program and end.program not in catalog.components[name].programs:
-                complain(
-                    "flows",
-                    flow.id,
-                    f"uses program {end.program}, which {name} does not define",
-                    one_of(catalog.components[name].programs, end.program),
-                )
-    if "multicast" in flow.casts and not flow.group:
-        complain("flows", flow.id, "is multicast without a group", "Name the group's addresses under group")
-    if not flow.initiators and not flow.exclusive:
-        complain("flows", flow.id, "has no initiators and is not exclusive", "A port to keep shut must be exclusive")
-    if flow.exclusive:
-        _check_guard(flow, deciders, catalog, complain)
-
-
-def _check_guard(flow: Flow, deciders: list[Component], catalog: Catalog, complain: Callable[..., None]) -> None:
-    """Only what is the product's own may be refused to others."""
-    for name in flow.responders:
-        if catalog.components[name].party:
-            complain("flows", flow.id, f"is exclusive at {name}, which is no host of ours", "Set exclusive: false")
-    for port in flow.ports:
-        if port in catalog.tokens:
-            complain("flows", flow.id, f"is exclusive on {port}, which is the platform's", "Set exclusive: false")
-            continue
-        figures = (
-            (port,)
-            if port[0].isdigit()
-            else next((decider.ports[port].default or () for decider in deciders if port in decider.ports), ())
-        )
-        spans = port_text.spans_of(figures)
-        if len(spans) > WIDEST_GUARD:
-            complain(
-                "flows", flow.id, f"is exclusive on {port}, more than {WIDEST_GUARD} ports", "Set exclusive: false"
-            )
-        # 80 and 443 are shared unless the file says otherwise: only its author knows who serves there.
-        for protocol in flow.protocols:
-            shared = spans & (catalog.shared.get(protocol, Spans()) - Spans.of([(80, 80), (443, 443)]))
-            if shared:
-                complain(
-                    "flows",
-                    flow.id,
-                    f"is exclusive on {', '.join(port_text.texts(shared))}, which other servers use too",
-                    "Set exclusive: false",
-                )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ..module_utils import intervals
 from . import ports as port_text
 from .addresses import EVERYWHERE, AddressSet
-from .catalog import WIDEST_GUARD, Catalog
+from .book import WIDEST_GUARD, Catalog
 from .model import ANY, LOCAL_SUBNET, MANAGEMENT, Rule
 from .peersets import PeerSet
 from .planner import HostPlan, Plan

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from . import checks, peers, plan_file
-from .catalog import Catalog
+from .book import Catalog
 from .peers import HostInput, Resolver, World
 from .planner import Plan, make_plan
 from .problems import Problem, Problems

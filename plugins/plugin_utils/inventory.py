@@ -14,6 +14,7 @@ from datetime import date, datetime
 from typing import Any
 
 from .peers import HostInput
+from .problems import shown
 from .values import Untemplated
 
 CONNECTION = ("ansible_host", "ansible_connection", "ansible_shell_type")
@@ -35,7 +36,7 @@ class Reader:
     def host(self, hostvars: Mapping[str, Any]) -> dict[str, Any]:
         """The variables of one host that matter to the plan."""
         return {
-            str(name): rendered(hostvars, name, self._template_errors)
+            str(name): _complete(rendered(hostvars, name, self._template_errors))
             for name in hostvars
             if name in CONNECTION or self._ours(name)
         }
@@ -47,7 +48,8 @@ class Reader:
                 for member in members:
                     groups_of.setdefault(str(member), []).append(str(group))
         found = []
-        for name in all_hostvars:
+        # Not of all_hostvars itself: ansible-core 2.18 counts its implicit localhost there.
+        for name in groups.get("all", all_hostvars):
             hostvars = all_hostvars[name]
             variables = self.host(hostvars)
             facts = None
@@ -64,7 +66,7 @@ class Reader:
                 try:
                     found[str(name)] = plain(template(task_vars[name]))
                 except self._template_errors as error:
-                    found[str(name)] = Untemplated(" ".join(str(error).split()))
+                    found[str(name)] = Untemplated(_reason(error))
         return found
 
 
@@ -73,7 +75,28 @@ def rendered(hostvars: Mapping[str, Any], name: str, template_errors: tuple[type
     try:
         return plain(hostvars[name])
     except template_errors as error:
-        return Untemplated(" ".join(str(error).split()))
+        return Untemplated(_reason(error))
+
+
+def _reason(error: Exception) -> str:
+    """On one line; ansible-core 2.18 repeats itself at each level of nesting, and the last one says it."""
+    reason = " ".join(str(error).split()).rpartition("original message: ")[2]
+    if "'hostvars' is undefined" in reason:
+        reason += " (a variable that other hosts read cannot look at hostvars itself)"
+    return reason
+
+
+def _complete(value: Any) -> Any:
+    """ansible-core 2.18 hands out templates as they are written where something in them is undefined."""
+    left = _left_over(value)
+    return value if left is None else Untemplated(f"something is undefined in {shown(left)}")
+
+
+def _left_over(value: Any) -> str | None:
+    if isinstance(value, str):
+        return value if "{{" in value or "{%" in value else None
+    inner = [*value, *value.values()] if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return next((left for one in inner if (left := _left_over(one)) is not None), None)
 
 
 class _Room:
@@ -118,15 +141,30 @@ def _key(key: Any) -> Any:
     return tuple(plain(key)) if isinstance(key, tuple) else plain(key)
 
 
-def fingerprint(variables: Mapping[str, Any], counted: Container[str]) -> str:
-    """Of the variables that count; the connection's are no part of what others see change."""
-    values = sorted((name, repr(value)) for name, value in variables.items() if name in counted)
-    return hashlib.sha256(repr(values).encode()).hexdigest()
+def counts(name: str, known: Container[str]) -> bool:
+    """Whether a variable is part of what a plan is of: a known one, or one that claims to be."""
+    return name in known or name.startswith("portbook_")
+
+
+def fingerprint(inputs: Iterable[HostInput], known: Container[str]) -> str:
+    """Of all that a plan is made from, the catalogues apart."""
+    whole = hashlib.sha256()
+    for one in sorted(inputs, key=lambda one: one.name):
+        values = sorted(
+            (name, repr(value)) for name, value in one.variables.items() if name in CONNECTION or counts(name, known)
+        )
+        whole.update(repr((one.name, sorted(one.groups), one.facts, values)).encode())
+    return whole.hexdigest()
 
 
 def unseen(in_task: Mapping[str, Any], of_host: Mapping[str, Any]) -> list[str]:
-    """Variables whose value in the task is not the host's own: nobody else would see it."""
-    return sorted(name for name, value in in_task.items() if name not in of_host or of_host[name] != value)
+    """Variables whose value in the task is not the host's own: nobody else would see it. Those that cannot
+    be rendered for the host are told as errors of the plan."""
+    return sorted(
+        name
+        for name, value in in_task.items()
+        if name not in of_host or (of_host[name] != value and not isinstance(of_host[name], Untemplated))
+    )
 
 
 def resolve(names: Iterable[str]) -> dict[str, tuple[str, ...] | str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from . import ports as port_text
-from .catalog import Catalog
+from .book import Catalog
 from .model import Component, End, Flow
 from .settings import Override, PeerEntry, Profile
 from .spans import Spans

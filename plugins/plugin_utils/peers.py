@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .addresses import AddressSet, BadAddress, is_address, is_host, is_name, parse, reachable
-from .catalog import Catalog
+from .book import Catalog
 from .problems import Problems, nearest, one_of, shown
 from .profiles import ProfileReader, run_settings
 from .settings import PeerEntry, Profile, RunSettings
@@ -81,8 +81,10 @@ def build(
     settings = run_settings(((one.name, one.variables) for one in ordered), reader, problems)
     groups_of = _groups(catalog, settings, frozenset(groups), problems)
     hosts = []
+    given: dict[str, tuple[str, ...] | None] = {}
     for one in ordered:
         profile = reader.read(one.name, one.variables)
+        given[one.name] = reader.addresses(one.name, one.variables)
         by_group = {component for group in one.groups for component in groups_of.get(group, ())}
         own = {name for name in by_group if not catalog.components[name].party} | set(profile.components)
         hosts.append(
@@ -98,7 +100,7 @@ def build(
     declared = {component for host in hosts for component in host.parts} | {
         component for group in groups for component in groups_of.get(group, ())
     }
-    book = _addresses(ordered, hosts, settings, problems, resolve)
+    book = _addresses(ordered, hosts, given, settings, problems, resolve)
     _check_platforms(catalog, hosts, problems)
     return World(catalog, settings, tuple(hosts), frozenset(declared), book)
 
@@ -165,7 +167,12 @@ def platform_error(catalog: Catalog, name: str, platform: str) -> tuple[str, str
 
 
 def _addresses(
-    inputs: list[HostInput], hosts: list[Host], settings: RunSettings, problems: Problems, resolve: Resolver
+    inputs: list[HostInput],
+    hosts: list[Host],
+    given: Mapping[str, tuple[str, ...] | None],
+    settings: RunSettings,
+    problems: Problems,
+    resolve: Resolver,
 ) -> AddressBook:
     known = {one.name for one in inputs}
     named_by: dict[str, list[tuple[str, str]]] = {}
@@ -178,7 +185,7 @@ def _addresses(
     names_of: dict[str, tuple[str, ...]] = {}
     for one, host in zip(inputs, hosts, strict=True):
         if host.parts or one.name in named_by:
-            _one_host(one, host.profile, settings, book, names_of, problems)
+            _one_host(one, given[one.name], settings, book, names_of, problems)
     for host_name, names in names_of.items():
         for name in names:
             wanted.setdefault(name, []).append((host_name, ""))
@@ -208,16 +215,16 @@ _SET_IT = "Set portbook_addresses on the host: the addresses under which others 
 
 def _one_host(
     one: HostInput,
-    profile: Profile,
+    given: tuple[str, ...] | None,
     settings: RunSettings,
     book: AddressBook,
     names_of: dict[str, tuple[str, ...]],
     problems: Problems,
 ) -> None:
-    if profile.addresses is not None:
-        literals = [parse(text) for text in profile.addresses if is_address(text)]
+    if given is not None:
+        literals = [parse(text) for text in given if is_address(text)]
         book.of_host[one.name] = AddressSet.union(literals)
-        names = tuple(text for text in profile.addresses if not is_address(text))
+        names = tuple(text for text in given if not is_address(text))
         if names:
             names_of[one.name] = names
         return

@@ -12,7 +12,8 @@ from functools import cached_property
 from pathlib import Path
 
 from . import inventory
-from .catalog import Catalog, load
+from .book import Catalog
+from .catalog import load
 from .compute import Outcome, compute
 from .peers import HostInput, Resolver, platform_error
 from .planner import Plan, make_plan
@@ -58,13 +59,10 @@ class Planning:
             unsupported=settings.unsupported if settings else "warn",
             plan_file=settings.plan_file if settings else None,
             variables=self._variables,
+            fingerprint=inventory.fingerprint(self.inputs, self._variables),
             tokens={name: [list(span) for span in self.catalog.spans([name])] for name in self.catalog.tokens},
             components=tuple(sorted(name for name, one in self.catalog.components.items() if not one.party)),
         )
-
-    def fingerprints(self) -> dict[str, str]:
-        known = self._variables
-        return {one.name: inventory.fingerprint(one.variables, known) for one in self.inputs}
 
     @cached_property
     def _variables(self) -> frozenset[str]:

@@ -12,17 +12,17 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from .addresses import AddressSet
-from .catalog import Catalog
+from .book import Catalog
 from .problems import Problems, shown
 from .settings import Allow, Override, Peers, Profile, RunSettings
 from .values import Values, Wrong
 from .variables import SUFFIXED, Names, Unknown, Variable
 
 Raw = Mapping[str, Any]
+ADDRESSES = "portbook_addresses"
 _PLAIN = {
     "portbook_components": "components",
     "portbook_realm": "realm",
-    "portbook_addresses": "addresses",
     "portbook_backend": "backend",
     "portbook_posture": "posture",
     "portbook_outbound": "outbound",
@@ -61,8 +61,9 @@ class ProfileReader:
         self._wrong_at: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
 
     def read(self, host: str, raw: Raw) -> Profile:
-        """The host's profile; what is wrong with its variables is noted for `report`."""
-        ours = {name: value for name, value in raw.items() if self.names.ours(name)}
+        """The host's profile; what is wrong with its variables is noted for `report`. Its addresses are its own
+        and no part of it: else no two hosts would say the same."""
+        ours = {name: value for name, value in raw.items() if name != ADDRESSES and self.names.ours(name)}
         signature = tuple(sorted((name, repr(value)) for name, value in ours.items()))
         if signature not in self._profiles:
             self._profiles[signature] = self._build(ours)
@@ -70,6 +71,15 @@ class ProfileReader:
         for name, wrong in wrongs:
             self._wrong_at[name, wrong.key, wrong.wrong, wrong.right].append(host)
         return profile
+
+    def addresses(self, host: str, raw: Raw) -> tuple[str, ...] | None:
+        """Those that its variable gives; None if it is not set, or wrong."""
+        if ADDRESSES not in raw:
+            return None
+        value, wrongs = self.read_value(ADDRESSES, self.names.known[ADDRESSES], raw[ADDRESSES])
+        for wrong in wrongs:
+            self._wrong_at[ADDRESSES, wrong.key, wrong.wrong, wrong.right].append(host)
+        return None if wrongs or value is None else tuple(value)
 
     def report(self, problems: Problems) -> None:
         for (name, key, wrong, right), hosts in self._wrong_at.items():

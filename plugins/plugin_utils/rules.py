@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from . import ports as port_text
-from .catalog import WIDEST_GUARD, Catalog
+from .book import WIDEST_GUARD, Catalog
 from .join import FigureReader
 from .model import Direction, Doubt, End, Flow, Rule
 from .settings import Allow, Override, Peers, Profile

@@ -9,7 +9,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,7 @@ class Head:
     plan_file: str | None
     components: tuple[str, ...]
     variables: frozenset[str]
+    fingerprint: str
     tokens: dict[str, list[list[int]]]
 
     def data(self) -> dict[str, Any]:
@@ -62,9 +63,12 @@ class RunCache:
         data = self._read("head.json")
         return None if data is None else Head.of(data)
 
-    def fingerprint(self, host: str) -> str | None:
-        data = self._read(f"{_file(host)}.fingerprint")
-        return None if data is None else str(data)
+    def looked(self, task: str) -> bool:
+        """Whether a worker of this task has made sure that the plan is of the hosts as they are now."""
+        return (self._folder / f"{task}.looked").exists()
+
+    def mark_looked(self, task: str) -> None:
+        (self._folder / f"{task}.looked").touch()
 
     def slice(self, host: str) -> dict[str, Any] | None:
         data = self._read(f"{_file(host)}.json")
@@ -74,13 +78,11 @@ class RunCache:
         data = self._read(f"{component}-{_file(host)}.json")
         return None if data is None else dict(data)
 
-    def keep(self, head: Head, fingerprints: Mapping[str, str], plan: Plan | None) -> None:
+    def keep(self, head: Head, plan: Plan | None) -> None:
         """The head is written last: who finds it finds all. What was told or derived of an earlier plan is void."""
         (self._folder / "head.json").unlink(missing_ok=True)
         for outdated in (*self._folder.glob("*.done"), *self._folder.glob("*-host-*.json")):
             outdated.unlink()
-        for host, fingerprint in fingerprints.items():
-            self._write(f"{_file(host)}.fingerprint", json.dumps(fingerprint))
         if plan is not None:
             for host, text in plan_file.slices(plan, head.digest):
                 self._write(f"{_file(host)}.json", text)

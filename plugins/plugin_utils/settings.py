@@ -83,7 +83,6 @@ class Profile:
     allow: tuple[Allow, ...] = ()
     management: AddressSet = field(default_factory=AddressSet)
     management_ports: tuple[str, ...] = ()
-    addresses: tuple[str, ...] | None = None
     backend: str = "auto"
     posture: str = "guard"
     outbound: str = "off"

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from . import ports as port_text
 from .addresses import EVERYWHERE, AddressSet, BadAddress, is_address, is_name, parse, reachable
-from .catalog import Catalog
+from .book import Catalog
 from .model import LOCAL_SUBNET, Component
 from .problems import one_of, shown
 from .settings import Allow, Override, PeerEntry, Peers
@@ -439,7 +439,7 @@ def _state(raw: object) -> str:
 
 
 def _allow_name(raw: object) -> str:
-    if not isinstance(raw, str) or not _ALLOW_NAME.match(raw):
+    if not isinstance(raw, str) or not _ALLOW_NAME.fullmatch(raw):
         raise Wrong(f"has the name {shown(raw)}", "Give it a name of letters, digits, dots and dashes")
     return raw
 

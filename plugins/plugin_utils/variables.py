@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from .catalog import Catalog
+from .book import Catalog
 from .model import Component
 from .problems import Problems, nearest
 

@@ -15,7 +15,7 @@ from .problems import shown
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEEPEST = 64
-_MOST_NODES = 500_000
+_MOST_NODES = 200_000
 _GREATEST = 2**64
 KeyPath = tuple[str | int, ...]
 
@@ -98,6 +98,8 @@ def _build(
         found: dict[Any, Any] = {}
         for key_node, value_node in node.value:
             key = str(_scalar(loader, key_node))
+            if not key.isprintable():
+                raise Unreadable(key_node.start_mark.line + 1, f"{shown(key)} is no key: it cannot be printed")
             here = (*path, key)
             if key in found:
                 repeated.append((here, key_node.start_mark.line + 1))

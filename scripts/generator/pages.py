@@ -10,7 +10,7 @@ from typing import Any
 
 import jinja2
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import Catalog
+from ansible_collections.portbook.firewall.plugins.plugin_utils.book import Catalog
 from ansible_collections.portbook.firewall.plugins.plugin_utils.model import Component, Flow, Row
 
 from . import text, variable_words

@@ -20,7 +20,7 @@ from ansible.vars.manager import VariableManager
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils import catalog as catalogs
 from ansible_collections.portbook.firewall.plugins.plugin_utils import plan_file, show
-from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import Catalog
+from ansible_collections.portbook.firewall.plugins.plugin_utils.book import Catalog
 from ansible_collections.portbook.firewall.plugins.plugin_utils.compute import Outcome, compute
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory import Reader
 from ansible_collections.portbook.firewall.plugins.plugin_utils.peers import HostInput

@@ -22,7 +22,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils import catalog as catalogs
 from ansible_collections.portbook.firewall.plugins.plugin_utils import variables
-from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import Catalog
+from ansible_collections.portbook.firewall.plugins.plugin_utils.book import Catalog
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
 from ansible_collections.portbook.firewall.plugins.plugin_utils.values import Values
 from ansible_collections.portbook.firewall.plugins.plugin_utils.variables import Variable

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils import catalog as catalogs
-from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import Catalog
+from ansible_collections.portbook.firewall.plugins.plugin_utils.book import Catalog
 from ansible_collections.portbook.firewall.plugins.plugin_utils.compute import compute
 from ansible_collections.portbook.firewall.plugins.plugin_utils.peers import HostInput
 from ansible_collections.portbook.firewall.plugins.plugin_utils.plan_file import chunks

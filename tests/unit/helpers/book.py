@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils import catalog as catalogs
-from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import Catalog
+from ansible_collections.portbook.firewall.plugins.plugin_utils.book import Catalog
 from ansible_collections.portbook.firewall.plugins.plugin_utils.compute import Outcome, compute
 from ansible_collections.portbook.firewall.plugins.plugin_utils.model import Rule
 from ansible_collections.portbook.firewall.plugins.plugin_utils.peers import HostInput
