@@ -189,9 +189,7 @@ def run(kind: Kind) -> Result:
 def report(results: list[Result], absent: list[str]) -> None:
     print(f"\n{'=' * 78}")
     for result in results:
-        print(
-            f"{result.name:<14} {result.state:<8} {result.seconds:>7.1f} s  {result.note}".rstrip()
-        )
+        print(f"{result.name:<14} {result.state:<8} {result.seconds:>7.1f} s  {result.note}".rstrip())
     for name in absent:
         print(f"{name:<14} REQUIRED, and did not run")
     print("=" * 78)

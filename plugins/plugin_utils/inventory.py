@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import socket
-from collections.abc import Callable, Container, Iterable, Mapping, Sized
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sized
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 
 from .peers import HostInput
@@ -18,6 +19,7 @@ from .problems import shown
 from .values import Untemplated
 
 CONNECTION = ("ansible_host", "ansible_connection", "ansible_shell_type")
+_TEMPLATE_MARKS = ("{{", "{%", "{#", "#jinja2:")
 _EUI_64_MARK = bytes((0xFF, 0xFE))
 _LOOKUPS_AT_ONCE = 32
 _DEEPEST = 32
@@ -50,7 +52,7 @@ class Reader:
         found = []
         # Not of all_hostvars itself: ansible-core 2.18 counts its implicit localhost there.
         for name in groups.get("all", all_hostvars):
-            hostvars = all_hostvars[name]
+            hostvars = _Lazy(all_hostvars, name)
             variables = self.host(hostvars)
             facts = None
             if variables.get("portbook_addresses_from") == "facts" and "ansible_facts" in hostvars:
@@ -97,6 +99,41 @@ def _left_over(value: Any) -> str | None:
         return value if "{{" in value or "{%" in value else None
     inner = [*value, *value.values()] if isinstance(value, Mapping) else value if isinstance(value, list) else ()
     return next((left for one in inner if (left := _left_over(one)) is not None), None)
+
+
+class _Lazy(Mapping[str, Any]):
+    """The variables of a host; only those that are templates are rendered, which is what costs."""
+
+    def __init__(self, all_hostvars: Any, host: str) -> None:
+        self._all_hostvars = all_hostvars
+        self._host = host
+        self._raw: Mapping[str, Any] = all_hostvars.raw_get(host)
+
+    @cached_property
+    def _rendering(self) -> Mapping[str, Any]:
+        rendering: Mapping[str, Any] = self._all_hostvars[self._host]
+        return rendering
+
+    def __getitem__(self, name: str) -> Any:
+        value = self._raw[name]
+        return self._rendering[name] if _may_be_template(value) else value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._raw)
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+
+def _may_be_template(value: Any) -> bool:
+    """Also for what only Ansible can open, such as a vaulted string."""
+    if isinstance(value, str):
+        return any(mark in value for mark in _TEMPLATE_MARKS)
+    if isinstance(value, Mapping):
+        return any(_may_be_template(key) or _may_be_template(inner) for key, inner in value.items())
+    if isinstance(value, list):
+        return any(_may_be_template(inner) for inner in value)
+    return value is not None and not isinstance(value, (bool, int, float, date))
 
 
 class _Room:

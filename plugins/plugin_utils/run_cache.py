@@ -115,7 +115,8 @@ class RunCache:
 
     def copy_plan(self, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_private(target, [(self._folder / "plan.json").read_text(encoding="utf-8")])
+        with (self._folder / "plan.json").open(encoding="utf-8") as lines:
+            write_private(target, lines)
 
     def _read(self, name: str) -> Any:
         try:

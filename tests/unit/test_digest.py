@@ -29,9 +29,9 @@ FLOWS = {
 }
 
 
-def plan(flows=FLOWS, components=COMPONENTS, client=None, today=TODAY, **server):
+def plan(flows=None, components=None, client=None, today=TODAY, **server):
     """A small plan; `client` and `server` are variables of these hosts."""
-    return book(components, flows).plan(
+    return book(components or COMPONENTS, flows or FLOWS).plan(
         host("c1", "client", "192.0.2.11", **(client or {})),
         host("c2", "client", "192.0.2.20"),
         host("s1", "server", "192.0.2.1", **server),

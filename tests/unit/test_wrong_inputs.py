@@ -243,7 +243,8 @@ def test_other_variables_carry_no_suffix():
     [
         ("portbook_peers", {"siem": "any"}, {"siem": ["192.0.2.1"]}, "lists addresses, portbook_peers_a says any"),
         ("portbook_peers", {"siem": ["192.0.2.1"]}, {"siem": "any"}, "lists addresses, portbook_peers_b says any"),
-        ("portbook_flows", {"stifler.talk": {"state": "enabled"}}, {"stifler.talk": {"state": "disabled"}}, "contradicts portbook_flows_a in state: 'disabled' here, 'enabled' there"),
+        ("portbook_flows", {"stifler.talk": {"state": "enabled"}}, {"stifler.talk": {"state": "disabled"}},
+         "contradicts portbook_flows_a in state: 'disabled' here, 'enabled' there"),
         ("portbook_flows", {"stifler.talk": {"ports": 1}}, {"stifler.talk": {"ports": 2}}, "contradicts portbook_flows_a in ports"),
         ("portbook_allow", [{"name": "x", "ports": 1, "peers": "any"}], [{"name": "x", "ports": 2, "peers": "any"}], "contradicts portbook_allow_a"),
     ],

@@ -117,7 +117,7 @@ def universe(book: Book, network: Iterable[Node]) -> Universe:
 
 
 def span(figure: object) -> tuple[int, int]:
-    low, _, high = str(figure).partition("-")
+    low, _dash, high = str(figure).partition("-")
     return int(low), int(high or low)
 
 

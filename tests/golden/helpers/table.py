@@ -161,7 +161,7 @@ def _tunnelled(book: Book, talk: Talk, address: str) -> bool:
 
 
 def _inside(address: str, network: str) -> bool:
-    base, _, bits = network.partition("/")
+    base, _slash, bits = network.partition("/")
     return _number(address) >> (32 - int(bits)) == _number(base) >> (32 - int(bits))
 
 
