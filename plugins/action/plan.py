@@ -20,7 +20,7 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils import needs, sh
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory import (
     Reader,
     fingerprint,
-    plain,
+    rendered,
     resolve,
     unseen,
 )
@@ -59,7 +59,7 @@ class ActionModule(ActionBase):
         """What this action does with the host's part of the plan."""
         if head.plan_file:
             turn.write_plan(Path(head.plan_file).expanduser())
-        turn.tell_summary(head)
+        turn.tell_summary(head, "written to")
         slice_, warnings = turn.slice(components)
         if shown:
             turn.show(slice_, components)
@@ -121,7 +121,7 @@ class _Turn:
     def _planning(self) -> Planning:
         problems = Problems()
         own = self._own()
-        listed = plain(own["portbook_catalogs"]) if "portbook_catalogs" in own else None
+        listed = rendered(own, "portbook_catalogs", _TEMPLATE_ERRORS) if "portbook_catalogs" in own else None
         catalog = catalog_of(listed, problems)
         reader = Reader(Names(catalog, Problems()).ours, _TEMPLATE_ERRORS)
         return Planning(
@@ -141,10 +141,11 @@ class _Turn:
         return "\n".join(lines + [f"  - {text}" for text in head.errors])
 
     def errors(self, head: Head) -> dict[str, Any]:
-        if head.told_by == self.host:
-            return {"msg": self._told(head), "errors": list(head.errors)}
         count = len(head.errors)
-        return {"msg": f"the plan of this run has {count} error{'s' * (count > 1)}, told at {head.told_by}"}
+        counted = f"the plan of this run has {count} error{'s' * (count > 1)}"
+        if head.told_by == self.host:
+            return {"msg": f"{counted}, told above; nothing is applied on any host", "errors": list(head.errors)}
+        return {"msg": f"{counted}, told at {head.told_by}"}
 
     # -- this host's part ---------------------------------------------------------------------------
 
@@ -212,9 +213,9 @@ class _Turn:
 
         self._cache.once("written", write)
 
-    def tell_summary(self, head: Head) -> None:
+    def tell_summary(self, head: Head, verb: str) -> None:
         def tell() -> None:
-            where = f", written to {head.plan_file}" if head.plan_file else ""
+            where = f", {verb} {head.plan_file}" if head.plan_file else ""
             display.display(
                 f"portbook: plan {head.digest[:12]} of {head.hosts} hosts: {head.rules} rules, {head.sets} "
                 f"peer sets{where}. {show.LEGEND}."

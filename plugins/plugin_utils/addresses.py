@@ -19,7 +19,7 @@ except ImportError:  # needs.missing() tells it before anything here is called.
 from .spans import Span, Spans
 
 _LOOKS_NUMERIC = re.compile(r"^[0-9.]+(/|$|\s*-\s*[0-9.]*$)|:|/")
-_DOTTED_QUAD = re.compile(r"^\d{1,3}(\.\d{1,3}){3}$")
+_DOTTED_QUAD = re.compile(r"\d{1,3}(\.\d{1,3}){3}", re.ASCII)
 _HOST_NAME = re.compile(r"^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?$")
 
 
@@ -80,7 +80,16 @@ def is_address(text: str) -> bool:
 
 
 def is_name(text: str) -> bool:
-    return not is_address(text) and bool(_HOST_NAME.match(text))
+    return not is_address(text) and bool(_HOST_NAME.fullmatch(text))
+
+
+def is_host(text: str) -> bool:
+    """Whether this is one address, without prefix or zone."""
+    try:
+        _single(text.strip())
+    except BadAddress:
+        return False
+    return True
 
 
 @lru_cache(maxsize=65536)
@@ -98,7 +107,7 @@ def parse(text: str) -> AddressSet:
 def _single(text: str) -> netaddr.IPAddress:
     if "%" in text:
         raise BadAddress("an address with a zone is only valid on its own link; give one that others can reach")
-    if ":" not in text and not _DOTTED_QUAD.match(text):
+    if ":" not in text and not _DOTTED_QUAD.fullmatch(text):
         raise BadAddress("is no address; an address is written like 192.0.2.1 or 2001:db8::1")
     try:
         return netaddr.IPAddress(text)

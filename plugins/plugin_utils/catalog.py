@@ -103,10 +103,14 @@ def load(own: Iterable[Path], problems: Problems, built_in: Path = BUILT_IN) -> 
 
 
 def _files(path: Path, problems: Problems) -> list[Path]:
-    if path.is_dir():
-        return sorted(file for file in path.iterdir() if file.suffix in (".yml", ".yaml") and file.is_file())
-    if path.is_file():
-        return [path]
+    try:
+        if path.is_dir():
+            return sorted(file for file in path.iterdir() if file.suffix in (".yml", ".yaml") and file.is_file())
+        if path.is_file():
+            return [path]
+    except (OSError, ValueError) as error:
+        problems.error("portbook_catalogs", str(path), f"cannot be read: {error}", "Give a path that can be read")
+        return []
     problems.error(
         "portbook_catalogs", str(path), "is neither a file nor a folder", "Give a catalogue file or a folder of them"
     )
@@ -159,7 +163,7 @@ def _in_words(error: Any) -> tuple[str, str]:
         extra = sorted(key for key in error.instance if key not in known)
         return f"has the unknown key {', '.join(extra)}", one_of(known, extra[0] if extra else None)
     if error.validator == "required":
-        return error.message.replace("is a required property", "is missing"), "Add it"
+        return f"lacks {error.message.split()[0]}", "Add it"
     if error.validator == "enum":
         return f"is {value}", one_of((str(word) for word in error.validator_value), error.instance)
     if error.validator == "const":

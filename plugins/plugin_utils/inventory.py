@@ -34,7 +34,11 @@ class Reader:
 
     def host(self, hostvars: Mapping[str, Any]) -> dict[str, Any]:
         """The variables of one host that matter to the plan."""
-        return {str(name): self._value(hostvars, name) for name in hostvars if name in CONNECTION or self._ours(name)}
+        return {
+            str(name): rendered(hostvars, name, self._template_errors)
+            for name in hostvars
+            if name in CONNECTION or self._ours(name)
+        }
 
     def inputs(self, all_hostvars: Mapping[str, Any], groups: Mapping[str, Iterable[str]]) -> list[HostInput]:
         groups_of: dict[str, list[str]] = {}
@@ -48,7 +52,7 @@ class Reader:
             variables = self.host(hostvars)
             facts = None
             if variables.get("portbook_addresses_from") == "facts" and "ansible_facts" in hostvars:
-                facts = fact_addresses(self._value(hostvars, "ansible_facts"))
+                facts = fact_addresses(rendered(hostvars, "ansible_facts", self._template_errors))
             found.append(HostInput(str(name), frozenset(groups_of.get(str(name), ())), variables, facts))
         return found
 
@@ -60,14 +64,16 @@ class Reader:
                 try:
                     found[str(name)] = plain(template(task_vars[name]))
                 except self._template_errors as error:
-                    found[str(name)] = Untemplated(str(error))
+                    found[str(name)] = Untemplated(" ".join(str(error).split()))
         return found
 
-    def _value(self, hostvars: Mapping[str, Any], name: str) -> Any:
-        try:
-            return plain(hostvars[name])
-        except self._template_errors as error:
-            return Untemplated(str(error))
+
+def rendered(hostvars: Mapping[str, Any], name: str, template_errors: tuple[type[Exception], ...]) -> Any:
+    """The plain value, or Untemplated with the reason."""
+    try:
+        return plain(hostvars[name])
+    except template_errors as error:
+        return Untemplated(" ".join(str(error).split()))
 
 
 class _Room:
@@ -143,7 +149,7 @@ def fact_addresses(facts: Any) -> tuple[str, ...]:
     if not isinstance(facts, Mapping):
         return ()
     found: list[str] = []
-    for name in facts.get("interfaces") or ():
+    for name in _list(facts.get("interfaces")):
         details = facts.get(str(name).replace("-", "_").replace(".", "_").replace(":", "_"))
         if (
             not isinstance(details, Mapping)
@@ -151,24 +157,39 @@ def fact_addresses(facts: Any) -> tuple[str, ...]:
             or details.get("type") in ("bridge", "loopback")
         ):
             continue
-        fours = [details.get("ipv4"), *(details.get("ipv4_secondaries") or ())]
+        fours = [details.get("ipv4"), *_list(details.get("ipv4_secondaries"))]
         found.extend(str(one["address"]) for one in fours if isinstance(one, Mapping) and "address" in one)
         found.extend(_lasting(details))
     if not found:
         found = [
             str(one)
             for key in ("ip_addresses", "all_ipv4_addresses", "all_ipv6_addresses")
-            for one in facts.get(key) or ()
+            for one in _list(facts.get(key))
         ]
-    return tuple(sorted({one for one in found if not one.startswith(("127.", "169.254.", "fe80:")) and one != "::1"}))
+    return tuple(sorted({one for one in found if _lasting_address(one)}))
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _lasting_address(written: str) -> bool:
+    """Facts may be anybody's: what is no address is not one of the host's."""
+    try:
+        address = ipaddress.ip_address(written)
+    except ValueError:
+        return False
+    return "%" not in written and not address.is_loopback and not address.is_link_local
 
 
 def _lasting(details: Mapping[str, Any]) -> Iterable[str]:
     """Global IPv6 addresses; where one of a prefix is made from the hardware address, the others are temporary."""
     by_prefix: dict[Any, list[ipaddress.IPv6Address]] = {}
-    for one in details.get("ipv6") or ():
-        if isinstance(one, Mapping) and one.get("scope") == "global" and "address" in one:
-            interface = ipaddress.IPv6Interface(f"{one['address']}/64")
+    for one in _list(details.get("ipv6")):
+        if isinstance(one, Mapping) and one.get("scope") == "global" and _lasting_address(str(one.get("address"))):
+            interface = ipaddress.ip_interface(f"{one['address']}/64")
+            if interface.version != 6:
+                continue
             by_prefix.setdefault((interface.network, one.get("prefix")), []).append(interface.ip)
     for addresses in by_prefix.values():
         stable = [one for one in addresses if one.packed[11:13] == _EUI_64_MARK]

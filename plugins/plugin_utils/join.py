@@ -158,6 +158,8 @@ class FlowJoin:
             expired = f": expired on {override.expires}" if override.expires else ""
             return Joined(off=f"disabled by portbook_flows{expired}")
         if figures.other_version:
+            if override.state == "enabled":
+                return Joined(off="portbook_flows enables it, but its version has no such flow")
             return Joined(other_version=True)
         if figures.off and override.state != "enabled":
             return Joined(off=figures.off)

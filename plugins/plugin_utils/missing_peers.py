@@ -47,8 +47,9 @@ class MissingPeers:
     def _other_versions(self, component: str, flows: set[str]) -> str:
         """Those in which the component has none of these flows."""
         catalog = self._world.catalog
-        versions = {version for flow in flows for version in catalog.flows[flow].versions}
-        others = [one for one in catalog.components[component].versions if one not in versions] if versions else []
+        own = catalog.components[component].versions
+        needing = {version for flow in flows for version in catalog.flows[flow].versions} & set(own)
+        others = [one for one in own if one not in needing] if needing else []
         if not others:
             return ""
         return f". Version {' or '.join(others)} does without: {catalog.components[component].prefix}_version"

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .addresses import AddressSet, BadAddress, is_address, is_name, parse, reachable
+from .addresses import AddressSet, BadAddress, is_address, is_host, is_name, parse, reachable
 from .catalog import Catalog
-from .problems import Problems, one_of, shown
+from .problems import Problems, nearest, one_of, shown
 from .profiles import ProfileReader, run_settings
 from .settings import PeerEntry, Profile, RunSettings
 from .values import Untemplated
@@ -119,6 +119,15 @@ def _groups(
                     f"names {shown(name)}, which is no group of the inventory",
                     one_of(groups - {"all", "ungrouped"}, name),
                 )
+    for group in sorted(groups - set(found)):
+        near = nearest(group, found, cutoff=0.9)
+        if near:
+            problems.warn(
+                "inventory",
+                f"group {group}",
+                f"is no component's, though {near} is",
+                "Rename it, or map it with portbook_groups",
+            )
     return {name: tuple(components) for name, components in found.items()}
 
 
@@ -216,13 +225,14 @@ def _one_host(
         return  # Already told as wrong.
     if settings.addresses_from == "facts":
         if one.facts:
-            book.of_host[one.name] = AddressSet.union(parse(text) for text in one.facts)
+            book.of_host[one.name] = reachable(AddressSet.union(parse(text) for text in one.facts if is_host(text)))
         else:
             problems.error(
                 one.name,
                 "portbook_addresses_from",
                 "is facts, but the host's facts have no address",
-                f"Gather facts before the plan. {_SET_IT}",
+                "Gather facts in an earlier play, or keep a fact cache: the playbooks of the collection gather none. "
+                + _SET_IT,
             )
         return
     written = one.variables.get("ansible_host", one.name)
@@ -242,6 +252,8 @@ def _one_host(
 
 def _literal_host(host: str, what: str, written: str, book: AddressBook, problems: Problems) -> None:
     try:
+        if "/" in written or "-" in written:
+            raise BadAddress("is no single address")
         addresses = reachable(parse(written))
     except BadAddress as error:
         problems.error(host, what, f"is {shown(written)}, which {error}", _SET_IT)

@@ -94,6 +94,7 @@ def _head_meaning(host: HostPlan) -> dict[str, Any]:
         },
         "management_ports": host.profile.management_ports,
         "inbound": head["posture"] if head["posture"] in ("strict", "watch") else "",
+        "watched": [one for one in host.components if host.profile.posture_of(one) == "watch"],
         "outbound": head["outbound"] if head["outbound"] == "strict" else "",
     }
 

@@ -131,6 +131,7 @@ class _Planner:
         if _elsewhere(flow, end, kin):
             self._skip(kin, component, flow, f"not on {kin.platform}")
             return
+        self._tell_expired(flow, kin)
         side = join.side(end, component, kin.profile)
         if not flow.initiators:
             self._keep_shut(flow, join, side, kin)
@@ -294,11 +295,15 @@ class _Planner:
         off = [self.figures.of(flow, one, kin.profile) for one in flow.deciders]
         if all(one.other_version for one in off):
             return
-        if all(one.off for one in off) and all(one.off or one.other_version for one in off):
-            self._skip(kin, component, flow, off[0].off)
+        if all(one.off or one.other_version for one in off):
+            self._skip(kin, component, flow, next(one.off for one in off if one.off))
             return
         names = " or ".join(counterparts)
         decided = any(one in self.world.declared or one in kin.profile.peers for one in counterparts)
+        named = [kin.profile.peers[one] for one in counterparts if one in kin.profile.peers]
+        said_empty = any(not one.entries and not one.any for one in named)
+        # What the user named and is not here belongs to another realm.
+        strangers = strangers or any(one.entries for one in named)
         needed = flow.needs_responder if end == "initiator" else flow.needs_initiator
         if strangers:
             why = f"no {names} shares a realm with it"
@@ -307,7 +312,6 @@ class _Planner:
         else:
             why = f"nobody is {names}: no group of that name, no entry in portbook_peers"
         self._skip(kin, component, flow, why)
-        said_empty = any(one in kin.profile.peers for one in counterparts)
         if needed and not said_empty and (strangers or not decided):
             self.missing.note(component, counterparts, flow.id, kin.hosts, strangers)
 
@@ -339,6 +343,12 @@ class _Planner:
                 kin.not_planned.append(NotPlanned(ALLOW_COMPONENT, f"allow.{allow.name}", "its peers are empty"))
                 continue
             kin.rules.append(_Draft(allow_rule(allow), number, symbol))
+
+    def _tell_expired(self, flow: Flow, kin: _Kin) -> None:
+        word = kin.profile.flows.get(flow.id)
+        if word and word.expires and word.expires < self.today:
+            what = (f"portbook_flows.{flow.id}", f"expired on {word.expires} and drops the flow")
+            self.expiring.setdefault(what, set()).update(kin.hosts)
 
     def _watch_expiry(self, what: str, expires: date | None, kin: _Kin) -> None:
         if expires and expires - self.today <= _WARN_BEFORE_EXPIRY:

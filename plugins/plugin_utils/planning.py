@@ -18,6 +18,7 @@ from .peers import HostInput, Resolver, platform_error
 from .planner import Plan, make_plan
 from .problems import Problems, shown
 from .run_cache import Head
+from .values import Untemplated
 from .variables import Names, Variable
 
 
@@ -91,11 +92,20 @@ class Planning:
         return plan, [str(one) for one in problems.errors]
 
 
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)  # Nobody's home; loading tells that it does not exist.
+
+
 def catalog_of(paths: object, problems: Problems) -> Catalog:
     """With the user's own catalogues, if the variable is a list of paths."""
     own: list[Path] = []
     if isinstance(paths, list) and all(isinstance(path, str) for path in paths):
-        own = [Path(path).expanduser() for path in paths]
+        own = [_expanded(path) for path in paths]
+    elif isinstance(paths, Untemplated):
+        problems.error("all hosts", "portbook_catalogs", f"cannot be rendered: {paths.reason}", "Mend the template")
     elif paths is not None:
         problems.error(
             "all hosts",

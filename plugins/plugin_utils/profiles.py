@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -146,6 +147,9 @@ def _merge_flows(parts: list[tuple[str, dict[str, Override]]]) -> tuple[dict[str
                 if value is None or value == "":
                     continue
                 before = said_by.setdefault((flow, one.name), name)
+                if isinstance(value, Peers) and united.peers and value.any == united.peers.any:
+                    value = Peers(tuple(dict.fromkeys((*united.peers.entries, *value.entries))), value.any)
+                    united = replace(united, peers=value)
                 if before != name and getattr(united, one.name) != value:
                     clashes.append(
                         (
@@ -205,7 +209,7 @@ def run_settings(hosts: Iterable[tuple[str, Raw]], reader: ProfileReader, proble
         for name, value in raw.items():
             known = reader.names.read(name)
             if isinstance(known, Variable) and known.scope == "all":
-                said[name].setdefault(repr(value), (value, []))[1].append(host)
+                said[name].setdefault(_canonical(value), (value, []))[1].append(host)
     values: dict[str, Any] = {}
     for name, variants in sorted(said.items()):
         value, hosts_with = next(iter(variants.values()))
@@ -231,6 +235,14 @@ def run_settings(hosts: Iterable[tuple[str, Raw]], reader: ProfileReader, proble
             values[name.removeprefix("portbook_")] = read
     values.pop("catalogs", None)
     return RunSettings(**values)
+
+
+def _canonical(value: object) -> str:
+    """The same for mappings whose keys stand in another order."""
+    try:
+        return json.dumps(value, sort_keys=True)
+    except (TypeError, ValueError):
+        return repr(value)
 
 
 def _some(hosts: list[str]) -> str:

@@ -21,6 +21,8 @@ def host_text(slice_: Mapping[str, Any], components: Iterable[str] | None, width
     rules = [one for one in slice_["rules"] if wanted is None or one["component"] in wanted]
     skipped = [one for one in slice_["not_planned"] if wanted is None or one["component"] in wanted]
     named = sorted(wanted) if wanted is not None else head["components"]
+    if not rules and not named:
+        return f"{slice_['name']}: nothing to plan: no component, and nothing in portbook_allow"
     lines = [f"{slice_['name']}: {', '.join(named) or 'no component'}", f"  {_how(head)}"]
     lines += _flows(rules, slice_["sets"], width)
     if skipped:
@@ -46,7 +48,7 @@ def _flows(rules: list[Mapping[str, Any]], sets: Mapping[str, Any], width: int) 
     at = 9 + min(_WIDEST_PORTS, max((len(head) for head in heads.values()), default=0))
     lines: list[str] = []
     for key, found in groups.items():
-        mark = "!" if any(rule["guarded"] for rule in found) else " "
+        mark = "!" if any(rule["guarded"] and rule["peers"] != "any" for rule in found) else " "
         texts = [
             f"{_preposition(found[0])} {peers}" for peers in dict.fromkeys(peers_text(rule, sets) for rule in found)
         ]
@@ -119,7 +121,7 @@ def _skipped(skipped: list[Mapping[str, str]], width: int) -> list[str]:
     return lines
 
 
-LEGEND = "! is refused to everyone else, ? is doubtful"
+LEGEND = "! is guarded: nobody else reaches it; ? is doubtful"
 
 
 def applied_text(host: str, done: Mapping[str, Any]) -> str:

@@ -12,17 +12,17 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 
 from . import ports as port_text
-from .addresses import AddressSet, BadAddress, is_address, is_name, parse
+from .addresses import EVERYWHERE, AddressSet, BadAddress, is_address, is_name, parse, reachable
 from .catalog import Catalog
-from .model import Component
+from .model import LOCAL_SUBNET, Component
 from .problems import one_of, shown
 from .settings import Allow, Override, PeerEntry, Peers
 from .variables import Variable
 
 T = TypeVar("T")
-_REALM = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-_ALLOW_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")
-_INTERFACE = re.compile(r"^[A-Za-z0-9_.:@*+-]{1,32}$")
+_REALM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_ALLOW_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+_INTERFACE = re.compile(r"[A-Za-z0-9_.:@*+-]{1,32}")
 PORTLESS = ("icmp", "icmpv6", "igmp", "vrrp", "esp", "ah", "gre", "ospf", "pim", "ipip", "l2tp")
 PROTOCOLS = ("tcp", "udp", "sctp", *PORTLESS)
 _TRUE = ("yes", "true", "on", "1", "y", "t")
@@ -35,6 +35,10 @@ class Wrong(Exception):
     def __init__(self, wrong: str, right: str = "", key: str = "") -> None:
         super().__init__(wrong)
         self.wrong, self.right, self.key = wrong, right, key
+
+
+class Incomplete(Exception):
+    """Parts of an entry were wrong and have been told; there is nothing to make of the rest."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ class Values:
         except Wrong as wrong:
             path = ".".join(step for step in (*self._steps, wrong.key) if step)
             self.wrongs.append(Wrong(wrong.wrong, wrong.right, path))
+            return None
+        except Incomplete:
             return None
         finally:
             self._steps.pop()
@@ -100,7 +106,7 @@ class Values:
         if raw is None or raw == "":
             return None
         path = text(raw)
-        if not re.match(r"^([A-Za-z]:\\|%[A-Za-z_()0-9]+%\\|System$)", path) or any(ord(one) < 32 for one in path):
+        if not re.match(r"^([A-Za-z]:\\|%[A-Za-z_()0-9]+%\\|System$)", path) or not path.isprintable():
             raise Wrong(
                 f"is {shown(raw)}, which is no full Windows path",
                 "Write it like C:\\Program Files\\Vendor\\program.exe",
@@ -221,9 +227,7 @@ class Values:
     def _entry_features(self, component: Component, raw: object) -> tuple[tuple[str, bool], ...]:
         if raw is None:
             return ()
-        given = (
-            raw if isinstance(raw, Mapping) else {one: True for one in words(raw, "features") if isinstance(one, str)}
-        )
+        given = raw if isinstance(raw, Mapping) else dict.fromkeys(self.each(words(raw, "features"), text), True)
         for key in given:
             if key not in component.features:
                 raise Wrong(
@@ -266,20 +270,29 @@ class Values:
         return found
 
     def _override(self, raw: object) -> Override:
-        fields = _fields(raw, ("state", "ports", "peers", "guard", "log", "owner", "ticket", "expires"))
-        state = fields.get("state")
-        if state is not None and state not in ("enabled", "disabled"):
-            raise Wrong(f"has state {shown(state)}", one_of(("enabled", "disabled"), state))
-        return Override(
-            state=state,
-            ports=figures(fields["ports"]) if "ports" in fields else None,
-            peers=self.peers_of(None, _listed(fields["peers"])) if "peers" in fields else None,
-            guard=boolean(fields["guard"]) if "guard" in fields else None,
-            log=boolean(fields["log"]) if "log" in fields else None,
-            owner=_note(fields.get("owner"), "owner"),
-            ticket=_note(fields.get("ticket"), "ticket"),
-            expires=day(fields.get("expires")),
-        )
+        read = {**self._common(), "state": _state, "ports": figures, "guard": boolean, "log": boolean}
+        read["peers"] = lambda value: self.peers_of(None, _listed(value))
+        return Override(**self._entries(raw, read))
+
+    def _common(self) -> dict[str, Callable[[Any], Any]]:
+        """Keys that tell whose word it is, and until when it holds."""
+        return {
+            "owner": lambda value: _note(value, "owner"),
+            "ticket": lambda value: _note(value, "ticket"),
+            "expires": day,
+        }
+
+    def _entries(self, raw: object, read: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
+        """The keys of a mapping, each read by its own reader, each wrong one told."""
+        found = {}
+        for key, value in mapping(raw, ", ".join(read)).items():
+            if key not in read:
+                self.collect("", _unknown_key, key, read)
+                continue
+            one = self.collect("", read[key], value)
+            if one is not None:
+                found[str(key)] = one
+        return found
 
     def _allow(self, _variable: Variable, raw: object) -> tuple[Allow, ...]:
         found: dict[str, Allow] = {}
@@ -294,35 +307,29 @@ class Values:
         return tuple(found.values())
 
     def _one_allow(self, raw: object) -> Allow:
-        fields = _fields(raw, ("name", "direction", "protocol", "ports", "peers", "why", "owner", "ticket", "expires"))
-        name = fields.get("name")
-        if not isinstance(name, str) or not _ALLOW_NAME.match(name):
-            raise Wrong(f"has the name {shown(name)}", "Give it a name of letters, digits, dots, dashes")
-        direction = fields.get("direction", "in")
-        if direction not in ("in", "out"):
-            raise Wrong(f"has direction {shown(direction)}", one_of(("in", "out"), direction))
-        protocol = fields.get("protocol", "tcp")
-        if protocol not in PROTOCOLS:
-            raise Wrong(f"has protocol {shown(protocol)}", one_of(PROTOCOLS, protocol))
-        if protocol in PORTLESS and "ports" in fields:
+        read: dict[str, Callable[[Any], Any]] = {
+            **self._common(),
+            "name": _allow_name,
+            "direction": _direction,
+            "protocol": _protocol,
+            "ports": figures,
+            "peers": lambda value: Peers() if value == LOCAL_SUBNET else self.peers_of(None, _listed(value)),
+            "why": lambda value: _note(value, "why"),
+        }
+        given = mapping(raw, ", ".join(read))
+        fields = {"direction": "in", "protocol": "tcp", "ports": (), **self._entries(given, read)}
+        protocol = fields["protocol"]
+        if "name" not in given:
+            raise Wrong("has no name", "Give each entry a name of letters, digits, dots and dashes")
+        if protocol in PORTLESS and "ports" in given:
             raise Wrong(f"has ports, but {protocol} has none", "Leave ports out")
-        if protocol not in PORTLESS and "ports" not in fields:
+        if protocol not in PORTLESS and "ports" not in given:
             raise Wrong("has no ports", "Add ports: a number, a range or a list of them")
-        if "peers" not in fields:
+        if "peers" not in given:
             raise Wrong("has no peers", "Add peers: addresses, networks or names, local_subnet, or the word any")
-        local = fields["peers"] == "local_subnet"
-        return Allow(
-            name=str(name),
-            direction=str(direction),
-            protocol=str(protocol),
-            ports=figures(fields["ports"]) if "ports" in fields else (),
-            peers=Peers() if local else self.peers_of(None, _listed(fields["peers"])),
-            local_subnet=local,
-            why=_note(fields.get("why"), "why"),
-            owner=_note(fields.get("owner"), "owner"),
-            ticket=_note(fields.get("ticket"), "ticket"),
-            expires=day(fields.get("expires")),
-        )
+        if set(given) - set(fields):
+            raise Incomplete
+        return Allow(**fields, local_subnet=given["peers"] == LOCAL_SUBNET)
 
 
 _NO_VARIABLE = Variable("", "", "host", "")
@@ -335,22 +342,23 @@ def text(raw: object) -> str:
 
 
 def interface(raw: object) -> str:
-    if not _INTERFACE.match(text(raw)):
+    if not _INTERFACE.fullmatch(text(raw)):
         raise Wrong(f"has {shown(raw)}, which is no interface name", "Write them like [docker0, br-lan]")
     return text(raw)
 
 
 def realm(raw: object) -> str:
-    if not isinstance(raw, str) or not _REALM.match(raw):
+    if not isinstance(raw, str) or not _REALM.fullmatch(raw):
         right = "A realm is a word like main or site-a, or a list of such words"
         raise Wrong(f"has {shown(raw)}, which is no realm name", right)
     return raw
 
 
 def address_or_name(raw: object) -> str:
+    """Under which others can see a host."""
     written = text(raw)
-    if not is_name(written):
-        literal(written)
+    if not is_name(written) and not reachable(literal(written)):
+        raise Wrong(f"has {shown(written)}, under which no other host can reach it", "Write an address that others use")
     return written
 
 
@@ -390,9 +398,14 @@ def literal(raw: object) -> AddressSet:
             "Write it like 192.0.2.0/24, 2001:db8::1 or a name",
         )
     try:
-        return parse(written)
+        addresses = parse(written)
     except BadAddress as error:
         raise Wrong(f"has {shown(written)}, which {error}") from None
+    if EVERYWHERE.v4 <= addresses.v4 or EVERYWHERE.v6 <= addresses.v6:
+        raise Wrong(
+            f"has {shown(written)}, which is everybody", "If that is meant, write the word any in place of the list"
+        )
+    return addresses
 
 
 def day(raw: object) -> date | None:
@@ -415,12 +428,32 @@ def one_of_many(known: Mapping[str, object], given: object) -> str:
     return one_of(alike or sorted({f"{name.partition('.')[0]}.…" for name in known}), given)
 
 
-def _fields(raw: object, known: tuple[str, ...]) -> Mapping[str, Any]:
-    given = mapping(raw, ", ".join(known))
-    for key in given:
-        if key not in known:
-            raise Wrong(f"has the unknown key {shown(key)}", one_of(known, key))
-    return given
+def _unknown_key(key: object, known: Iterable[str]) -> None:
+    raise Wrong(f"has the unknown key {shown(key)}", one_of(known, key))
+
+
+def _state(raw: object) -> str:
+    if raw not in ("enabled", "disabled"):
+        raise Wrong(f"has state {shown(raw)}", one_of(("enabled", "disabled"), raw))
+    return str(raw)
+
+
+def _allow_name(raw: object) -> str:
+    if not isinstance(raw, str) or not _ALLOW_NAME.match(raw):
+        raise Wrong(f"has the name {shown(raw)}", "Give it a name of letters, digits, dots and dashes")
+    return raw
+
+
+def _direction(raw: object) -> str:
+    if raw not in ("in", "out"):
+        raise Wrong(f"has direction {shown(raw)}", one_of(("in", "out"), raw))
+    return str(raw)
+
+
+def _protocol(raw: object) -> str:
+    if not isinstance(raw, str) or raw not in PROTOCOLS:
+        raise Wrong(f"has protocol {shown(raw)}", one_of(PROTOCOLS, raw))
+    return raw
 
 
 def _words_or_one(raw: object, of_what: str) -> list[Any]:

@@ -268,7 +268,8 @@ class Names:
             return self.known[name]
         for base in SUFFIXED:
             if name.startswith(f"{base}_"):
-                return self.known[base]
+                near = nearest(name, (one for one in self.known if one.startswith(f"{base}_")), cutoff=0.93)
+                return Unknown(f"Did you mean {near}?") if near else self.known[base]
         if name.startswith("portbook_"):
             near = nearest(name, self.known)
             return Unknown(

@@ -1,0 +1,274 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the pages print is what the product says, and their links lead somewhere."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.vars.manager import VariableManager
+
+from ansible_collections.portbook.firewall.plugins.plugin_utils import catalog as catalogs
+from ansible_collections.portbook.firewall.plugins.plugin_utils import plan_file, show
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import Catalog
+from ansible_collections.portbook.firewall.plugins.plugin_utils.compute import Outcome, compute
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory import Reader
+from ansible_collections.portbook.firewall.plugins.plugin_utils.peers import HostInput
+from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
+from ansible_collections.portbook.firewall.plugins.plugin_utils.variables import (
+    Names,
+    of_component,
+)
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+OWN = CHECKOUT / "examples" / "catalog"
+README = CHECKOUT / "README.md"
+GETTING_STARTED = CHECKOUT / "docs" / "getting-started.md"
+OWN_PRODUCTS = CHECKOUT / "docs" / "own-products.md"
+PAGES = (README, *sorted((CHECKOUT / "docs").glob("*.md")))
+TODAY = date(2026, 11, 21)
+# An 80-column terminal, of which Ansible leaves the last one free.
+WIDTH = 79
+
+_MARKED = re.compile(r"<!-- (?P<kind>[a-z ]+): (?P<what>\S+) -->\n```\w+\n(?P<body>.*?)```", re.S)
+_LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+
+
+# -- helpers --------------------------------------------------------------------------------------
+
+
+@cache
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+@cache
+def book(own: bool = False) -> Catalog:
+    problems = Problems()
+    catalog = catalogs.load([OWN] if own else [], problems)
+    assert not problems.errors
+    return catalog
+
+
+def blocks(page: Path, kind: str) -> Iterator[tuple[str, str]]:
+    for found in _MARKED.finditer(text_of(page)):
+        if found["kind"] == kind:
+            yield found["what"], found["body"]
+
+
+def inputs(folder: Path, catalog: Catalog) -> tuple[list[HostInput], list[str]]:
+    loader = DataLoader()
+    inventory = InventoryManager(loader, sources=[str(folder)])
+    variables = VariableManager(loader, inventory)
+    hostvars = {host.name: variables.get_vars(host=host, include_hostvars=False) for host in inventory.get_hosts()}
+    # The only templates in the examples are paths, which are given here by hand.
+    for one in hostvars.values():
+        one.pop("portbook_catalogs", None)
+    groups = inventory.get_groups_dict()
+    return Reader(Names(catalog, Problems()).ours, ()).inputs(hostvars, groups), list(groups)
+
+
+def unresolved(names: Any) -> dict[str, tuple[str, ...] | str]:
+    return dict.fromkeys(names, "[Errno -2] Name or service not known")
+
+
+def planned(folder: Path, own: bool = False, **more: Any) -> Outcome:
+    """`more`: variables of all hosts, or with a host's name in front (`probe-1.x`) of one; `!` in
+    front takes a group away."""
+    catalog = book(own)
+    hosts, groups = inputs(folder, catalog)
+    gone = {name[1:] for name in more if name.startswith("!")}
+    changed = [
+        HostInput(
+            host.name,
+            frozenset(host.groups - gone),
+            dict(host.variables)
+            | {
+                name.rpartition(".")[2]: value
+                for name, value in more.items()
+                if name.rpartition(".")[0] in ("", host.name)
+            },
+        )
+        for host in hosts
+    ]
+    kept = [group for group in groups if group not in gone]
+    return compute(catalog, Problems(), changed, kept, TODAY, unresolved)
+
+
+def shown_text(outcome: Outcome) -> str:
+    assert outcome.plan, [str(one) for one in outcome.errors]
+    return "\n".join(
+        show.host_text(json.loads(text), None, WIDTH) for _name, text in plan_file.slices(outcome.plan, outcome.digest)
+    )
+
+
+def inventory_on(page: Path, folder: Path) -> Path:
+    """The inventory whose files the page has, as a reader would write them."""
+    for path, body in blocks(page, "file"):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(body, encoding="utf-8")
+    return folder / "inventory"
+
+
+def missing_lines(excerpt: str, text: str) -> list[str]:
+    """Those that the text does not have, in this order; `...` stands for any number."""
+    rest = text.splitlines()
+    missing = []
+    for line in excerpt.splitlines():
+        if line == "...":
+            continue
+        if line in rest:
+            rest = rest[rest.index(line) + 1 :]
+        else:
+            missing.append(line)
+    return missing
+
+
+# -- what is printed -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_output_on_a_page_is_what_the_plan_prints(page: Path, tmp_path: Path) -> None:
+    for source, excerpt in blocks(page, "output"):
+        folder = inventory_on(page, tmp_path) if source.endswith(".md") else CHECKOUT / source
+        assert not missing_lines(excerpt, shown_text(planned(folder, own="doorman" in source)))
+
+
+def test_readme_shows_output() -> None:
+    assert list(blocks(README, "output"))
+
+
+FIRST_ERRORS: list[dict[str, Any]] = [
+    {"!utmstack_master": None},
+    {"probe-1.portbook_realm": "site-b", "web-1.portbook_realm": "site-b"},
+    {"web-2.ansible_host": "web-2.example.invalid"},
+    {"portbook_peer": {}},
+    {"portbook_peers": {"utmstack_devices": []}},
+    {"portbook_flows": {"utmstack.syslog": {}}},
+    {"portbook_posture": "strikt"},
+    {"siem-1.portbook_evidence": "strict"},
+]
+
+
+@pytest.mark.parametrize("cause", FIRST_ERRORS, ids=str)
+def test_first_errors_are_told_in_the_words_of_the_page(cause: dict[str, Any], tmp_path: Path) -> None:
+    outcome = planned(inventory_on(GETTING_STARTED, tmp_path), **cause)
+    assert outcome.errors
+    for error in outcome.errors:
+        assert f"\n{error}\n" in text_of(GETTING_STARTED)
+
+
+BROKEN_CATALOGUES = [
+    [
+        ("from: [doorman_controller]\n    to: [doorman_server]", "from: [doorman_controller]\n    to: [doorman_servr]"),
+        ("    feature: push\n", "    feature: pusch\n"),
+        ("ports: [7401]", "ports: [22]"),
+        ("[web]", "[wbe]"),
+    ],
+    [
+        ("    confidence: high\n\n  doorman.push", "    confidence: sure\n\n  doorman.push"),
+        ("ports: [7401]", "ports: [74010]"),
+        ("    title: Reception desk\n", ""),
+    ],
+]
+
+
+@pytest.mark.parametrize("changes", BROKEN_CATALOGUES, ids=["names", "schema"])
+def test_errors_of_own_catalogues_are_told_in_the_words_of_the_page(
+    changes: list[tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = text_of(OWN / "doorman.yml")
+    for right, wrong in changes:
+        assert right in text
+        text = text.replace(right, wrong)
+    (tmp_path / "doorman.yml").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    problems = Problems()
+    catalogs.load([Path("doorman.yml")], problems)
+    assert len(problems.errors) >= len(changes)
+    for error in problems.errors:
+        assert f"\n{error}\n" in text_of(OWN_PRODUCTS)
+
+
+# -- the example of an own product -----------------------------------------------------------------
+
+
+def test_own_product_loads_beside_the_vendors_products() -> None:
+    assert {"doorman_server", "doorman_controller", "doorman_reception"} <= set(book(own=True).components)
+
+
+def test_own_product_that_nobody_plays_changes_no_plan() -> None:
+    example = CHECKOUT / "examples" / "inventory"
+    assert planned(example).digest == planned(example, own=True).digest != ""
+
+
+def test_excerpts_of_the_catalogue_are_in_it() -> None:
+    for source, excerpt in blocks(OWN_PRODUCTS, "part of"):
+        assert not missing_lines(excerpt, text_of(CHECKOUT / source))
+
+
+def test_variables_that_the_page_promises_exist() -> None:
+    given = {variable.name for component in book(own=True).components.values() for variable in of_component(component)}
+    promised = {
+        "doorman_server_push",
+        "doorman_server_port",
+        "doorman_server_web_port",
+        "doorman_server_posture",
+        "doorman_server_realm",
+    }
+    assert promised <= given
+    assert all(f"`{name}`" in text_of(OWN_PRODUCTS) for name in promised)
+
+
+# -- the rest ----------------------------------------------------------------------------------------
+
+
+def test_readme_names_every_component_with_a_role() -> None:
+    with_role = [name for name, one in book().components.items() if not one.party]
+    assert [name for name in with_role if f"`{name}`" not in text_of(README)] == []
+
+
+def written_pages() -> list[Path]:
+    hidden = {"build", "collections", "output"}
+    return [
+        page
+        for page in sorted(CHECKOUT.rglob("*.md"))
+        if not any(part.startswith(".") or part in hidden for part in page.relative_to(CHECKOUT).parts)
+    ]
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text_of(page), flags=re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", written_pages(), ids=lambda page: page.relative_to(CHECKOUT).as_posix())
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", text_of(page), flags=re.S)
+    for link in _LINK.findall(text):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _hash, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert target.is_relative_to(CHECKOUT), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", written_pages(), ids=lambda page: page.relative_to(CHECKOUT).as_posix())
+def test_every_table_has_as_many_cells_in_each_line(page: Path) -> None:
+    width = 0
+    for line in re.sub(r"```.*?```", "", text_of(page), flags=re.S).splitlines():
+        cells = len(re.sub(r"\\\|", "", line).split("|")) - 2 if line.startswith("|") else 0
+        assert not (width and cells) or cells == width, line
+        width = cells

@@ -1,0 +1,373 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every wrong input is an error that names host, variable, value and what is right; all at once."""
+
+# ruff: noqa: E501 - a table of inputs and answers is read line by line
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from unit.helpers.book import PARTY, book, feature, flow, host, port, windows
+
+from ansible_collections.portbook.firewall.plugins.plugin_utils.values import Untemplated
+
+BOOK = book(
+    {
+        "stifler_client": {"ports": {"main": port(1433)}, "features": {"relay": feature(False)}},
+        "stifler_server": {
+            "platforms": ["windows", "linux"],
+            "versions": {"known": ["2.10", "2.14"], "default": "2.14"},
+            "ports": {"main": port(8080), "hub": port(8081)},
+            "programs": {"main": {"what": "it", "file": "s.exe"}},
+        },
+        "siem": {**PARTY, "ports": {"main": port(514)}, "features": {"tls": feature(False)}},
+        "winonly": {"platforms": ["windows"], "platforms_why": "It is a Windows service."},
+    },
+    {
+        "stifler.talk": flow("stifler_client", "stifler_server", "main"),
+        "stifler.hub": flow("stifler_client", "stifler_server", "hub"),
+        "acme.log": flow("stifler_server", "siem", "main"),
+        "acme.win": flow("stifler_client", "winonly", 9100),
+    },
+)
+
+
+def errors(**said):
+    return BOOK.errors(host("h1", "stifler_server", "192.0.2.1", **said))
+
+
+def only(**said) -> str:
+    found = errors(**said)
+    assert len(found) == 1, found
+    return found[0]
+
+
+WRONG = [
+    # components, groups, flows
+    ({"portbook_components": ["stifler_clent"]}, "portbook_components names 'stifler_clent', which is no component. Did you mean stifler_client?"),
+    ({"portbook_components": {"a": 1}}, "portbook_components is {'a': 1}, which is no list"),
+    ({"portbook_components": 5}, "portbook_components is 5, which is no list"),
+    ({"portbook_components": [5]}, "portbook_components names 5, which is no component"),
+    ({"portbook_groups": {"stifler_servr": ["x"]}}, "portbook_groups names 'stifler_servr', which is no component. Did you mean stifler_server?"),
+    ({"portbook_groups": ["x"]}, "portbook_groups is ['x'], which is no mapping"),
+    ({"portbook_groups": {"siem": 5}}, "portbook_groups.siem is 5, which is no list"),
+    ({"portbook_flows": {"stifler.tlak": {}}}, "portbook_flows names 'stifler.tlak', which is no flow. Did you mean stifler.talk?"),
+    ({"portbook_flows": ["stifler.talk"]}, "portbook_flows is ['stifler.talk'], which is no mapping"),
+    ({"portbook_flows": {"stifler.talk": "disabled"}}, "portbook_flows.stifler.talk is 'disabled', which is no mapping"),
+    ({"portbook_flows": {"stifler.talk": {"state": "off"}}}, "portbook_flows.stifler.talk has state 'off'"),
+    ({"portbook_flows": {"stifler.talk": {"stat": "enabled"}}}, "portbook_flows.stifler.talk has the unknown key 'stat'. Did you mean state?"),
+    ({"portbook_flows": {"stifler.talk": {"guard": "maybe"}}}, "portbook_flows.stifler.talk is 'maybe', which is neither true nor false"),
+    ({"portbook_flows": {"stifler.talk": {"expires": "tomorrow"}}}, "portbook_flows.stifler.talk has expires 'tomorrow'. Write a day like 2027-01-31"),
+    ({"portbook_flows": {"stifler.talk": {"expires": "2027-02-30"}}}, "has expires '2027-02-30'"),
+    ({"portbook_flows": {"stifler.talk": {"ports": 70000}}}, "portbook_flows.stifler.talk is 70000, which is out of range; ports go from 1 to 65535"),
+    ({"portbook_flows": {"stifler.talk": {"peers": ["192.0.2.1/24"]}}}, "has host bits; write the network as 192.0.2.0/24 or the one host as 192.0.2.1"),
+    ({"portbook_flows": {"stifler.talk": {"owner": ["x"]}}}, "has owner ['x'], which is no text"),
+    # choices, versions, features, ports
+    ({"portbook_posture": "guarded"}, "portbook_posture is 'guarded'. Did you mean guard?"),
+    ({"portbook_posture": 7}, "portbook_posture is 7. Known: guard, open, strict, watch"),
+    ({"stifler_server_posture": "gaurd"}, "stifler_server_posture is 'gaurd'. Did you mean guard?"),
+    ({"portbook_outbound": True}, "portbook_outbound is True"),
+    ({"portbook_backend": "iptables"}, "portbook_backend is 'iptables'. Did you mean nftables?"),
+    ({"portbook_evidence": "none"}, "portbook_evidence is 'none'. Known: documented, strict"),
+    ({"portbook_addresses_from": "dns"}, "portbook_addresses_from is 'dns'. Known: facts, inventory"),
+    ({"portbook_unsupported": "ignore"}, "portbook_unsupported is 'ignore'. Known: fail, warn"),
+    ({"portbook_refuse": "deny"}, "portbook_refuse is 'deny'. Known: drop, reject"),
+    ({"portbook_log": "some"}, "portbook_log is 'some'. Known: all, off, refused"),
+    ({"portbook_cut": "perhaps"}, "portbook_cut is 'perhaps', which is neither true nor false"),
+    ({"stifler_server_version": "2.20"}, "stifler_server_version is '2.20', which is no known version. Known versions: 2.10, 2.14"),
+    ({"stifler_server_version": [2]}, "stifler_server_version is [2], which is no known version"),
+    ({"stifler_client_relay": "x"}, "stifler_client_relay is 'x', which is neither true nor false"),
+    ({"stifler_server_port": 0}, "stifler_server_port is 0, which is out of range; ports go from 1 to 65535"),
+    ({"stifler_server_port": 65536}, "stifler_server_port is 65536, which is out of range"),
+    ({"stifler_server_port": "200-100"}, "stifler_server_port is '200-100', which is a reversed range; write 100-200"),
+    ({"stifler_server_port": "http"}, "stifler_server_port is 'http', which is no port"),
+    ({"stifler_server_port": True}, "stifler_server_port is True, which is no port"),
+    ({"stifler_server_port": []}, "stifler_server_port is []: is an empty list"),
+    ({"stifler_server_port": [80, "x"]}, "stifler_server_port is [80, 'x']"),
+    ({"portbook_management_ports": "ssh"}, "portbook_management_ports is 'ssh', which is no port"),
+    ({"stifler_server_main_program": "s.exe"}, "stifler_server_main_program is 's.exe', which is no full Windows path"),
+    # realms, addresses, interfaces
+    ({"portbook_realm": []}, "portbook_realm is empty"),
+    ({"portbook_realm": ["a b"]}, "portbook_realm has 'a b', which is no realm name"),
+    ({"portbook_realm": 5}, "portbook_realm is 5, which is no list"),
+    ({"stifler_server_realm": ""}, "stifler_server_realm has '', which is no realm name"),
+    ({"portbook_addresses": []}, "portbook_addresses is empty"),
+    ({"portbook_addresses": ["192.0.2.300"]}, "portbook_addresses has '192.0.2.300', which is no address"),
+    ({"portbook_addresses": 5}, "portbook_addresses is 5, which is no list"),
+    ({"portbook_management": ["10.0.0.1/8"]}, "portbook_management has '10.0.0.1/8', which has host bits; write the network as 10.0.0.0/8"),
+    ({"portbook_management": {"a": 1}}, "portbook_management is {'a': 1}, which is no list"),
+    ({"portbook_trusted_interfaces": ["docker 0"]}, "portbook_trusted_interfaces has 'docker 0', which is no interface name"),
+    ({"portbook_trusted_interfaces": "docker0"}, "portbook_trusted_interfaces is 'docker0', which is no list"),
+    ({"portbook_catalogs": "mine.yml"}, "portbook_catalogs is 'mine.yml', which is no list"),
+    ({"portbook_plan_file": ["x"]}, "portbook_plan_file has ['x'], which is no text"),
+    # peers
+    ({"portbook_peers": {"seim": ["192.0.2.1"]}}, "portbook_peers names 'seim', which is no component. Did you mean siem?"),
+    ({"portbook_peers": ["192.0.2.1"]}, "portbook_peers is ['192.0.2.1'], which is no mapping"),
+    ({"portbook_peers": {"siem": "192.0.2.1"}}, "portbook_peers.siem is '192.0.2.1', which is no list"),
+    ({"portbook_peers": {"siem": ["any"]}}, "portbook_peers.siem has any inside a list. Write the word alone"),
+    ({"portbook_peers": {"siem": ["10.0.0.1/8"]}}, "portbook_peers.siem has '10.0.0.1/8', which has host bits"),
+    ({"portbook_peers": {"siem": ["192.0.2.0/33"]}}, "portbook_peers.siem has '192.0.2.0/33', which has a prefix"),
+    ({"portbook_peers": {"siem": ["192.0.2.9-192.0.2.1"]}}, "reversed; write 192.0.2.1-192.0.2.9"),
+    ({"portbook_peers": {"siem": ["not a name"]}}, "portbook_peers.siem has 'not a name', which is neither an address nor a host name"),
+    ({"portbook_peers": {"siem": [7]}}, "portbook_peers.siem has 7, which is no address"),
+    ({"portbook_peers": {"siem": [{"port": 1}]}}, "portbook_peers.siem has an entry without addresses"),
+    ({"portbook_peers": {"siem": [{"addresses": [], "prot": 1}]}}, "portbook_peers.siem has the unknown key 'prot'. Did you mean port?"),
+    ({"portbook_peers": {"siem": [{"addresses": ["192.0.2.1"], "version": "1"}]}}, "has version '1', which siem does not know"),
+    ({"portbook_peers": {"siem": [{"addresses": ["192.0.2.1"], "features": ["tsl"]}]}}, "names the feature 'tsl', which siem does not have. Known: tls"),
+    ({"portbook_peers": {"siem": [{"addresses": ["192.0.2.1"], "port": {"x": 1}}]}}, "names the port 'x', which siem does not have"),
+    ({"portbook_peers": {"siem": [{"addresses": ["192.0.2.1"], "port": 0}]}}, "is 0, which is out of range"),
+    ({"portbook_peers": {"siem": [{"addresses": ["192.0.2.1"], "realms": []}]}}, "portbook_peers.siem is empty"),
+    ({"portbook_peers": {"stifler_server": [{"addresses": ["192.0.2.9"], "port": 1}]}}, "has port 1, but stifler_server has 2 ports that can be set"),
+    # allow
+    ({"portbook_allow": {"name": "x"}}, "portbook_allow is {'name': 'x'}, which is no list"),
+    ({"portbook_allow": ["x"]}, "portbook_allow.0 is 'x', which is no mapping"),
+    ({"portbook_allow": [{"ports": 1, "peers": "any"}]}, "portbook_allow.0 has no name"),
+    ({"portbook_allow": [{"name": "x", "ports": 1}]}, "portbook_allow.x has no peers"),
+    ({"portbook_allow": [{"name": "x", "ports": 1, "peers": "any", "direction": "inbound"}]}, "portbook_allow.x has direction 'inbound'"),
+    ({"portbook_allow": [{"name": "x", "ports": 1, "peers": "any", "protocol": "tpc"}]}, "portbook_allow.x has protocol 'tpc'. Known: ah, esp"),
+    ({"portbook_allow": [{"name": "x", "ports": 1, "peers": "any", "port": 1}]}, "portbook_allow.x has the unknown key 'port'. Did you mean ports?"),
+    ({"portbook_allow": [{"name": "x", "ports": "2-1", "peers": "any"}]}, "portbook_allow.x is '2-1', which is a reversed range; write 1-2"),
+    ({"portbook_allow": [{"name": "x", "ports": 1, "peers": ["10.0.0.1/8"]}]}, "portbook_allow.x has '10.0.0.1/8', which has host bits"),
+    ({"portbook_allow": [{"name": "x", "ports": n, "peers": "any"} for n in (1, 2)]}, "portbook_allow.x stands twice in the list"),
+    ({"portbook_allow": [{"name": "x", "ports": 1, "peers": "any", "why": "a\nb"}]}, "portbook_allow.x has why 'a\\nb' with characters that cannot be printed"),
+    # names
+    ({"portbook_postur": "guard"}, "portbook_postur is no variable of this collection. Did you mean portbook_posture?"),
+    ({"portbook_xyzzy": 1}, "portbook_xyzzy is no variable of this collection. docs/variables.md"),
+    ({"stifler_server_hub_prot": 1}, "stifler_server_hub_prot is no variable of this collection. Did you mean stifler_server_hub_port?"),
+    ({"stifler_sever_hub_port": 1}, "stifler_sever_hub_port is no variable of this collection. Did you mean stifler_server_hub_port?"),
+    ({"portbook_siem_prot": 1}, "portbook_siem_prot is no variable of this collection. Did you mean portbook_siem_port?"),
+    # templates
+    ({"portbook_posture": Untemplated("'x' is undefined")}, "portbook_posture cannot be rendered: 'x' is undefined"),
+    ({"stifler_server_port": Untemplated("'x' is undefined")}, "stifler_server_port cannot be rendered"),
+    ({"portbook_peers_site": Untemplated("'x' is undefined")}, "portbook_peers_site cannot be rendered"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "says"), WRONG, ids=lambda one: "" if isinstance(one, dict) else one[:60])
+def test_a_wrong_value_names_host_variable_value_and_what_is_right(said, says):
+    error = only(**said)
+    place, _colon, rest = error.partition(": ")
+    assert place in ("h1", "all hosts")
+    assert rest.startswith(next(iter(said)))
+    assert says in error
+
+
+def test_all_of_these_are_told_at_once():
+    said: dict[str, object] = {}
+    expected = []
+    for one, says in WRONG:
+        if not set(one) & set(said):
+            said |= one
+            expected.append(says)
+    found = errors(**said)
+    assert len(expected) > 30
+    for says in expected:
+        assert any(says in error for error in found), says
+
+
+def test_errors_of_all_hosts_are_told_at_once_with_every_kind_of_problem():
+    found = BOOK.errors(
+        host("a", "stifler_client", "192.0.2.1", stifler_client_port=0),
+        host("b", "stifler_client", "nowhere.example"),
+        host("c", "winonly", "192.0.2.3"),
+        host("d", "stifler_client", "127.0.0.1"),
+        host("e", "", "192.0.2.5", portbook_components=["bogus"]),
+    )
+    for says in (
+        "a: stifler_client_port is 0",
+        "b: its address names nowhere.example",
+        "c: winonly does not exist on linux",
+        "d: ansible_host is 127.0.0.1",
+        "e: portbook_components names 'bogus'",
+    ):
+        assert any(says in error for error in found), (says, found)
+
+
+def test_the_same_wrong_value_on_many_hosts_is_told_once_with_the_hosts():
+    found = BOOK.errors(*(host(f"h{n}", "stifler_client", f"192.0.2.{n}", portbook_posture="x") for n in range(1, 10)))
+    assert found == ["h1, h2, h3 and 6 more: portbook_posture is 'x'. Known: guard, open, strict, watch"]
+
+
+def test_several_wrong_entries_of_one_variable_are_all_told():
+    found = errors(
+        portbook_peers={"siem": ["10.0.0.1/8"], "bogus": [], "stifler_client": ["1.2.3"]},
+        portbook_flows={"a.b": {}, "stifler.talk": {"state": 1}},
+    )
+    for says in ("'10.0.0.1/8'", "'bogus'", "'1.2.3'", "'a.b'", "state 1"):
+        assert any(says in error for error in found), says
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"portbook_components": ["bogus_one", "bogus_two"]},
+        {"portbook_peers": {"siem": ["10.0.0.1/8", "bogus_one bogus_two"]}},
+        {"portbook_allow": [{"name": "x", "direction": "bogus_one", "protocol": "bogus_two"}]},
+    ],
+)  # fmt: skip
+def test_several_wrong_items_of_one_list_are_all_told(said):
+    found = "\n".join(errors(**said))
+    assert "bogus_two" in found
+    assert "bogus_one" in found or "10.0.0.1/8" in found
+
+
+# -- names of variables -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["stifler_client_installer_url", "stifler_server_license_key", "stifler_servers", "siem_port", "portbooks", "ansible_user", "x"],
+)  # fmt: skip
+def test_a_variable_of_the_users_own_is_no_error(name):
+    assert errors(**{name: "whatever"}) == []
+
+
+@pytest.mark.parametrize("name", ["portbook_peers", "portbook_flows", "portbook_allow", "portbook_management"])
+def test_these_variables_may_carry_any_suffix(name):
+    empty = {} if name in ("portbook_peers", "portbook_flows") else []
+    assert errors(**{f"{name}_site_a": empty}) == []
+
+
+def test_other_variables_carry_no_suffix():
+    assert "portbook_realm_site_a is no variable of this collection" in only(portbook_realm_site_a="x")
+
+
+# -- variables that contradict each other -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("base", "left", "right", "says"),
+    [
+        ("portbook_peers", {"siem": "any"}, {"siem": ["192.0.2.1"]}, "lists addresses, portbook_peers_a says any"),
+        ("portbook_peers", {"siem": ["192.0.2.1"]}, {"siem": "any"}, "lists addresses, portbook_peers_b says any"),
+        ("portbook_flows", {"stifler.talk": {"state": "enabled"}}, {"stifler.talk": {"state": "disabled"}}, "contradicts portbook_flows_a in state: 'disabled' here, 'enabled' there"),
+        ("portbook_flows", {"stifler.talk": {"ports": 1}}, {"stifler.talk": {"ports": 2}}, "contradicts portbook_flows_a in ports"),
+        ("portbook_allow", [{"name": "x", "ports": 1, "peers": "any"}], [{"name": "x", "ports": 2, "peers": "any"}], "contradicts portbook_allow_a"),
+    ],
+)  # fmt: skip
+def test_suffixed_variables_that_contradict_each_other_are_an_error_that_names_both(base, left, right, says):
+    error = only(**{f"{base}_a": left, f"{base}_b": right})
+    assert error.startswith("h1: ")
+    assert f"{base}_a" in error
+    assert f"{base}_b" in error
+    assert says in error
+
+
+def test_a_variable_for_all_that_differs_is_an_error():
+    (error,) = BOOK.errors(
+        host("h1", "stifler_server", "192.0.2.1", portbook_evidence="strict"),
+        host("h2", "stifler_server", "192.0.2.2", portbook_evidence="documented"),
+    )
+    assert error.startswith("all hosts: portbook_evidence differs: ")
+    assert "'strict' on h1" in error
+    assert "'documented' on h2" in error
+    assert "group_vars/all" in error
+
+
+def test_a_variable_for_all_that_only_some_hosts_have_is_an_error():
+    (error,) = BOOK.errors(
+        host("h1", "stifler_server", "192.0.2.1", portbook_evidence="strict"),
+        host("h2", "stifler_server", "192.0.2.2"),
+    )
+    assert "portbook_evidence is 'strict' on h1 and not set on the others" in error
+
+
+def test_a_group_that_the_inventory_does_not_have_is_an_error():
+    error = only(portbook_groups={"siem": ["stifler_servr"]})
+    assert error.startswith("all hosts: portbook_groups.siem names 'stifler_servr'")
+    assert "which is no group of the inventory. Did you mean stifler_server?" in error
+
+
+# -- platforms ----------------------------------------------------------------------------------------
+
+
+def test_a_windows_component_on_a_linux_host_is_an_error_that_says_why():
+    (error,) = BOOK.errors(host("h1", "winonly", "192.0.2.1"))
+    assert error.startswith("h1: winonly does not exist on linux, only on windows: It is a Windows service. ")
+    assert "ansible_connection" in error
+    assert "portbook_backend" in error
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"ansible_connection": "winrm"},
+        {"ansible_connection": "psrp"},
+        {"ansible_connection": "ansible.builtin.winrm"},
+        {"ansible_connection": "ssh", "ansible_shell_type": "powershell"},
+        {"ansible_connection": "ssh", "portbook_backend": "windows"},
+        {"ansible_connection": "ansible.netcommon.network_cli"},
+    ],
+)
+def test_a_windows_component_is_fine_where_the_host_may_be_windows(said):
+    assert BOOK.errors(host("h1", "winonly", "192.0.2.1", **said)) == []
+
+
+def test_a_windows_backend_word_makes_no_windows_of_a_linux_backend():
+    said = {"ansible_connection": "winrm", "portbook_backend": "nftables"}
+    assert BOOK.errors(host("h1", "winonly", "192.0.2.1", **said))
+
+
+def test_a_flow_of_one_platform_joins_only_responders_of_it():
+    one = book(
+        {"client": {}, "server": {}},
+        {"acme.smb": flow("client", "server", 445, platforms=["windows"])},
+    )
+    plan = one.plan(
+        host("c", "client", "192.0.2.11"),
+        host("lin", "server", "192.0.2.1"),
+        windows("win", "server", "192.0.2.3"),
+    )
+    assert plan.why_not("lin", "acme.smb") == ["not on linux"]
+    assert plan.brief("win") == {("in", "tcp", "445", "192.0.2.11")}
+    assert plan.brief("c") == {("out", "tcp", "445", "192.0.2.3")}
+
+
+# -- whatever is written ----------------------------------------------------------------------------------
+
+ANYTHING = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=8),
+        st.sampled_from(["any", "192.0.2.1", "10.0.0.0/8", "siem", "stifler.talk", "enabled", "x"]),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(
+            st.one_of(
+                st.text(max_size=4), st.integers(),
+                st.sampled_from(
+                    ["siem", "stifler.talk", "addresses", "port", "version", "features", "realms", "name", "peers", "ports", "expires", "protocol", "why"]
+                ),
+            ),
+            inner, max_size=3,
+        ),
+    ),
+    max_leaves=8,
+)  # fmt: skip
+NAMES = sorted(
+    {
+        "portbook_peers_site", "portbook_flows_site", "portbook_allow_site", "portbook_management_site",
+        "portbook_components", "portbook_groups", "portbook_realm", "portbook_addresses", "portbook_peers",
+        "portbook_allow", "portbook_backend", "portbook_posture", "portbook_outbound", "portbook_flows",
+        "portbook_catalogs", "portbook_evidence", "portbook_management", "portbook_management_ports",
+        "portbook_trusted_interfaces", "portbook_foreign", "portbook_refuse", "portbook_log", "portbook_cut",
+        "portbook_plan_file", "portbook_unsupported", "portbook_addresses_from", "stifler_server_port",
+        "stifler_server_version", "stifler_server_realm", "stifler_server_posture",
+        "stifler_server_main_program", "stifler_client_relay", "portbook_siem_port", "portbook_siem_tls",
+        "ansible_host", "ansible_connection",
+    }
+)  # fmt: skip
+
+
+@settings(max_examples=300)
+@given(st.dictionaries(st.sampled_from(NAMES), ANYTHING, max_size=3))
+def test_whatever_is_written_gives_a_plan_or_errors_that_name_their_place(said):
+    variables = {"ansible_host": "192.0.2.1", **said}
+    outcome = BOOK.compute(host("h1", "stifler_server", **variables))
+    assert (outcome.plan is None) == bool(outcome.errors)
+    for problem in outcome.errors:
+        assert "h1" in problem.where or problem.where == "all hosts"
+        assert problem.wrong
