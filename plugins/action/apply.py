@@ -46,7 +46,7 @@ class ActionModule(PlanModule):
         if slice_["rules"] and platform in ("linux", "windows") and platform != real:
             raise AnsibleActionFail(
                 f"{host}: the inventory says {platform}, this connection speaks to {real}. "
-                "Set ansible_connection (and ansible_shell_type for ssh to Windows) in the inventory, where the plan sees it"
+                "Set ansible_connection (and ansible_shell_type for ssh to Windows) in the inventory"
             )
 
     def _nftables(self, turn: Any, head: Head, slice_: dict[str, Any], components: list[str] | None) -> dict[str, Any]:

@@ -76,13 +76,16 @@ def _apply(state: HostState, nft: Nft, request: Request) -> Applied:
     wanted = _wanted(kept, nft, request)
     words = slices.difference(kept["slices"], wanted.slices)
     applied = Applied(words)
-    same_text = kept["applied"].get("text") == sha(wanted.text)
-    same_kernel = kept["applied"].get("kernel") == meaning(table) if table is not None else not wanted.slices
-    applied.mended = bool(kept["slices"]) and not same_kernel
+    given = kept["applied"]
+    if wanted.slices:
+        same_text = given.get("text") == sha(wanted.text) and state.text(RULESET) == wanted.text
+        same_kernel = table is not None and given.get("kernel") == meaning(table)
+    else:
+        same_text, same_kernel = not kept["slices"], table is None
+    applied.mended = bool(kept["slices"] and wanted.slices) and given.get("kernel") != meaning(table)
     boot_files = boot.differs(wanted.files) if boot.has_systemd() else []
     unit_missing = boot.has_systemd() and bool(wanted.slices) and not boot.enabled()
-    same_ruleset = state.text(RULESET) == wanted.text if wanted.slices else table is None
-    applied.changed = not (same_text and same_kernel and same_ruleset) or bool(boot_files) or unit_missing
+    applied.changed = not (same_text and same_kernel) or bool(boot_files) or unit_missing
     applied.changed = applied.changed or any(words[one] for one in ("create", "change", "delete"))
     applied.persistence = _persistence(bool(wanted.slices))
     applied.before, applied.after = _lines(kept["slices"], words), _lines(wanted.slices, words)
@@ -127,8 +130,8 @@ def _local(
     if refuses and request.came_by_ssh and found is None and not management:
         raise StateError(
             "the way Ansible comes in was not found on this host (no SSH_CONNECTION in the environment of any "
-            "ancestor), so refusing anything could cut it. Set portbook_management to the addresses that must always get in, "
-            "or portbook_posture: open"
+            "ancestor), so refusing anything could cut it. Set portbook_management to the addresses that must always "
+            "get in, or portbook_posture: open"
         )
     ways = [str(one) for one in kept["way_in"]]
     if found and found[0] not in ways:

@@ -9,7 +9,7 @@ import json
 import os
 import time
 from contextlib import suppress
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
 from .host_state import PENDING, RULESET, STATE, HostState, StateError
 from .nft_process import Nft, NftError
@@ -40,31 +40,36 @@ def pending(state: HostState) -> Optional[Dict[str, Any]]:
 def hold(state: HostState, nft: Nft, back: str, token: str, seconds: float) -> None:
     """Starts before the change, so that there is no moment without a way back."""
     kept = {name: state.text(name) for name in (STATE, RULESET)}
-    reader, writer = os.pipe()
+    telling, told = os.pipe()
+    starting, start = os.pipe()
     child = os.fork()
     if child == 0:
         os.setsid()
         if os.fork() != 0:
             os._exit(0)
-        os.close(reader)
-        _detach(writer)
-        os.write(writer, b"%d" % os.getpid())
-        os.close(writer)
-        _wait(state, nft, back, token, kept, seconds)
+        _detach((told, starting))
+        os.write(told, b"%d" % os.getpid())
+        os.close(told)
+        # Without the word to start, whoever asked for the hold is gone before it changed anything.
+        if os.read(starting, 1):
+            _wait(state, nft, back, token, kept, seconds)
         os._exit(0)
-    os.close(writer)
+    os.close(told)
+    os.close(starting)
     os.waitpid(child, 0)
-    holder = os.read(reader, 32).decode()
-    os.close(reader)
+    holder = os.read(telling, 32).decode()
+    os.close(telling)
     state.write(PENDING, json.dumps({"token": token, "holder": holder, "seconds": seconds}))
+    os.write(start, b"!")
+    os.close(start)
 
 
-def _detach(keep: int) -> None:
+def _detach(keep: Tuple[int, ...]) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(null, number)
     for number in range(3, 256):
-        if number != keep:
+        if number not in keep:
             with suppress(OSError):
                 os.close(number)
     os.chdir("/")
@@ -72,12 +77,9 @@ def _detach(keep: int) -> None:
 
 def _wait(state: HostState, nft: Nft, back: str, token: str, kept: Dict[str, Optional[str]], seconds: float) -> None:
     end = time.monotonic() + seconds
-    seen = False
     while time.monotonic() < end:
         time.sleep(_LOOK_EVERY)
-        text = state.text(PENDING)
-        seen = seen or text is not None
-        if seen and (text is None or token not in text):
+        if token not in (state.text(PENDING) or ""):
             return
     try:
         nft.load(back)
