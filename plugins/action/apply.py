@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
@@ -23,6 +23,17 @@ _CONFIRM_WITHIN = 30
 
 
 class ActionModule(PlanModule):
+    ARGUMENTS: ClassVar[dict[str, Any]] = {
+        **PlanModule.ARGUMENTS,
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    }
+    _requires_connection = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        if self._task.args.get("state") == "absent":
+            return self._remove(task_vars or {})
+        return super().run(tmp, task_vars)
+
     def with_slice(self, turn: Any, head: Head, components: list[str] | None, shown: bool) -> dict[str, Any]:
         if head.plan_file:
             _refuse_other_plan(Path(head.plan_file), head.digest)
@@ -30,14 +41,33 @@ class ActionModule(PlanModule):
         slice_, warnings = turn.slice(components)
         self._refuse_other_platform(turn.host, slice_)
         result = {"changed": False, "applied": False, **turn.summary(head, slice_, components), "warnings": warnings}
-        backend = slice_["host"]["backend"]
-        if backend == "nftables":
-            return {**result, **self._nftables(turn, head, slice_, components)}
+        backend, platform = slice_["host"]["backend"], slice_["host"]["platform"]
+        if backend == "nftables" or (backend == "auto" and platform == "linux"):
+            done = self._nftables(turn, head, slice_, components)
+            if not done.get("left_to"):
+                return {**result, **done}
+            backend = done["left_to"]
         if shown:
             turn.show(slice_, components)
         if backend == "none" or not slice_["rules"]:
             return result
-        return _not_applied(result, backend, slice_["host"]["platform"], head.unsupported)
+        return _not_applied(result, backend, platform, head.unsupported)
+
+    def _remove(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Needs no plan: what is taken away is what the host itself remembers."""
+        _validation, arguments = self.validate_argument_spec(argument_spec=self.ARGUMENTS)
+        if self._connection._shell._IS_WINDOWS:
+            return {"changed": False, "warnings": ["nothing to remove: Windows hosts are not applied to yet"]}
+        named = arguments["components"]
+        request = {
+            "state": "absent",
+            "slices": {name: {} for name in named or ()},
+            "replace": "named" if named else "all",
+        }
+        done = self._module("portbook.firewall.nftables", request, task_vars)
+        if not done.get("failed"):
+            display.display(show.applied_text(str(task_vars["inventory_hostname"]), done))
+        return done
 
     def _refuse_other_platform(self, host: str, slice_: dict[str, Any]) -> None:
         """The plan goes by the inventory; here is the connection itself."""
@@ -56,13 +86,16 @@ class ActionModule(PlanModule):
             "replace": "all" if components is None else "named",
             "settings": host_settings(slice_),
             "digest": head.digest,
+            "backend": slice_["host"]["backend"],
             "came_by_ssh": self._connection.transport == "ssh",
             "hold": _CONFIRM_WITHIN,
             "token": token,
         }
-        done = self._module("portbook.firewall.nftables", arguments, turn)
+        done = self._module("portbook.firewall.nftables", arguments, turn.task_vars)
         if not done.get("failed") and done.get("held"):
             done = {**done, **self._confirm(token, turn)}
+        if done.get("left_to"):
+            return done
         if not done.get("failed"):
             display.display(show.applied_text(turn.host, done))
         return {**done, "applied": not done.get("failed") and not self._task.check_mode}
@@ -71,7 +104,7 @@ class ActionModule(PlanModule):
         """Over a new connection: an old one would prove nothing."""
         if hasattr(self._connection, "reset"):
             self._connection.reset()
-        answer = self._module("portbook.firewall.nftables", {"state": "confirm", "token": token}, turn)
+        answer = self._module("portbook.firewall.nftables", {"state": "confirm", "token": token}, turn.task_vars)
         if answer.get("confirmed"):
             return {"held": False}
         return {
@@ -80,8 +113,8 @@ class ActionModule(PlanModule):
             f"{_CONFIRM_WITHIN} s: {answer.get('msg', 'it no longer waits')}",
         }
 
-    def _module(self, name: str, arguments: dict[str, Any], turn: Any) -> dict[str, Any]:
-        done: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=turn.task_vars)
+    def _module(self, name: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        done: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=task_vars)
         done.pop("invocation", None)
         return done
 
@@ -94,8 +127,6 @@ def _not_applied(result: dict[str, Any], backend: str, platform: str, unsupporte
 
 
 def _name(backend: str, platform: str) -> str:
-    if backend == "auto" and platform != "windows":
-        return "this version applies to Linux hosts with portbook_backend: nftables alone"
     what = "the backend of Windows hosts" if platform == "windows" else f"the backend {backend}"
     return f"{what} comes with a later version"
 

@@ -44,6 +44,20 @@ def has_systemd() -> bool:
     return os.path.isdir("/run/systemd/system")
 
 
+def firewalld() -> str:
+    """running, enabled (though not running) or absent."""
+    if not has_systemd():
+        return "absent"
+    if _asks("is-active", "firewalld"):
+        return "running"
+    return "enabled" if _asks("is-enabled", "firewalld") else "absent"
+
+
+def _asks(*question: str) -> bool:
+    done = subprocess.run(["systemctl", "--quiet", *question], stderr=subprocess.DEVNULL, check=False)
+    return done.returncode == 0
+
+
 def wanted(nft: str, folder: str, ruleset: str) -> Dict[str, str]:
     values = {"nft": nft, "folder": folder, "ruleset": ruleset}
     return {f"{_UNITS}/{UNIT}": _UNIT_TEXT.format(**values), _DROP_IN: _DROP_IN_TEXT.format(**values)}

@@ -27,6 +27,7 @@ class Request:
     hold: float = 0
     token: str = ""
     check: bool = False
+    backend: str = "nftables"
 
 
 @dataclass
@@ -37,6 +38,8 @@ class Applied:
     foreign: List[Dict[str, str]] = field(default_factory=list)
     held: bool = False
     persistence: str = ""
+    left_to: str = ""
+    """Another backend that this host has, so that nothing was done."""
     seconds: float = 0.0
     before: str = ""
     after: str = ""
@@ -71,6 +74,9 @@ def _apply(state: HostState, nft: Nft, request: Request) -> Applied:
             "a change of this host still waits to be confirmed. Wait until it is taken back, then run again"
         )
     kept = state.read()
+    other = _other_backend(kept, request.backend)
+    if other:
+        return Applied(slices.difference({}, {}), left_to=other)
     start = time.monotonic()
     table = nft.table()
     wanted = _wanted(kept, nft, request)
@@ -98,6 +104,19 @@ def _apply(state: HostState, nft: Nft, request: Request) -> Applied:
         _write(state, nft, request, kept, wanted, table is not None, applied)
     applied.seconds = time.monotonic() - start
     return applied
+
+
+def _other_backend(kept: Dict[str, Any], backend: str) -> str:
+    """With auto, a host that runs firewalld is left to it; a host that was once given nftables keeps it."""
+    if backend != "auto" or kept["slices"]:
+        return ""
+    firewalld = boot.firewalld()
+    if firewalld == "enabled":
+        raise StateError(
+            "firewalld is enabled on this host and does not run, so which backend it should have cannot be told. "
+            "Start or disable firewalld, or set portbook_backend"
+        )
+    return "firewalld" if firewalld == "running" else ""
 
 
 def _wanted(kept: Dict[str, Any], nft: Nft, request: Request) -> _Wanted:

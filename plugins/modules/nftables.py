@@ -35,6 +35,11 @@ options:
     description: What belongs to the host as a whole, such as its posture.
     type: dict
     default: {}
+  backend:
+    description: With V(auto), a host that runs firewalld is left as it is.
+    type: str
+    choices: [auto, nftables]
+    default: nftables
   digest:
     description: The digest of the plan that the slices are of.
     type: str
@@ -110,6 +115,10 @@ persistence:
   description: What brings the table back after a restart, or why nothing does.
   returned: success
   type: str
+left_to:
+  description: Another backend that the host has, so that nothing was done.
+  returned: success
+  type: str
 seconds:
   description: From the start of the first nft process to the end of the last.
   returned: success
@@ -130,6 +139,7 @@ def main() -> None:
             "slices": {"type": "dict", "default": {}},
             "replace": {"type": "str", "choices": ["all", "named"], "default": "named"},
             "settings": {"type": "dict", "default": {}},
+            "backend": {"type": "str", "choices": ["auto", "nftables"], "default": "nftables"},
             "digest": {"type": "str", "default": ""},
             "came_by_ssh": {"type": "bool", "default": False},
             "hold": {"type": "float", "default": 0},
@@ -153,6 +163,7 @@ def main() -> None:
                 hold=given["hold"],
                 token=given["token"],
                 check=module.check_mode,
+                backend=given["backend"],
             ),
         )
     except (NftError, StateError, OSError) as error:
@@ -171,6 +182,7 @@ def _result(applied: Applied, with_diff: bool) -> dict:
         "foreign": applied.foreign,
         "held": applied.held,
         "persistence": applied.persistence,
+        "left_to": applied.left_to,
         "seconds": applied.seconds,
     }
     if with_diff:
