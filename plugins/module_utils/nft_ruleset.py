@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from .intervals import Span, cut
@@ -32,6 +32,8 @@ class Permission:
     cast: str = "unicast"
     guarded: bool = False
     container_spans: Tuple[Span, ...] = ()
+    watched: bool = False
+    """What would be refused is counted and logged, and passes."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Local:
     """What only the host itself knows."""
 
     trusted: Tuple[str, ...] = ()
+    bridges: Tuple[str, ...] = ()
     subnets: Tuple[str, ...] = ()
     way_in: Tuple[str, ...] = ()
     way_in_ports: Tuple[int, ...] = ()
@@ -65,8 +68,9 @@ class _Table:
 def ruleset(permissions: Iterable[Permission], settings: Settings, local: Local) -> str:
     """The whole table as one transaction: loaded, it replaces what was there of ours and nothing else."""
     renderer = _Renderer(settings, local)
-    renderer.inbound([one for one in permissions if one.direction == "in"])
-    renderer.outbound([one for one in permissions if one.direction == "out"])
+    listed = list(permissions)
+    renderer.inbound([one for one in listed if one.direction == "in"])
+    renderer.outbound([one for one in listed if one.direction == "out"])
     return renderer.text()
 
 
@@ -103,9 +107,15 @@ class _Renderer:
             return
         body = self._trusted("iif", "iifname") + self._replies() + self._baseline_in()
         body.append("fib daddr type unicast accept")
+        if not strict:
+            # A socket that is bound to no address hears every cast, so a guard leaves none of them open.
+            cast, unicast = (
+                [*cast, *(one for one in unicast if one.guarded and one.protocol == "udp")],
+                [*unicast, *(one for one in cast if one.guarded)],
+            )
         if cast or strict:
             self._chain("cast", self._dispatch("cast", cast, "saddr", strict))
-            body.append("fib daddr type { broadcast, multicast, anycast } goto cast")
+            body.append("fib daddr type { broadcast, multicast } goto cast")
         body += self._dispatch("in", unicast, "saddr", strict)
         self._bases.append(("inbound", "prerouting priority -110", body))
         self._containers(unicast)
@@ -113,23 +123,14 @@ class _Renderer:
     def _containers(self, permissions: Sequence[Permission]) -> None:
         """A neighbour with a route reaches a container's own address without its published port."""
         behind = [
-            Permission(
-                one.direction,
-                one.protocol,
-                one.container_spans,
-                one.source_spans,
-                one.networks,
-                one.local_subnet,
-                "unicast",
-                True,
-            )
+            replace(one, spans=one.container_spans, container_spans=(), cast="unicast")
             for one in permissions
             if one.guarded and one.container_spans
         ]
-        if not behind or not self._local.trusted:
+        if not behind or not self._local.bridges:
             return
         body = self._trusted("iif", "iifname") + self._replies()
-        body += ["ct status dnat accept", f"oifname != @{self._trusted_set()} accept"]
+        body += ["ct status dnat accept", f"oifname != @{self._interfaces('bridges', self._local.bridges)} accept"]
         body += self._dispatch("container", behind, "saddr", False)
         self._bases.append(("containers", "forward priority -10", body))
 
@@ -178,12 +179,12 @@ class _Renderer:
     def _trusted(self, loopback: str, name: str) -> List[str]:
         lines = [f"{loopback} lo accept"]
         if self._local.trusted:
-            lines.append(f"{name} @{self._trusted_set()} accept")
+            lines.append(f"{name} @{self._interfaces('trusted', self._local.trusted)} accept")
         return lines
 
-    def _trusted_set(self) -> str:
-        self._table.sets["trusted"] = ["type ifname", _elements(f'"{name}"' for name in sorted(self._local.trusted))]
-        return "trusted"
+    def _interfaces(self, name: str, interfaces: Sequence[str]) -> str:
+        self._table.sets[name] = ["type ifname", _elements(f'"{one}"' for one in sorted(set(interfaces)))]
+        return name
 
     def _replies(self) -> List[str]:
         """The original direction is looked up each time, so that a peer who is taken out is cut."""
@@ -197,11 +198,12 @@ class _Renderer:
         for protocol in _PORTS:
             mine = [(one, one.spans) for one in permissions if one.protocol == protocol and one.spans]
             for (low, high), here in cut(mine):
-                guarded = any(one.guarded for one in here)
+                guarded = [one for one in here if one.guarded]
                 if not guarded and not strict:
                     continue
                 name = f"{prefix}_{protocol}_{low}" + (f"_{high}" if high > low else "")
-                self._chain(name, self._interval(protocol, here, address) + ([self._refuse(prefix)] if guarded else []))
+                end = [self._refuse(prefix, all(one.watched for one in guarded))] if guarded else []
+                self._chain(name, self._interval(protocol, here, address) + end)
                 elements.append(f"{protocol} . {_port_text((low, high))} : jump {name}")
         if elements:
             self._table.maps[f"{prefix}_ports"] = [
@@ -270,14 +272,16 @@ class _Renderer:
     def _chain(self, name: str, body: List[str]) -> None:
         self._table.chains[name] = body
 
-    def _refuse(self, prefix: str) -> str:
-        name = "refused_out" if prefix == "out" else "refused"
+    def _refuse(self, prefix: str, watched: bool = False) -> str:
+        name = ("watched" if watched else "refused") + ("_out" if prefix == "out" else "")
         if name not in self._table.chains:
             lines = []
-            if self._settings.log != "off":
+            if watched or self._settings.log != "off":
                 lines.append(f'limit rate 5/second log prefix "{TABLE} {name}: "')
             # The kernel knows no reject where packets leave.
-            if self._settings.refuse == "reject" and prefix != "out":
+            if watched:
+                lines.append("counter")
+            elif self._settings.refuse == "reject" and prefix != "out":
                 lines.append("meta l4proto tcp counter reject with tcp reset")
                 lines.append("counter reject with icmpx type admin-prohibited")
             else:
@@ -301,7 +305,8 @@ def _port_text(span: Span) -> str:
 
 
 def _ports_text(spans: Iterable[Span]) -> str:
-    texts = [_port_text(span) for span in spans]
+    """Overlapping spans do not load."""
+    texts = [_port_text(span) for span, _here in cut([("", list(spans))])]
     return texts[0] if len(texts) == 1 else f"{{ {', '.join(texts)} }}" if texts else ""
 
 

@@ -38,6 +38,7 @@ def _permission(rule: Dict[str, Any], sets: Dict[str, List[str]]) -> Permission:
         cast=rule["cast"],
         guarded=bool(rule["guarded"]),
         container_spans=_spans(rule["container_spans"]),
+        watched=bool(rule.get("watched")),
     )
 
 
@@ -81,6 +82,6 @@ def words(rule_id: str, slices: Dict[str, Slice]) -> Optional[str]:
                     else peers
                 )
                 ports = ",".join(str(low) if low == high else f"{low}-{high}" for low, high in rule["spans"])
-                guarded = " guarded" if rule["guarded"] else ""
+                guarded = (" watched" if rule.get("watched") else " guarded") if rule["guarded"] else ""
                 return f"{rule['direction']} {rule['protocol']} {ports} {who}{guarded} [{rule_id}]"
     return None
