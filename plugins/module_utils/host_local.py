@@ -5,16 +5,24 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import re
+import shutil
+import socket
 import subprocess
-from typing import Iterator, List, Optional, Set, Tuple
+from contextlib import suppress
+from typing import Iterable, Iterator, List, Optional, Tuple
 
 _DOCKER_BRIDGE = re.compile(
     r"^(docker\d+|br-[0-9a-f]{12}|docker_gwbridge|podman\d+|cni-podman\d+|cni\d+|virbr\d+|lxcbr\d+|lxdbr\d+|incusbr\d+)$"
 )
 _MAX_ANCESTORS = 64
+_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
+# Behind a stub on loopback stand those that are asked in the end.
+_RESOLVERS = ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", "/run/NetworkManager/no-stub-resolv.conf")
+_TIME_CLIENTS = ("/etc/ntp.conf", "/etc/chrony/chrony.conf", "/etc/chrony.conf", "/etc/systemd/timesyncd.conf")
 
 
 def way_in() -> Optional[Tuple[str, int]]:
@@ -53,28 +61,25 @@ def _environment(process: int) -> List[str]:
         return []
 
 
-def container_bridges(folder: str = "/sys/class/net") -> List[str]:
+def container_bridges() -> List[str]:
     """Bridges that Docker, Podman, libvirt and their kin made; a bridge of the administrator's own is not trusted."""
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return []
-    return sorted(name for name in names if _DOCKER_BRIDGE.match(name))
+    return sorted(name for _index, name in socket.if_nameindex() if _DOCKER_BRIDGE.match(name))
 
 
 def subnets() -> List[str]:
     """Networks that the host is on, other than loopback and container bridges."""
     try:
         told = subprocess.run(
-            ["ip", "-j", "address", "show"],
+            [shutil.which("ip", path=_PATH) or "ip", "-j", "address", "show"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             universal_newlines=True,
             check=True,
         ).stdout
         links = json.loads(told)
-    except (OSError, subprocess.CalledProcessError, ValueError):
-        return []
+    except (OSError, subprocess.CalledProcessError, ValueError) as error:
+        # Without them a peer of the local subnet would be refused in silence.
+        raise OSError(f"the networks of this host cannot be read: {error}. Install the package iproute2") from None
     bridges = set(container_bridges())
     found = set()
     for link in links:
@@ -87,14 +92,21 @@ def subnets() -> List[str]:
 
 
 def _network(address: str, prefix: int) -> str:
-    import ipaddress
-
     network = ipaddress.ip_interface(f"{address}/{prefix}").network
     return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
 
 
-def resolvers(path: str = "/etc/resolv.conf") -> List[str]:
-    return sorted({words[1].partition("%")[0] for words in _lines(path) if len(words) > 1 and words[0] == "nameserver"})
+def resolvers(paths: Iterable[str] = _RESOLVERS) -> List[str]:
+    named = (words[1] for path in paths for words in _lines(path) if len(words) > 1 and words[0] == "nameserver")
+    return _addresses(named)
+
+
+def _addresses(texts: Iterable[str]) -> List[str]:
+    found = set()
+    for text in texts:
+        with suppress(ValueError):
+            found.add(str(ipaddress.ip_address(text.partition("%")[0])))
+    return sorted(found)
 
 
 def _lines(path: str) -> Iterator[List[str]]:
@@ -105,17 +117,8 @@ def _lines(path: str) -> Iterator[List[str]]:
         return
 
 
-def time_servers() -> List[str]:
+def time_servers(paths: Iterable[str] = _TIME_CLIENTS) -> List[str]:
     """Addresses in the files of the usual time clients; names are left to the resolver."""
-    files = ("/etc/ntp.conf", "/etc/chrony/chrony.conf", "/etc/chrony.conf", "/etc/systemd/timesyncd.conf")
-    found: Set[str] = set()
-    for path in files:
-        for words in _lines(path):
-            text = " ".join(words)
-            if text.startswith(("server ", "pool ", "peer ", "NTP=", "FallbackNTP=")):
-                found.update(
-                    one
-                    for one in re.split(r"[\s=]+", text)
-                    if re.match(r"^[0-9a-fA-F:.]+$", one) and (":" in one or one.count(".") == 3)
-                )
-    return sorted(found)
+    texts = (" ".join(words) for path in paths for words in _lines(path))
+    asked = (text for text in texts if text.startswith(("server ", "pool ", "peer ", "NTP=", "FallbackNTP=")))
+    return _addresses(word for text in asked for word in re.split(r"[\s=]+", text))
