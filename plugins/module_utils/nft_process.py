@@ -68,6 +68,7 @@ class Nft:
                 stderr=subprocess.PIPE,
                 universal_newlines=True,
                 timeout=_SECONDS,
+                env={**os.environ, "LC_ALL": "C"},
                 check=False,
             )
         except subprocess.TimeoutExpired:
