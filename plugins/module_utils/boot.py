@@ -22,6 +22,7 @@ Before=network-pre.target shutdown.target
 After=nftables.service local-fs.target
 Conflicts=shutdown.target
 RequiresMountsFor={folder}
+ConditionPathExists={ruleset}
 
 [Service]
 Type=oneshot

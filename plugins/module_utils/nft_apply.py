@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Tuple
 
 from . import boot, foreign_rules, host_local, slices, way_back
-from .host_state import FOLDER, RULESET, HostState, StateError, sha
-from .nft_process import Nft, meaning
+from .host_state import FOLDER, PENDING, RULESET, STATE, HostState, StateError, sha
+from .nft_process import Nft, NftError, meaning
 from .nft_ruleset import Local, Permission, Settings, deletion, ruleset
 
 _WAYS_KEPT = 4
@@ -57,11 +58,16 @@ class _Wanted:
 
 
 def apply(state: HostState, nft: Nft, request: Request) -> Applied:
-    if not request.check:
-        state.prepare()
-        with state.lock():
+    if request.check:
+        return _apply(state, nft, request)
+    state.prepare()
+    with state.lock():
+        try:
+            if not way_back.pending(state):
+                state.tidy()
             return _apply(state, nft, request)
-    return _apply(state, nft, request)
+        finally:
+            state.leave_if_empty()
 
 
 def confirm(state: HostState, token: str) -> bool:
@@ -99,6 +105,7 @@ def _apply(state: HostState, nft: Nft, request: Request) -> Applied:
         applied.seconds = time.monotonic() - start
         return applied
     applied.foreign = _foreign(nft, wanted)
+    _refuse_lost(applied.foreign, wanted.settings)
     nft.check(wanted.text)
     if not request.check:
         _write(state, nft, request, kept, wanted, table is not None, applied)
@@ -146,11 +153,11 @@ def _local(
     found = host_local.way_in()
     management = list(raw.get("management") or ())
     refuses = raw.get("posture") == "strict" or any(one.guarded for one in permissions)
-    if refuses and request.came_by_ssh and found is None and not management:
+    if refuses and request.came_by_ssh and found is None and not (management and raw.get("management_ports")):
         raise StateError(
             "the way Ansible comes in was not found on this host (no SSH_CONNECTION in the environment of any "
             "ancestor), so refusing anything could cut it. Set portbook_management to the addresses that must always "
-            "get in, or portbook_posture: open"
+            "get in and portbook_management_ports to the port that they come to, or portbook_posture: open"
         )
     ways = [str(one) for one in kept["way_in"]]
     if found and found[0] not in ways:
@@ -161,9 +168,11 @@ def _local(
         for one in permissions
     )
     trusted = raw.get("trusted_interfaces")
+    bridges = host_local.container_bridges()
     return (
         Local(
-            trusted=tuple(host_local.container_bridges() if trusted is None else trusted),
+            trusted=tuple(bridges if trusted is None else trusted),
+            bridges=tuple(bridges),
             subnets=tuple(host_local.subnets()) if any(one.local_subnet for one in permissions) else (),
             way_in=tuple(sorted({*ways, *management})) if endangered else (),
             way_in_ports=tuple(ports) if endangered else (),
@@ -183,38 +192,56 @@ def _write(
     exists: bool,
     applied: Applied,
 ) -> None:
-    """Files first, so that a full disk is found before the kernel is touched."""
-    _refuse_lost(applied.foreign, wanted.settings)
-    if request.hold and "type filter hook" in wanted.text:
-        way_back.hold(state, nft, way_back.previous(nft, exists), request.token, request.hold)
-        applied.held = True
+    """Files first, so that a full disk is found before the kernel is touched; what fails later is put back."""
+    back = way_back.previous(nft, exists)
+    units = boot.wanted(nft.path, FOLDER, f"{FOLDER}/{RULESET}") if boot.has_systemd() else {}
+    new = not kept["slices"]
+
+    def without_units() -> None:
+        if new and units:
+            boot.remove(units)
+
     new_state = {
         "format": kept["format"],
         "slices": wanted.slices,
         "settings": wanted.settings,
         "way_in": wanted.ways,
         "digest": request.digest,
-        "applied": {},
+        # As long as a digest, so that there is room for one.
+        "applied": {"text": sha(wanted.text), "kernel": sha("")},
     }
-    state.write(f"{RULESET}.next", wanted.text)
-    nft.load(wanted.text)
-    new_state["applied"] = {"text": sha(wanted.text), "kernel": meaning(nft.table())}
-    if wanted.slices:
-        state.write(RULESET, wanted.text)
-        if boot.has_systemd():
-            boot.install(wanted.files)
-        state.write_state(new_state)
-    else:
-        _leave(state, nft)
-    state.forget(f"{RULESET}.next")
-
-
-def _leave(state: HostState, nft: Nft) -> None:
-    """Nothing of ours is left on the host, the way back of a held change apart."""
-    if boot.has_systemd():
-        boot.remove(boot.wanted(nft.path, FOLDER, f"{FOLDER}/{RULESET}"))
-    for name in (RULESET, "state.json"):
-        state.forget(name)
+    loaded = False
+    try:
+        if wanted.slices:
+            state.write_next(RULESET, wanted.text)
+            state.write_next(STATE, json.dumps(new_state, sort_keys=True))
+            if units and (boot.differs(units) or not boot.enabled()):
+                boot.install(units)
+        if request.hold and "type filter hook" in wanted.text:
+            way_back.hold(state, nft, back, request.token, request.hold, without_units)
+            applied.held = True
+        nft.load(wanted.text)
+        loaded = True
+        if wanted.slices:
+            new_state["applied"] = {"text": sha(wanted.text), "kernel": meaning(nft.table())}
+            state.write_next(STATE, json.dumps(new_state, sort_keys=True))
+            if not applied.held:
+                state.commit()
+        else:
+            if units:
+                boot.remove(units)
+            state.leave()
+    except BaseException:
+        try:
+            if loaded:
+                nft.load(back)
+            state.forget(PENDING)
+        except NftError:
+            pass  # The holder, if there is one, tries again.
+        state.roll_back()
+        if wanted.slices:
+            without_units()
+        raise
 
 
 def _persistence(any_slices: bool) -> str:
@@ -234,12 +261,32 @@ def _foreign(nft: Nft, wanted: _Wanted) -> List[Dict[str, str]]:
             if rule["direction"] != "in" or rule["protocol"] not in ("tcp", "udp") or not rule["spans"]:
                 continue
             objects = nft.others() if objects is None else objects
-            verdict = foreign_rules.judge(objects, foreign_rules.Packet(rule["protocol"], rule["spans"][0][0]))
+            verdict = _verdict(objects, rule, one["sets"].get(rule["peers"]))
             if verdict.outcome != foreign_rules.ALLOWED:
                 found.append(
                     {"component": name, "flow": rule["flow"], "outcome": verdict.outcome, "where": verdict.where}
                 )
     return found
+
+
+def _verdict(objects: List[Any], rule: Dict[str, Any], networks: Optional[List[str]]) -> foreign_rules.Verdict:
+    """Lost is a flow of which no family gets through to one of its ports."""
+    families = [
+        family
+        for family, mark in (("ip", "."), ("ip6", ":"))
+        if networks is None or any(mark in network for network in networks)
+    ]
+    worst = foreign_rules.Verdict(foreign_rules.ALLOWED, "")
+    for low, _high in rule["spans"]:
+        found = [
+            foreign_rules.judge(objects, foreign_rules.Packet(rule["protocol"], low, family)) for family in families
+        ]
+        if found and all(one.outcome == foreign_rules.LOST for one in found):
+            return found[0]
+        for one in found:
+            if one.outcome != foreign_rules.ALLOWED:
+                worst = foreign_rules.Verdict(foreign_rules.UNKNOWN, one.where)
+    return worst
 
 
 def _refuse_lost(foreign: List[Dict[str, str]], settings: Dict[str, Any]) -> None:
