@@ -1,70 +1,152 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Plan, and apply the host's part. No backend can be applied yet, and none is put in another's place."""
+"""Plan, and apply the host's part with its own firewall. None is put in another's place."""
 
 from __future__ import annotations
 
 import json
+import secrets
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ansible.errors import AnsibleActionFail
+from ansible.utils.display import Display
 
 from ansible_collections.portbook.firewall.plugins.action.plan import ActionModule as PlanModule
-from ansible_collections.portbook.firewall.plugins.plugin_utils import plan_file
+from ansible_collections.portbook.firewall.plugins.plugin_utils import plan_file, show
+from ansible_collections.portbook.firewall.plugins.plugin_utils.host_request import host_settings, host_slices
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run_cache import Head
+
+display = Display()
+_CONFIRM_WITHIN = 30
 
 
 class ActionModule(PlanModule):
+    ARGUMENTS: ClassVar[dict[str, Any]] = {
+        **PlanModule.ARGUMENTS,
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    }
+    _requires_connection = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        if self._task.args.get("state") == "absent":
+            return self._remove(task_vars or {})
+        return super().run(tmp, task_vars)
+
     def with_slice(self, turn: Any, head: Head, components: list[str] | None, shown: bool) -> dict[str, Any]:
         if head.plan_file:
-            _refuse_other_plan(Path(head.plan_file).expanduser(), head.digest)
+            _refuse_other_plan(Path(head.plan_file), head.digest)
         turn.tell_summary(head, "as in")
         slice_, warnings = turn.slice(components)
+        self._refuse_other_platform(turn.host, slice_)
+        result = {"changed": False, "applied": False, **turn.summary(head, slice_, components), "warnings": warnings}
+        backend, platform = slice_["host"]["backend"], slice_["host"]["platform"]
+        if backend == "nftables" or (backend == "auto" and platform == "linux"):
+            done = self._nftables(turn, head, slice_, components)
+            if not done.get("left_to"):
+                return {**result, **done}
+            backend = done["left_to"]
         if shown:
             turn.show(slice_, components)
-        result = {"changed": False, "applied": False, **turn.summary(head, slice_, components)}
-        backend = slice_["host"]["backend"]
         if backend == "none" or not slice_["rules"]:
-            return {**result, "warnings": warnings}
-        missing = _name(backend, slice_["host"]["platform"])
-        text = f"not applied: {missing} comes with a later version. The rules are planned and shown only"
-        if head.unsupported == "fail":
-            return {**result, "warnings": warnings, "failed": True, "msg": f"{text} (portbook_unsupported is fail)"}
-        return {**result, "warnings": [*warnings, text]}
+            return result
+        return _not_applied(result, backend, platform, head.unsupported)
+
+    def _remove(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Needs no plan: what is taken away is what the host itself remembers."""
+        _validation, arguments = self.validate_argument_spec(argument_spec=self.ARGUMENTS)
+        if self._connection._shell._IS_WINDOWS:
+            return {"changed": False, "warnings": ["nothing to remove: Windows hosts are not applied to yet"]}
+        named = arguments["components"]
+        request = {
+            "state": "absent",
+            "slices": {name: {} for name in named or ()},
+            "replace": "named" if named else "all",
+        }
+        done = self._module("portbook.firewall.nftables", request, task_vars)
+        if not done.get("failed"):
+            display.display(show.applied_text(str(task_vars["inventory_hostname"]), done))
+        return done
+
+    def _refuse_other_platform(self, host: str, slice_: dict[str, Any]) -> None:
+        """The plan goes by the inventory; here is the connection itself."""
+        shell = getattr(self._connection, "_shell", None)
+        platform, real = slice_["host"]["platform"], "windows" if getattr(shell, "_IS_WINDOWS", False) else "linux"
+        if slice_["rules"] and platform in ("linux", "windows") and platform != real:
+            raise AnsibleActionFail(
+                f"{host}: the inventory says {platform}, this connection speaks to {real}. "
+                "Set ansible_connection (and ansible_shell_type for ssh to Windows) in the inventory"
+            )
+
+    def _nftables(self, turn: Any, head: Head, slice_: dict[str, Any], components: list[str] | None) -> dict[str, Any]:
+        token = secrets.token_hex(8)
+        arguments = {
+            "slices": host_slices(slice_, components, head.tokens, turn.networks),
+            "replace": "all" if components is None else "named",
+            "settings": host_settings(slice_),
+            "digest": head.digest,
+            "backend": slice_["host"]["backend"],
+            "came_by_ssh": self._connection.transport == "ssh",
+            "hold": _CONFIRM_WITHIN,
+            "token": token,
+        }
+        done = self._module("portbook.firewall.nftables", arguments, turn.task_vars)
+        if not done.get("failed") and done.get("held"):
+            done = {**done, **self._confirm(token, turn)}
+        if done.get("left_to"):
+            return done
+        if not done.get("failed"):
+            display.display(show.applied_text(turn.host, done))
+        return {**done, "applied": not done.get("failed") and not self._task.check_mode}
+
+    def _confirm(self, token: str, turn: Any) -> dict[str, Any]:
+        """Over a new connection: an old one would prove nothing."""
+        if hasattr(self._connection, "reset"):
+            self._connection.reset()
+        answer = self._module("portbook.firewall.nftables", {"state": "confirm", "token": token}, turn.task_vars)
+        if answer.get("confirmed"):
+            return {"held": False}
+        return {
+            "failed": True,
+            "msg": f"{turn.host}: the change was not confirmed over a new connection, so the host takes it back within "
+            f"{_CONFIRM_WITHIN} s: {answer.get('msg', 'it no longer waits')}",
+        }
+
+    def _module(self, name: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        done: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=task_vars)
+        done.pop("invocation", None)
+        return done
+
+
+def _not_applied(result: dict[str, Any], backend: str, platform: str, unsupported: str) -> dict[str, Any]:
+    text = f"not applied: {_name(backend, platform)}. The rules are planned and shown only"
+    if unsupported == "fail":
+        return {**result, "failed": True, "msg": f"{text} (portbook_unsupported is fail)"}
+    return {**result, "warnings": [*result["warnings"], text]}
 
 
 def _name(backend: str, platform: str) -> str:
-    if backend != "auto":
-        return f"the backend {backend}"
-    return (
-        "the backend of Windows hosts"
-        if platform == "windows"
-        else "the backend of Linux hosts (nftables or firewalld)"
-    )
+    what = "the backend of Windows hosts" if platform == "windows" else f"the backend {backend}"
+    return f"{what} comes with a later version"
 
 
 def _refuse_other_plan(path: Path, digest: str) -> None:
     """What was reviewed is what is applied, or nothing is."""
+    remedy = "Make it with portbook.firewall.plan"
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         form, kept_digest = kept["format"], kept["digest"]
     except FileNotFoundError:
-        raise AnsibleActionFail(
-            f"portbook_plan_file: {path} does not exist. Make it with portbook.firewall.plan"
-        ) from None
+        raise AnsibleActionFail(f"portbook_plan_file: {path} does not exist. {remedy}") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AnsibleActionFail(
-            f"portbook_plan_file: {path} is no plan: {error}. Make it with portbook.firewall.plan"
-        ) from None
+        raise AnsibleActionFail(f"portbook_plan_file: {path} is no plan: {error}. {remedy}") from None
     if form != plan_file.FORMAT:
         raise AnsibleActionFail(
             f"portbook_plan_file: {path} has format {form!r}, this version reads {plan_file.FORMAT}. Make it anew"
         )
     if kept_digest != digest:
         raise AnsibleActionFail(
-            f"portbook_plan_file: {path} is another plan ({str(kept_digest)[:12]}) than the inventory "
-            f"gives now ({digest[:12]}). "
-            "Read the difference, make the plan anew and review it"
+            f"portbook_plan_file: {path} is another plan ({str(kept_digest)[:12]}) than the inventory gives now "
+            f"({digest[:12]}). Read the difference, make the plan anew and review it"
         )

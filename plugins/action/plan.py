@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ansible import constants as C
 from ansible import context
@@ -34,10 +34,13 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.variables import
 display = Display()
 # Filters and tests raise what they like, and ansible-core 2.18 passes it on.
 _TEMPLATE_ERRORS = (Exception,)
-_ARGUMENTS = {"components": {"type": "list", "elements": "str"}, "show": {"type": "bool", "default": True}}
 
 
 class ActionModule(ActionBase):
+    ARGUMENTS: ClassVar[dict[str, Any]] = {
+        "components": {"type": "list", "elements": "str"},
+        "show": {"type": "bool", "default": True},
+    }
     TRANSFERS_FILES = False
     _requires_connection = False
     _supports_check_mode = True
@@ -47,7 +50,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         if task_vars is None:
             task_vars = {}
-        _validation, arguments = self.validate_argument_spec(argument_spec=_ARGUMENTS)
+        _validation, arguments = self.validate_argument_spec(argument_spec=self.ARGUMENTS)
         lacking = needs.missing()
         if lacking:
             raise AnsibleActionFail(lacking)

@@ -11,13 +11,24 @@ module: apply
 short_description: Bring a host to its part of the plan
 description:
   - Plans like M(portbook.firewall.plan) and applies the host's part with the host's own firewall.
-  - In this version no backend can be applied yet. The rules are planned and shown, and a warning says so.
+  - In this version only nftables can be applied. With C(portbook_backend) set to V(auto), a Linux host that does not
+    run
+    firewalld gets nftables. For other hosts the rules are planned and shown, and a warning says so;
     C(portbook_unsupported) set to V(fail) makes it an error. A host is never given another backend instead.
+  - A change that refuses something is held by the host until it is confirmed over a new connection; without that, the
+    host puts back what it had within 30 seconds.
   - With the variable C(portbook_plan_file) it refuses to go on if the file is another plan than the inventory gives.
 version_added: 0.1.0
 author:
   - The portbook.firewall maintainers (@portbook)
 options:
+  state:
+    description:
+      - V(present) applies the host's part of the plan. V(absent) takes away the slices of the named components, or all
+        that the collection put on the host; it needs no plan.
+    type: str
+    choices: [present, absent]
+    default: present
   components:
     description:
       - Show and count only the part of these components.

@@ -1,0 +1,124 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What only the host itself knows: the way in, its networks, its container bridges, its resolvers."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+from contextlib import suppress
+from typing import Iterable, Iterator, List, Optional, Tuple
+
+_DOCKER_BRIDGE = re.compile(
+    r"^(docker\d+|br-[0-9a-f]{12}|docker_gwbridge|podman\d+|cni-podman\d+|cni\d+|virbr\d+|lxcbr\d+|lxdbr\d+|incusbr\d+)$"
+)
+_MAX_ANCESTORS = 64
+_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
+# Behind a stub on loopback stand those that are asked in the end.
+_RESOLVERS = ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", "/run/NetworkManager/no-stub-resolv.conf")
+_TIME_CLIENTS = ("/etc/ntp.conf", "/etc/chrony/chrony.conf", "/etc/chrony.conf", "/etc/systemd/timesyncd.conf")
+
+
+def way_in() -> Optional[Tuple[str, int]]:
+    """Address of the one who came in by ssh, and our port. sudo hides it from us, but not from our ancestors."""
+    for process in _ancestors():
+        for entry in _environment(process):
+            if entry.startswith("SSH_CONNECTION="):
+                parts = entry.partition("=")[2].split()
+                if len(parts) == 4 and parts[3].isdigit():
+                    return parts[0].partition("%")[0], int(parts[3])
+    return None
+
+
+def _ancestors() -> Iterator[int]:
+    process = os.getpid()
+    for _step in range(_MAX_ANCESTORS):
+        if process <= 1:
+            return
+        yield process
+        process = _parent(process)
+
+
+def _parent(process: int) -> int:
+    try:
+        with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
+            return int(file.read().rpartition(")")[2].split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _environment(process: int) -> List[str]:
+    try:
+        with open(f"/proc/{process}/environ", "rb") as file:
+            return [entry.decode("utf-8", "replace") for entry in file.read().split(b"\0")]
+    except OSError:
+        return []
+
+
+def container_bridges() -> List[str]:
+    """Bridges that Docker, Podman, libvirt and their kin made; a bridge of the administrator's own is not trusted."""
+    return sorted(name for _index, name in socket.if_nameindex() if _DOCKER_BRIDGE.match(name))
+
+
+def subnets() -> List[str]:
+    """Networks that the host is on, other than loopback and container bridges."""
+    try:
+        told = subprocess.run(
+            [shutil.which("ip", path=_PATH) or "ip", "-j", "address", "show"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            universal_newlines=True,
+            check=True,
+        ).stdout
+        links = json.loads(told)
+    except (OSError, subprocess.CalledProcessError, ValueError) as error:
+        # Without them a peer of the local subnet would be refused in silence.
+        raise OSError(f"the networks of this host cannot be read: {error}. Install the package iproute2") from None
+    bridges = set(container_bridges())
+    found = set()
+    for link in links:
+        if link.get("ifname") == "lo" or link.get("ifname") in bridges:
+            continue
+        for one in link.get("addr_info", ()):
+            if one.get("scope") == "global":
+                found.add(_network(one["local"], int(one["prefixlen"])))
+    return sorted(found)
+
+
+def _network(address: str, prefix: int) -> str:
+    network = ipaddress.ip_interface(f"{address}/{prefix}").network
+    return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
+
+
+def resolvers(paths: Iterable[str] = _RESOLVERS) -> List[str]:
+    named = (words[1] for path in paths for words in _lines(path) if len(words) > 1 and words[0] == "nameserver")
+    return _addresses(named)
+
+
+def _addresses(texts: Iterable[str]) -> List[str]:
+    found = set()
+    for text in texts:
+        with suppress(ValueError):
+            found.add(str(ipaddress.ip_address(text.partition("%")[0])))
+    return sorted(found)
+
+
+def _lines(path: str) -> Iterator[List[str]]:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            yield from (line.split() for line in file)
+    except OSError:
+        return
+
+
+def time_servers(paths: Iterable[str] = _TIME_CLIENTS) -> List[str]:
+    """Addresses in the files of the usual time clients; names are left to the resolver."""
+    texts = (" ".join(words) for path in paths for words in _lines(path))
+    asked = (text for text in texts if text.startswith(("server ", "pool ", "peer ", "NTP=", "FallbackNTP=")))
+    return _addresses(word for text in asked for word in re.split(r"[\s=]+", text))

@@ -1,0 +1,305 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One apply on one host: look, decide, check, hold, load, remember. Looks only, where nothing differs."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Optional, Tuple
+
+from . import boot, foreign_rules, host_local, slices, way_back
+from .host_state import FOLDER, PENDING, RULESET, STATE, HostState, StateError, sha
+from .nft_process import Nft, NftError, meaning
+from .nft_ruleset import Local, Permission, Settings, deletion, ruleset
+
+_WAYS_KEPT = 4
+
+
+@dataclass(frozen=True)
+class Request:
+    slices: Dict[str, slices.Slice]
+    replace_all: bool = False
+    settings: Dict[str, Any] = field(default_factory=dict)
+    digest: str = ""
+    came_by_ssh: bool = False
+    hold: float = 0
+    token: str = ""
+    check: bool = False
+    backend: str = "nftables"
+
+
+@dataclass
+class Applied:
+    words: Dict[str, List[str]]
+    changed: bool = False
+    mended: bool = False
+    foreign: List[Dict[str, str]] = field(default_factory=list)
+    held: bool = False
+    persistence: str = ""
+    left_to: str = ""
+    """Another backend that this host has, so that nothing was done."""
+    seconds: float = 0.0
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What the host is to be, and what it is."""
+
+    slices: Dict[str, slices.Slice]
+    settings: Dict[str, Any]
+    ways: List[str]
+    text: str
+    files: Dict[str, str]
+
+
+def apply(state: HostState, nft: Nft, request: Request) -> Applied:
+    if request.check:
+        return _apply(state, nft, request)
+    state.prepare()
+    with state.lock():
+        try:
+            if not way_back.pending(state):
+                state.tidy()
+            return _apply(state, nft, request)
+        finally:
+            state.leave_if_empty()
+
+
+def confirm(state: HostState, token: str) -> bool:
+    return way_back.confirm(state, token)
+
+
+def _apply(state: HostState, nft: Nft, request: Request) -> Applied:
+    if way_back.pending(state):
+        raise StateError(
+            "a change of this host still waits to be confirmed. Wait until it is taken back, then run again"
+        )
+    kept = state.read()
+    other = _other_backend(kept, request.backend)
+    if other:
+        return Applied(slices.difference({}, {}), left_to=other)
+    start = time.monotonic()
+    table = nft.table()
+    wanted = _wanted(kept, nft, request)
+    words = slices.difference(kept["slices"], wanted.slices)
+    applied = Applied(words)
+    given = kept["applied"]
+    if wanted.slices:
+        same_text = given.get("text") == sha(wanted.text) and state.text(RULESET) == wanted.text
+        same_kernel = table is not None and given.get("kernel") == meaning(table)
+    else:
+        same_text, same_kernel = not kept["slices"], table is None
+    applied.mended = bool(kept["slices"] and wanted.slices) and given.get("kernel") != meaning(table)
+    boot_files = boot.differs(wanted.files) if boot.has_systemd() else []
+    unit_missing = boot.has_systemd() and bool(wanted.slices) and not boot.enabled()
+    applied.changed = not (same_text and same_kernel) or bool(boot_files) or unit_missing
+    applied.changed = applied.changed or any(words[one] for one in ("create", "change", "delete"))
+    applied.persistence = _persistence(bool(wanted.slices))
+    applied.before, applied.after = _lines(kept["slices"], words), _lines(wanted.slices, words)
+    if not applied.changed:
+        applied.seconds = time.monotonic() - start
+        return applied
+    applied.foreign = _foreign(nft, wanted)
+    _refuse_lost(applied.foreign, wanted.settings)
+    nft.check(wanted.text)
+    if not request.check:
+        _write(state, nft, request, kept, wanted, table is not None, applied)
+    applied.seconds = time.monotonic() - start
+    return applied
+
+
+def _other_backend(kept: Dict[str, Any], backend: str) -> str:
+    """With auto, a host that runs firewalld is left to it; a host that was once given nftables keeps it."""
+    if backend != "auto" or kept["slices"]:
+        return ""
+    firewalld = boot.firewalld()
+    if firewalld == "enabled":
+        raise StateError(
+            "firewalld is enabled on this host and does not run, so which backend it should have cannot be told. "
+            "Start or disable firewalld, or set portbook_backend"
+        )
+    return "firewalld" if firewalld == "running" else ""
+
+
+def _wanted(kept: Dict[str, Any], nft: Nft, request: Request) -> _Wanted:
+    held = slices.united(kept["slices"], request.slices, request.replace_all)
+    settings = {**kept["settings"], **request.settings}
+    permissions = slices.permissions(held)
+    local, ways = _local(kept, settings, permissions, request)
+    text = ruleset(permissions, _settings(settings), local) if held else deletion()
+    files = boot.wanted(nft.path, FOLDER, f"{FOLDER}/{RULESET}") if held else {}
+    return _Wanted(held, settings, ways, text, files)
+
+
+def _settings(raw: Dict[str, Any]) -> Settings:
+    return Settings(
+        strict_in=raw.get("posture") == "strict",
+        strict_out=raw.get("outbound") == "strict",
+        refuse=raw.get("refuse", "drop"),
+        log=raw.get("log", "off"),
+        cut=bool(raw.get("cut", True)),
+    )
+
+
+def _local(
+    kept: Dict[str, Any], raw: Dict[str, Any], permissions: List[Permission], request: Request
+) -> Tuple[Local, List[str]]:
+    """The way in counts where it could be cut; those confirmed last stay, so a second controller is no change."""
+    found = host_local.way_in()
+    management = list(raw.get("management") or ())
+    refuses = raw.get("posture") == "strict" or any(one.guarded for one in permissions)
+    if refuses and request.came_by_ssh and found is None and not (management and raw.get("management_ports")):
+        raise StateError(
+            "the way Ansible comes in was not found on this host (no SSH_CONNECTION in the environment of any "
+            "ancestor), so refusing anything could cut it. Set portbook_management to the addresses that must always "
+            "get in and portbook_management_ports to the port that they come to, or portbook_posture: open"
+        )
+    ways = [str(one) for one in kept["way_in"]]
+    if found and found[0] not in ways:
+        ways = [*ways, found[0]][-_WAYS_KEPT:]
+    ports = sorted({int(port) for port in raw.get("management_ports") or ()} | ({found[1]} if found else set()))
+    endangered = raw.get("posture") == "strict" or any(
+        one.guarded and one.protocol == "tcp" and any(low <= port <= high for low, high in one.spans for port in ports)
+        for one in permissions
+    )
+    trusted = raw.get("trusted_interfaces")
+    bridges = host_local.container_bridges()
+    return (
+        Local(
+            trusted=tuple(bridges if trusted is None else trusted),
+            bridges=tuple(bridges),
+            subnets=tuple(host_local.subnets()) if any(one.local_subnet for one in permissions) else (),
+            way_in=tuple(sorted({*ways, *management})) if endangered else (),
+            way_in_ports=tuple(ports) if endangered else (),
+            resolvers=tuple(host_local.resolvers()) if raw.get("outbound") == "strict" else (),
+            time_servers=tuple(host_local.time_servers()) if raw.get("outbound") == "strict" else (),
+        ),
+        ways,
+    )
+
+
+def _write(
+    state: HostState,
+    nft: Nft,
+    request: Request,
+    kept: Dict[str, Any],
+    wanted: _Wanted,
+    exists: bool,
+    applied: Applied,
+) -> None:
+    """Files first, so that a full disk is found before the kernel is touched; what fails later is put back."""
+    back = way_back.previous(nft, exists)
+    units = boot.wanted(nft.path, FOLDER, f"{FOLDER}/{RULESET}") if boot.has_systemd() else {}
+    new = not kept["slices"]
+
+    def without_units() -> None:
+        if new and units:
+            boot.remove(units)
+
+    new_state = {
+        "format": kept["format"],
+        "slices": wanted.slices,
+        "settings": wanted.settings,
+        "way_in": wanted.ways,
+        "digest": request.digest,
+        # As long as a digest, so that there is room for one.
+        "applied": {"text": sha(wanted.text), "kernel": sha("")},
+    }
+    loaded = False
+    try:
+        if wanted.slices:
+            state.write_next(RULESET, wanted.text)
+            state.write_next(STATE, json.dumps(new_state, sort_keys=True))
+            if units and (boot.differs(units) or not boot.enabled()):
+                boot.install(units)
+        if request.hold and "type filter hook" in wanted.text:
+            way_back.hold(state, nft, back, request.token, request.hold, without_units)
+            applied.held = True
+        nft.load(wanted.text)
+        loaded = True
+        if wanted.slices:
+            new_state["applied"] = {"text": sha(wanted.text), "kernel": meaning(nft.table())}
+            state.write_next(STATE, json.dumps(new_state, sort_keys=True))
+            if not applied.held:
+                state.commit()
+        else:
+            if units:
+                boot.remove(units)
+            state.leave()
+    except BaseException:
+        try:
+            if loaded:
+                nft.load(back)
+            state.forget(PENDING)
+        except NftError:
+            pass  # The holder, if there is one, tries again.
+        state.roll_back()
+        if wanted.slices:
+            without_units()
+        raise
+
+
+def _persistence(any_slices: bool) -> str:
+    if not any_slices:
+        return "nothing to bring back"
+    if boot.has_systemd():
+        return f"{boot.UNIT} brings it back after a restart of the host or of nftables.service"
+    return "skipped: no systemd here, so the table is gone after a restart"
+
+
+def _foreign(nft: Nft, wanted: _Wanted) -> List[Dict[str, str]]:
+    """Documented inbound flows that rules of others do not surely let pass."""
+    objects: Optional[List[Any]] = None
+    found = []
+    for name, one in wanted.slices.items():
+        for rule in one["rules"]:
+            if rule["direction"] != "in" or rule["protocol"] not in ("tcp", "udp") or not rule["spans"]:
+                continue
+            objects = nft.others() if objects is None else objects
+            verdict = _verdict(objects, rule, one["sets"].get(rule["peers"]))
+            if verdict.outcome != foreign_rules.ALLOWED:
+                found.append(
+                    {"component": name, "flow": rule["flow"], "outcome": verdict.outcome, "where": verdict.where}
+                )
+    return found
+
+
+def _verdict(objects: List[Any], rule: Dict[str, Any], networks: Optional[List[str]]) -> foreign_rules.Verdict:
+    """Lost is a flow of which no family gets through to one of its ports."""
+    families = [
+        family
+        for family, mark in (("ip", "."), ("ip6", ":"))
+        if networks is None or any(mark in network for network in networks)
+    ]
+    worst = foreign_rules.Verdict(foreign_rules.ALLOWED, "")
+    for low, _high in rule["spans"]:
+        found = [
+            foreign_rules.judge(objects, foreign_rules.Packet(rule["protocol"], low, family)) for family in families
+        ]
+        if found and all(one.outcome == foreign_rules.LOST for one in found):
+            return found[0]
+        for one in found:
+            if one.outcome != foreign_rules.ALLOWED:
+                worst = foreign_rules.Verdict(foreign_rules.UNKNOWN, one.where)
+    return worst
+
+
+def _refuse_lost(foreign: List[Dict[str, str]], settings: Dict[str, Any]) -> None:
+    word = settings.get("foreign", "auto")
+    bad = [one for one in foreign if word == "fail" or (word == "auto" and one["outcome"] == foreign_rules.LOST)]
+    if bad:
+        flows = ", ".join(sorted({one["flow"] for one in bad})[:5])
+        raise StateError(
+            f"rules of others refuse what the plan permits ({flows}): {bad[0]['where']}. Nothing was applied. "
+            "Let them pass there, or set portbook_foreign: warn"
+        )
+
+
+def _lines(held: Dict[str, slices.Slice], words: Dict[str, List[str]]) -> str:
+    texts = [slices.words(one, held) for kind in ("create", "change", "delete") for one in words[kind]]
+    return "".join(f"{text}\n" for text in sorted(text for text in texts if text))

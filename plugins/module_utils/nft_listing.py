@@ -1,0 +1,87 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the kernel's table permits and refuses, read back: the inverse of nft_ruleset. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterable, List, NamedTuple, Set, Tuple
+
+_PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}
+ANYBODY = ("any",)
+
+
+class Opening(NamedTuple):
+    """One stretch of ports as the table treats it."""
+
+    where: str
+    protocol: str
+    low: int
+    high: int
+    guarded: bool
+    peers: Tuple[Tuple[str, Tuple[str, ...]], ...]
+    """Source ports (empty: any) with the networks that may use them."""
+
+
+def openings(objects: Iterable[Dict[str, Any]]) -> List[Opening]:
+    sets: Dict[str, List[Any]] = {}
+    maps: Dict[str, List[Any]] = {}
+    rules: Dict[str, List[List[Any]]] = {}
+    for one in objects:
+        if "set" in one:
+            sets[one["set"]["name"]] = one["set"].get("elem", [])
+        elif "map" in one:
+            maps[one["map"]["name"]] = one["map"].get("elem", [])
+        elif "rule" in one:
+            rules.setdefault(one["rule"]["chain"], []).append(one["rule"]["expr"])
+    found = []
+    for name, elements in maps.items():
+        for key, verdict in elements:
+            protocol, port = key["concat"]
+            low, high = port["range"] if isinstance(port, dict) else (port, port)
+            chain = rules.get(verdict["jump"]["target"], [])
+            found.append(
+                Opening(
+                    name.rpartition("_")[0],
+                    _PROTOCOLS.get(protocol, str(protocol)),
+                    low,
+                    high,
+                    any("jump" in expression for rule in chain for expression in rule),
+                    _peers(chain, sets),
+                )
+            )
+    return sorted(found)
+
+
+def _peers(chain: List[List[Any]], sets: Dict[str, List[Any]]) -> Tuple[Tuple[str, Tuple[str, ...]], ...]:
+    by_source: Dict[str, Set[str]] = {}
+    for rule in chain:
+        if not any("accept" in expression for expression in rule):
+            continue
+        source = ""
+        networks = None
+        for expression in rule:
+            match = expression.get("match")
+            payload = match["left"].get("payload", {}) if match else {}
+            if payload.get("field") == "sport":
+                source = _ports(match["right"])
+            elif payload.get("field") in ("saddr", "daddr"):
+                networks = [_network(one) for one in sets.get(str(match["right"]).lstrip("@"), [])]
+        by_source.setdefault(source, set()).update(ANYBODY if networks is None else networks)
+    return tuple(sorted((source, tuple(sorted(peers))) for source, peers in by_source.items()))
+
+
+def _ports(right: Any) -> str:
+    if isinstance(right, dict) and "set" in right:
+        return ",".join(sorted(_ports(one) for one in right["set"]))
+    if isinstance(right, dict):
+        return "-".join(str(one) for one in right["range"])
+    return str(right)
+
+
+def _network(element: Any) -> str:
+    if isinstance(element, dict) and "prefix" in element:
+        return f"{element['prefix']['addr']}/{element['prefix']['len']}"
+    if isinstance(element, dict) and "range" in element:
+        return "-".join(element["range"])
+    return str(element)

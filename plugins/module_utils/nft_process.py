@@ -1,0 +1,122 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Talk to the kernel's nftables by way of nft; every failure says what it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from typing import Any, Dict, List, Optional
+
+from .nft_ruleset import TABLE
+
+_SECONDS = 120
+
+
+class NftError(Exception):
+    """What is wrong on this host and what would be right."""
+
+
+class Nft:
+    def __init__(self, path: Optional[str] = None) -> None:
+        found = path or shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin:/bin:" + os.environ.get("PATH", ""))
+        if found is None:
+            raise NftError("nft is not installed on this host. Install the package nftables")
+        if os.geteuid() != 0:
+            raise NftError("root is needed to change the firewall. Set become: true for this host")
+        self.path = found
+
+    def version(self) -> str:
+        return self._run(["--version"]).strip()
+
+    def check(self, text: str) -> None:
+        """Whether the kernel would take it, without giving it."""
+        self._run(["-c", "-f", "-"], text, "nft -c refuses the ruleset")
+
+    def load(self, text: str) -> None:
+        self._run(["-f", "-"], text, "nft refuses the ruleset")
+
+    def table(self) -> Optional[List[Any]]:
+        """Our table as the kernel holds it, or None."""
+        if TABLE not in self._tables():
+            return None
+        return list(json.loads(self._run(["-j", "list", "table", "inet", TABLE]))["nftables"])
+
+    def listing(self) -> str:
+        """Our table as a script, without counters."""
+        return self._run(["-s", "list", "table", "inet", TABLE])
+
+    def others(self) -> List[Any]:
+        """Everything that is not ours."""
+        objects = json.loads(self._run(["-j", "list", "ruleset"]))["nftables"]
+        return [one for one in objects if not _ours(one) and "metainfo" not in one]
+
+    def _tables(self) -> List[str]:
+        objects = json.loads(self._run(["-j", "list", "tables", "inet"]))["nftables"]
+        return [one["table"]["name"] for one in objects if "table" in one]
+
+    def _run(self, arguments: List[str], text: str = "", wrong: str = "nft failed") -> str:
+        try:
+            done = subprocess.run(
+                [self.path, *arguments],
+                input=text,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                universal_newlines=True,
+                timeout=_SECONDS,
+                env={**os.environ, "LC_ALL": "C"},
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise NftError(f"{wrong}: no answer within {_SECONDS} s") from None
+        if done.returncode:
+            raise NftError(f"{wrong}: {_cause(done.stderr)}")
+        return done.stdout
+
+
+def _cause(told: str) -> str:
+    if "Operation not permitted" in told:
+        return "the kernel does not permit it (no CAP_NET_ADMIN here; a container perhaps). Run it on the host itself"
+    if "Protocol not supported" in told or ("cache initialization failed" in told and "Invalid argument" in told):
+        return "the kernel has no nf_tables. Load the module nf_tables, or use another backend"
+    lines = [line for line in told.strip().splitlines() if line.strip()]
+    return "; ".join(lines[:4]) or "no reason given"
+
+
+def _ours(one: Dict[str, Any]) -> bool:
+    ((kind, body),) = one.items()
+    name = body.get("name") if kind == "table" else body.get("table") if isinstance(body, dict) else None
+    return name == TABLE and body.get("family") == "inet"
+
+
+def meaning(table: Optional[List[Any]]) -> str:
+    """A digest of the table less what changes by itself: handles, counters, order of elements."""
+    if table is None:
+        return ""
+    plain = [_plain(one) for one in table if "metainfo" not in one]
+    ordered = sorted(json.dumps(one, sort_keys=True) for one in plain if "rule" not in one)
+    rules = [json.dumps(one, sort_keys=True) for one in plain if "rule" in one]
+    chains = sorted(rules, key=lambda text: str(json.loads(text)["rule"]["chain"]))
+    return hashlib.sha256("\n".join(ordered + chains).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {"packets", "bytes"}:
+            return None
+        return {
+            key: _elements(inner) if key == "elem" else _plain(inner) for key, inner in value.items() if key != "handle"
+        }
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return value
+
+
+def _elements(value: Any) -> Any:
+    if isinstance(value, list):
+        return sorted((_plain(one) for one in value), key=lambda one: json.dumps(one, sort_keys=True))
+    return _plain(value)

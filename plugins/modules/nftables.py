@@ -1,0 +1,194 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring the table inet portbook of one host to its slices, in one transaction."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nftables
+short_description: Bring the nftables table of this host to its part of the plan
+description:
+  - Called by M(portbook.firewall.apply), which works out the options; not meant to be written by hand.
+  - Owns the table C(inet portbook), the folder C(/var/lib/portbook) and two systemd units, and touches nothing else.
+version_added: 0.1.0
+author:
+  - The portbook.firewall maintainers (@portbook)
+options:
+  state:
+    description:
+      - V(present) applies slices, V(absent) takes slices away, V(confirm) lets a held change stand.
+    type: str
+    choices: [present, absent, confirm]
+    default: present
+  slices:
+    description: What each component asks of this host, with the sets that its rules name.
+    type: dict
+    default: {}
+  replace:
+    description: Whether V(all) slices of the host are replaced, or those V(named) only.
+    type: str
+    choices: [all, named]
+    default: named
+  settings:
+    description: What belongs to the host as a whole, such as its posture.
+    type: dict
+    default: {}
+  backend:
+    description: With V(auto), a host that runs firewalld is left as it is.
+    type: str
+    choices: [auto, nftables]
+    default: nftables
+  digest:
+    description: The digest of the plan that the slices are of.
+    type: str
+    default: ""
+  came_by_ssh:
+    description: Whether the connection is one by ssh, so that there must be a way in.
+    type: bool
+    default: false
+  hold:
+    description: Seconds that a change which refuses something waits for V(state=confirm). 0 does not wait.
+    type: float
+    default: 0
+  token:
+    description: Names the change that is held, or to be confirmed.
+    type: str
+    default: ""
+attributes:
+  check_mode:
+    description: Can run in check mode and say what would happen without changing the host.
+    support: full
+  diff_mode:
+    description: Can say what differs on the host.
+    support: full
+  platform:
+    description: Platforms of the target hosts.
+    support: full
+    platforms: linux
+requirements:
+  - nft, root and a kernel with nf_tables on the target
+seealso:
+  - module: portbook.firewall.apply
+"""
+
+EXAMPLES = r"""
+- name: Bring the host to its part of the plan
+  portbook.firewall.apply:
+"""
+
+RETURN = r"""
+create:
+  description: Ids of rules that were new.
+  returned: success
+  type: list
+  elements: str
+change:
+  description: Ids of rules that changed.
+  returned: success
+  type: list
+  elements: str
+delete:
+  description: Ids of rules that were taken away.
+  returned: success
+  type: list
+  elements: str
+keep:
+  description: How many rules stayed.
+  returned: success
+  type: int
+mended:
+  description: Whether the kernel's table was not the one that had been applied.
+  returned: success
+  type: bool
+foreign:
+  description: What rules of others make of documented flows, where they do not surely let them pass.
+  returned: success
+  type: list
+  elements: dict
+held:
+  description: Whether the change waits for a new connection to confirm it.
+  returned: success
+  type: bool
+persistence:
+  description: What brings the table back after a restart, or why nothing does.
+  returned: success
+  type: str
+left_to:
+  description: Another backend that the host has, so that nothing was done.
+  returned: success
+  type: str
+seconds:
+  description: From the start of the first nft process to the end of the last.
+  returned: success
+  type: float
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.portbook.firewall.plugins.module_utils.host_state import HostState, StateError
+from ansible_collections.portbook.firewall.plugins.module_utils.nft_apply import Applied, Request, apply, confirm
+from ansible_collections.portbook.firewall.plugins.module_utils.nft_process import Nft, NftError
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["present", "absent", "confirm"], "default": "present"},
+            "slices": {"type": "dict", "default": {}},
+            "replace": {"type": "str", "choices": ["all", "named"], "default": "named"},
+            "settings": {"type": "dict", "default": {}},
+            "backend": {"type": "str", "choices": ["auto", "nftables"], "default": "nftables"},
+            "digest": {"type": "str", "default": ""},
+            "came_by_ssh": {"type": "bool", "default": False},
+            "hold": {"type": "float", "default": 0},
+            "token": {"type": "str", "default": "", "no_log": False},
+        },
+        supports_check_mode=True,
+    )
+    given = module.params
+    try:
+        if given["state"] == "confirm":
+            module.exit_json(changed=False, confirmed=confirm(HostState(), given["token"]))
+        applied = apply(
+            HostState(),
+            Nft(),
+            Request(
+                slices=given["slices"] if given["state"] == "present" else {name: {} for name in given["slices"]},
+                replace_all=given["replace"] == "all",
+                settings=given["settings"],
+                digest=given["digest"],
+                came_by_ssh=given["came_by_ssh"],
+                hold=given["hold"],
+                token=given["token"],
+                check=module.check_mode,
+                backend=given["backend"],
+            ),
+        )
+    except (NftError, StateError, OSError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**_result(applied, module._diff))
+
+
+def _result(applied: Applied, with_diff: bool) -> dict:
+    result = {
+        "changed": applied.changed,
+        "create": applied.words["create"],
+        "change": applied.words["change"],
+        "delete": applied.words["delete"],
+        "keep": len(applied.words["keep"]),
+        "mended": applied.mended,
+        "foreign": applied.foreign,
+        "held": applied.held,
+        "persistence": applied.persistence,
+        "left_to": applied.left_to,
+        "seconds": applied.seconds,
+    }
+    if with_diff:
+        result["diff"] = {"before": applied.before, "after": applied.after}
+    return result
+
+
+if __name__ == "__main__":
+    main()
