@@ -107,7 +107,8 @@ class _Lazy(Mapping[str, Any]):
     def __init__(self, all_hostvars: Any, host: str) -> None:
         self._all_hostvars = all_hostvars
         self._host = host
-        self._raw: Mapping[str, Any] = all_hostvars.raw_get(host)
+        raw = getattr(all_hostvars, "raw_get", all_hostvars.__getitem__)
+        self._raw: Mapping[str, Any] = raw(host)
 
     @cached_property
     def _rendering(self) -> Mapping[str, Any]:
@@ -118,6 +119,9 @@ class _Lazy(Mapping[str, Any]):
         value = self._raw[name]
         return self._rendering[name] if _may_be_template(value) else value
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._raw
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._raw)
 
@@ -125,14 +129,15 @@ class _Lazy(Mapping[str, Any]):
         return len(self._raw)
 
 
-def _may_be_template(value: Any) -> bool:
+def _may_be_template(value: Any, room: _Room | None = None, depth: int = 0) -> bool:
     """Also for what only Ansible can open, such as a vaulted string."""
     if isinstance(value, str):
         return any(mark in value for mark in _TEMPLATE_MARKS)
-    if isinstance(value, Mapping):
-        return any(_may_be_template(key) or _may_be_template(inner) for key, inner in value.items())
-    if isinstance(value, list):
-        return any(_may_be_template(inner) for inner in value)
+    if isinstance(value, (Mapping, list)):
+        room = room or _Room()
+        room.take(value, depth)
+        inner = [*value, *value.values()] if isinstance(value, Mapping) else value
+        return any(_may_be_template(one, room, depth + 1) for one in inner)
     return value is not None and not isinstance(value, (bool, int, float, date))
 
 

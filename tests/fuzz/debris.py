@@ -269,8 +269,8 @@ def _shaken(text: str, noise: str) -> str:
     return text + noise if slip == 4 else noise
 
 
-class TooSlow(AssertionError):
-    pass
+class TooSlow(BaseException):
+    """No Exception, so that nobody takes it for a template that cannot be rendered."""
 
 
 @contextmanager

@@ -24,30 +24,36 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.variables import
 
 TODAY = date(2026, 11, 21)
 LONGEST_MESSAGE = 1000
-# What the action plugin takes for a template that cannot be rendered, without Ansible.
-_TEMPLATE_ERRORS = (KeyError, TypeError, ValueError)
+# What the action plugin takes for a template that cannot be rendered.
+_TEMPLATE_ERRORS = (Exception,)
 
 
 class Hostvars(Mapping[str, Any]):
     """As Ansible's own: a value is rendered when it is asked for, and that may fail."""
 
     def __init__(self, variables: Any) -> None:
-        self._variables = variables if isinstance(variables, dict) else {}
+        self.written = variables if isinstance(variables, dict) else {}
 
     def __getitem__(self, name: str) -> Any:
-        value = self._variables[name]
+        value = self.written[name]
         if isinstance(value, Broken):
             raise ValueError("'undefined_variable' is undefined.\n\nOrigin: group_vars/all.yml:3:9\n")
         return value
 
     def __contains__(self, name: object) -> bool:
-        return name in self._variables
+        return name in self.written
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._variables)
+        return iter(self.written)
 
     def __len__(self) -> int:
-        return len(self._variables)
+        return len(self.written)
+
+
+class AllHostvars(dict[str, Hostvars]):
+    def raw_get(self, host: str) -> Mapping[str, Any]:
+        """As they are written."""
+        return self[host].written
 
 
 def resolve(names: Iterable[str]) -> dict[str, tuple[str, ...] | str]:
@@ -74,7 +80,7 @@ def built_in() -> Catalog:
 
 def run(hosts: Mapping[str, Any], groups: Mapping[str, Any], catalog: Catalog | None = None) -> Run:
     """Hosts by name with their variables; any exception is a bug."""
-    hostvars = {name: Hostvars(variables) for name, variables in hosts.items()}
+    hostvars = AllHostvars({name: Hostvars(variables) for name, variables in hosts.items()})
     groups = {**groups, "all": list(hosts)}
     problems = Problems()
     with in_time():

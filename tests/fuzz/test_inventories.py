@@ -129,9 +129,7 @@ def check(inventory: Any) -> Run:
     found = planned(inventory)
     check_words(found)
     hosts = inventory.get("hosts")
-    # A catalogue's problems name its file.
-    if not any("portbook_catalogs" in own for own in (HOSTS, ALL)):
-        check_culprits(found, [*map(str, hosts if isinstance(hosts, dict) and hosts else HOSTS), "component "])
+    check_culprits(found, [*map(str, hosts if isinstance(hosts, dict) and hosts else HOSTS)])
     return found
 
 
