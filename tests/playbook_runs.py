@@ -37,7 +37,11 @@ exit 255
 
 SITE: dict[str, Any] = {
     "all": {
-        "vars": {"portbook_peers": {"utmstack_console": ["198.51.100.0/24"], "utmstack_device": ["203.0.113.0/24"]}},
+        "vars": {
+            "portbook_peers": {"utmstack_console": ["198.51.100.0/24"], "utmstack_device": ["203.0.113.0/24"]},
+            # A backend that is not applied: these runs are about the plan and contact nobody.
+            "portbook_backend": "firewalld",
+        },
         "children": {
             "utmstack_master": {"hosts": {"siem": {"ansible_host": "192.0.2.10"}}},
             "utmstack_probe": {"hosts": {"probe": {"ansible_host": "192.0.2.20"}}},
