@@ -39,10 +39,11 @@ $(STAMP): requirements-dev.lock
 	@ln -sfn ../../../.. $(LINK)
 	@touch $@
 
-demo: setup ## plan the example inventory
+demo: setup ## plan the example, apply it in network namespaces of this machine, and prove it with packets
 	@mkdir -p $(dir $(PLAN))
-	@$(BIN)/ansible-playbook portbook.firewall.plan -i examples/inventory -e portbook_plan_file=$(PLAN)
-	@echo "The plan was written to $(PLAN)"
+	@$(BIN)/ansible-playbook portbook.firewall.plan -i examples/inventory -e portbook_plan_file=$(PLAN) > $(PLAN:.json=.txt)
+	@echo "The example's plan: $(PLAN:.json=.txt) to read, $(PLAN) as data"
+	@$(BIN)/python demo/run.py
 
 test: setup ## run every kind of test
 	@$(BIN)/python tests/run.py $(ARGS)

@@ -77,7 +77,7 @@ def typed() -> list[str]:
     """What mypy reads, by way of the link: its path gives the names by which the files import."""
     folders = [COLLECTION / "plugins" / name for name in ("plugin_utils", "module_utils")]
     written = [folder for folder in folders if any(folder.glob("*.py"))]
-    return [str(path) for path in (*written, COLLECTION / "scripts", COLLECTION / "tests/run.py")]
+    return [str(path) for path in (*written, COLLECTION / "scripts", COLLECTION / "demo", COLLECTION / "tests/run.py")]
 
 
 def kinds() -> list[Kind]:
