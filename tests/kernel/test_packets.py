@@ -217,9 +217,13 @@ def test_a_trusted_interface_is_never_refused(wire: Wire, apply: Applied) -> Non
 # -- casts ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("cast", ["broadcast", None])
 @pytest.mark.parametrize("address", [BROADCAST, "255.255.255.255", GROUP])
-def test_a_guard_cannot_be_passed_by_broadcast_or_multicast(wire: Wire, apply: Applied, address: str) -> None:
-    apply(*both())
+def test_a_guard_cannot_be_passed_by_broadcast_or_multicast(
+    wire: Wire, apply: Applied, address: str, cast: str | None
+) -> None:
+    """Whether the host has such flows on other ports or not."""
+    apply(*both(), *([rule(3702, PEERS, protocol="udp", cast=cast)] if cast else []))
     assert udp(wire.stranger, wire.host, address, GUARDED, source=(STRANGER[0], 999)) == SILENCE
     assert udp(wire.peer, wire.host, address, GUARDED, source=(PEER[0], 999)) == PASSES
     assert udp(wire.stranger, wire.host, address, FREE, source=(STRANGER[0], 999)) == PASSES
@@ -297,6 +301,13 @@ def test_a_published_port_is_guarded_in_front_of_its_translation(
     apply(*docker(), posture=posture)
     assert _to_container(wire.peer, published, HOST[0], 8080, kind) == PASSES
     assert _to_container(wire.stranger, published, HOST[0], 8080, kind) == SILENCE
+
+
+def test_another_published_port_of_the_same_container_stays_open(wire: Wire, apply: Applied, published: Any) -> None:
+    with wire.host.inside():
+        nft(f"add rule ip nat DOCKER tcp dport 9090 dnat to {CONTAINER}:80")
+    apply(*docker())
+    assert _to_container(wire.stranger, published, HOST[0], 9090, TCP) == PASSES
 
 
 @pytest.mark.parametrize("kind", [TCP, UDP])
