@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import product
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kernel.helpers.commands import listed, nft, tables
+from kernel.helpers.commands import listed, nft, run, tables
 
 from ansible_collections.portbook.firewall.plugins.module_utils.nft_listing import ANYBODY, Opening, openings
 from ansible_collections.portbook.firewall.plugins.module_utils.nft_process import Nft
@@ -26,6 +27,7 @@ from ansible_collections.portbook.firewall.plugins.module_utils.nft_ruleset impo
     ruleset,
 )
 
+GOLDEN = Path(__file__).parent.parent / "golden" / "expected"
 CASTS = ("broadcast", "multicast")
 NETWORKS = (
     *("192.0.2.1", "192.0.2.2", "192.0.2.0/24", "192.0.2.0/30", "192.0.2.128/25", "192.0.2.4/30"),
@@ -111,6 +113,8 @@ def speak_of(mine: Sequence[Permission], chosen: Settings, where: str, protocol:
         # A guarded port is its peers' alone, however a packet comes to it.
         return one.guarded and not strict(chosen, where) and (where == "in" or protocol == "udp")
 
+    if where == "cast" and not any(one.cast in CASTS and one.direction == "in" for one in mine):
+        return []  # Casts are treated like the rest.
     here = [one for one in mine if counts(one) and one.protocol == protocol]
     return [one for one in here if any(low <= port <= high for low, high in one.spans)]
 
@@ -230,6 +234,15 @@ def test_everybody_as_a_network_loads() -> None:
             [Permission("in", "tcp", ((1, 65535),), networks=("0.0.0.0/0", "::/0"), guarded=True)], Settings(), Local()
         )
     )
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.nft")), ids=lambda path: path.stem)
+def test_golden_files_load(path: Path) -> None:
+    run("nft", "-f", str(path))
+
+
+def test_golden_files_are_there() -> None:
+    assert len(list(GOLDEN.glob("*.nft"))) > 10
 
 
 def test_the_deletion_loads_with_and_without_a_table() -> None:
