@@ -12,7 +12,7 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -58,6 +58,25 @@ def needs_of_sanity() -> str | None:
     return in_environment("ansible-test")()
 
 
+# Others than root get a namespace in which they are root.
+ROOT = [] if os.geteuid() == 0 else ["unshare", "-Urn"]
+SYSTEM = f"{os.environ.get('PATH', os.defpath)}{os.pathsep}/usr/sbin{os.pathsep}/sbin"
+
+
+def needs_of_kernel() -> str | None:
+    lacking = [program for program in ("nft", "ip", "unshare") if shutil.which(program, path=SYSTEM) is None]
+    if lacking:
+        return f"{', '.join(lacking)} missing: apt-get install nftables iproute2 util-linux"
+    tried = [*ROOT, "unshare", "-n", "nft", "list", "ruleset"]
+    done = subprocess.run(tried, env={**os.environ, "PATH": SYSTEM}, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return None
+    return (
+        f"network namespaces with nftables are not permitted here ({done.stderr.strip() or 'no reason given'}): "
+        "run it as root, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1)"
+    )
+
+
 def pytest_kind(name: str, proves: str, *options: str) -> Kind:
     report = OUTPUT / f"{name}.xml"
     return Kind(
@@ -67,6 +86,11 @@ def pytest_kind(name: str, proves: str, *options: str) -> Kind:
         in_environment("pytest", "ansible-playbook"),
         report,
     )
+
+
+def kernel_kind() -> Kind:
+    kind = pytest_kind("kernel", "a real kernel holds, refuses and gives back what it should", "-n", "auto")
+    return replace(kind, command=[*ROOT, *kind.command], needs=lambda: kind.needs() or needs_of_kernel())
 
 
 def tool(name: str) -> str:
@@ -115,6 +139,7 @@ def kinds() -> list[Kind]:
         ),
         pytest_kind("unit", "each part does what it says", "-n", "auto"),
         pytest_kind("golden", "plans and renderings are the ones on file"),
+        kernel_kind(),
         pytest_kind("ansible", "real ansible-playbook runs give the right plans", "-n", "auto"),
         pytest_kind("fuzz", "properties hold for inputs that nobody thought of", "-n", "auto"),
         Kind(

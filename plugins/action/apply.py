@@ -10,7 +10,7 @@ import secrets
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.utils.display import Display
 
 from ansible_collections.portbook.firewall.plugins.action.plan import ActionModule as PlanModule
@@ -56,7 +56,7 @@ class ActionModule(PlanModule):
     def _remove(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Needs no plan: what is taken away is what the host itself remembers."""
         _validation, arguments = self.validate_argument_spec(argument_spec=self.ARGUMENTS)
-        if self._connection._shell._IS_WINDOWS:
+        if self._is_windows():
             return {"changed": False, "warnings": ["nothing to remove: Windows hosts are not applied to yet"]}
         named = arguments["components"]
         request = {
@@ -71,13 +71,16 @@ class ActionModule(PlanModule):
 
     def _refuse_other_platform(self, host: str, slice_: dict[str, Any]) -> None:
         """The plan goes by the inventory; here is the connection itself."""
-        shell = getattr(self._connection, "_shell", None)
-        platform, real = slice_["host"]["platform"], "windows" if getattr(shell, "_IS_WINDOWS", False) else "linux"
+        platform, real = slice_["host"]["platform"], "windows" if self._is_windows() else "linux"
         if slice_["rules"] and platform in ("linux", "windows") and platform != real:
             raise AnsibleActionFail(
                 f"{host}: the inventory says {platform}, this connection speaks to {real}. "
                 "Set ansible_connection (and ansible_shell_type for ssh to Windows) in the inventory"
             )
+
+    def _is_windows(self) -> bool:
+        """Not every shell has the word."""
+        return bool(getattr(getattr(self._connection, "_shell", None), "_IS_WINDOWS", False))
 
     def _nftables(self, turn: Any, head: Head, slice_: dict[str, Any], components: list[str] | None) -> dict[str, Any]:
         token = secrets.token_hex(8)
@@ -102,9 +105,14 @@ class ActionModule(PlanModule):
 
     def _confirm(self, token: str, turn: Any) -> dict[str, Any]:
         """Over a new connection: an old one would prove nothing."""
-        if hasattr(self._connection, "reset"):
-            self._connection.reset()
-        answer = self._module("portbook.firewall.nftables", {"state": "confirm", "token": token}, turn.task_vars)
+        try:
+            if hasattr(self._connection, "reset"):
+                self._connection.reset()
+            answer = self._module("portbook.firewall.nftables", {"state": "confirm", "token": token}, turn.task_vars)
+        except AnsibleConnectionFailure as error:
+            answer = {"msg": str(error)}
+            # What lies there cannot be tidied up; trying to would hide what is said here.
+            self._connection._shell.tmpdir = None
         if answer.get("confirmed"):
             return {"held": False}
         return {

@@ -92,6 +92,22 @@ def remove(files: Dict[str, str]) -> None:
     _systemctl("daemon-reload")
 
 
+def outlive_session(process: int) -> None:
+    """logind can be told to end all that a user has started when he leaves (KillUserProcesses): be no part of it."""
+    manager = ("org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
+    scope = (f"portbook-way-back-{process}.scope", "fail", "1", "PIDs", "au", "1", str(process), "0")
+    if has_systemd():
+        # Without the bus there is no logind either.
+        with suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(
+                ["busctl", "--system", "call", *manager, "StartTransientUnit", "ssa(sv)a(sa(sv))", *scope],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=5,
+                check=False,
+            )
+
+
 def _systemctl(*arguments: str) -> None:
     done = subprocess.run(
         ["systemctl", "--quiet", *arguments],

@@ -107,16 +107,13 @@ class _Renderer:
             return
         body = self._trusted("iif", "iifname") + self._replies() + self._baseline_in()
         body.append("fib daddr type unicast accept")
-        if not strict:
-            # A socket that is bound to no address hears every cast, so a guard leaves none of them open.
-            cast, unicast = (
-                [*cast, *(one for one in unicast if one.guarded and one.protocol == "udp")],
-                [*unicast, *(one for one in cast if one.guarded)],
-            )
+        # A socket that is bound to no address hears every cast, so a guard leaves none of them open.
+        hear = [] if strict else [one for one in unicast if one.guarded and one.protocol == "udp"]
+        also = [] if strict else [one for one in cast if one.guarded]
         if cast or strict:
-            self._chain("cast", self._dispatch("cast", cast, "saddr", strict))
+            self._chain("cast", self._dispatch("cast", [*cast, *hear], "saddr", strict))
             body.append("fib daddr type { broadcast, multicast } goto cast")
-        body += self._dispatch("in", unicast, "saddr", strict)
+        body += self._dispatch("in", [*unicast, *also], "saddr", strict)
         self._bases.append(("inbound", "prerouting priority -110", body))
         self._containers(unicast)
 

@@ -14,6 +14,7 @@ import time
 from contextlib import suppress
 from typing import Any, Callable, Dict, Optional, Tuple
 
+from . import boot
 from .host_state import PENDING, RULESET, TAKING_BACK, HostState
 from .nft_process import Nft, NftError
 from .nft_ruleset import deletion
@@ -73,6 +74,7 @@ def hold(state: HostState, nft: Nft, back: str, token: str, seconds: float, and_
     try:
         os.waitpid(child, 0)
         holder = int(os.read(telling, 32) or 0)
+        boot.outlive_session(holder)
         waiting = {"token": token, "holder": holder, "started": _started(holder), "seconds": seconds}
         state.write(PENDING, json.dumps(waiting))
         os.write(start, b"!")

@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils import catalog as catalogs
 from ansible_collections.portbook.firewall.plugins.plugin_utils.book import Catalog
-from ansible_collections.portbook.firewall.plugins.plugin_utils.compute import compute
+from ansible_collections.portbook.firewall.plugins.plugin_utils.compute import Outcome, compute
 from ansible_collections.portbook.firewall.plugins.plugin_utils.peers import HostInput
 from ansible_collections.portbook.firewall.plugins.plugin_utils.plan_file import chunks
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
@@ -55,11 +55,11 @@ class Planned:
     warnings: tuple[str, ...]
 
 
-def plan(
+def computed(
     machines: Iterable[Machine], everywhere: Mapping[str, Any] | None = None, catalog: Catalog | None = None
-) -> Planned:
+) -> Outcome:
     machines = list(machines)
-    outcome = compute(
+    return compute(
         catalog or shipped_catalog(),
         Problems(),
         [one.input(everywhere or {}) for one in machines],
@@ -67,6 +67,12 @@ def plan(
         TODAY,
         lambda names: dict.fromkeys(names, "no name is looked up in this test"),
     )
+
+
+def plan(
+    machines: Iterable[Machine], everywhere: Mapping[str, Any] | None = None, catalog: Catalog | None = None
+) -> Planned:
+    outcome = computed(machines, everywhere, catalog)
     texts = "".join(chunks(outcome.plan, outcome.digest)) if outcome.plan else "{}"
     return Planned(json.loads(texts), tuple(map(str, outcome.errors)), tuple(map(str, outcome.warnings)))
 

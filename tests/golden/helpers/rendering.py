@@ -1,0 +1,71 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What nft is given on a host, from the inventory on, with a host that is always the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from golden.helpers.running import Machine, computed, shipped_catalog
+
+from ansible_collections.portbook.firewall.plugins.module_utils import boot, host_local, nft_apply
+from ansible_collections.portbook.firewall.plugins.module_utils.host_state import HostState
+from ansible_collections.portbook.firewall.plugins.plugin_utils.host_request import host_settings, host_slices
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan_file import slices
+
+WAY_IN = ("192.0.2.250", 22)
+
+
+class Recorder:
+    """In nft's place, on a host that has no rules yet."""
+
+    path = "/usr/sbin/nft"
+
+    def __init__(self) -> None:
+        self.given = ""
+
+    def table(self) -> None:
+        return None
+
+    def others(self) -> list[Any]:
+        return []
+
+    def check(self, text: str) -> None:
+        self.given = text
+
+
+def same_host(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(boot, "has_systemd", lambda: False)
+    patch.setattr(host_local, "way_in", lambda: WAY_IN)
+    patch.setattr(host_local, "container_bridges", lambda: ["docker0", "docker_gwbridge"])
+    patch.setattr(host_local, "subnets", lambda: ["192.0.2.0/24", "2001:db8::/64"])
+    patch.setattr(host_local, "resolvers", lambda: ["192.0.2.53"])
+    patch.setattr(host_local, "time_servers", lambda: ["192.0.2.123"])
+
+
+def request(machines: Iterable[Machine], variables: Mapping[str, Any], name: str) -> nft_apply.Request:
+    """As the action plugin makes it."""
+    outcome = computed(machines, variables)
+    assert outcome.plan is not None, "\n".join(map(str, outcome.errors))
+    catalog = shipped_catalog()
+    networks = {one.digest: list(one.networks) for one in outcome.plan.peers.values()}
+    slice_ = json.loads(dict(slices(outcome.plan, outcome.digest))[name])
+    tokens = {token: [list(span) for span in catalog.spans([token])] for token in catalog.tokens}
+    return nft_apply.Request(
+        slices=host_slices(slice_, None, tokens, networks.__getitem__),
+        replace_all=True,
+        settings=host_settings(slice_),
+        came_by_ssh=True,
+        check=True,
+    )
+
+
+def given(asked: nft_apply.Request, folder: Path) -> str:
+    recorder = Recorder()
+    nft_apply.apply(HostState(str(folder)), recorder, asked)  # type: ignore[arg-type]
+    return recorder.given

@@ -1,0 +1,87 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What nft is given for the hosts that run on Linux is what is on file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from golden.helpers.book import shipped
+from golden.helpers.inventories import INVENTORIES
+from golden.helpers.rendering import given, request, same_host
+from golden.test_golden import EXPECTED, unlike
+
+BY_NAME = {inventory.name: inventory for inventory in INVENTORIES}
+HOSTS = (
+    ("utmstack-9", "master1"),
+    ("utmstack-9", "probe1"),
+    ("utmstack-9", "agent1"),
+    ("utmstack-11", "server1"),
+    ("netwrix-8.0", "cee2"),
+    ("stifler-2", "beacon2"),
+)
+SCENARIOS: dict[str, dict[str, Any]] = {
+    "guard": {},
+    "strict": {"portbook_posture": "strict", "portbook_outbound": "strict"},
+    "reject": {"portbook_refuse": "reject", "portbook_log": "refused", "portbook_cut": False},
+}
+HEAD = """\
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Written by pytest tests/golden --update; read the difference before you commit it.
+"""
+CASES = [
+    pytest.param(inventory, host, scenario, id=f"{inventory}-{host}-{scenario}")
+    for inventory, host in HOSTS
+    for scenario in SCENARIOS
+]
+
+
+@pytest.fixture(autouse=True)
+def _same_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    same_host(monkeypatch)
+
+
+def rendered(inventory: str, host: str, variables: dict[str, Any], folder: Path) -> str:
+    chosen = BY_NAME[inventory]
+    return given(request(chosen.machines, {**chosen.variables(shipped()), **variables}, host), folder)
+
+
+def file_of(inventory: str, host: str, scenario: str) -> Path:
+    return EXPECTED / f"nftables-{inventory}-{host}-{scenario}.nft"
+
+
+@pytest.mark.parametrize(("inventory", "host", "scenario"), CASES)
+def test_nft_is_given_what_is_on_file(inventory: str, host: str, scenario: str, update: bool, tmp_path: Path) -> None:
+    now = HEAD + rendered(inventory, host, SCENARIOS[scenario], tmp_path / "portbook")
+    path = file_of(inventory, host, scenario)
+    if update:
+        path.write_text(now, encoding="utf-8")
+    difference = unlike(path, now)
+    assert not difference, f"\n{difference}\npytest tests/golden --update takes it over"
+
+
+def test_no_ruleset_is_left_over(update: bool) -> None:
+    wanted = {file_of(*case.values).name for case in CASES}  # type: ignore[arg-type]
+    left_over = [path for path in EXPECTED.glob("*.nft") if path.name not in wanted]
+    if update:
+        for path in left_over:
+            path.unlink()
+        left_over = []
+    assert left_over == []
+
+
+@pytest.mark.parametrize(("inventory", "host"), HOSTS)
+def test_watch_guards_the_same_ports_and_refuses_nothing(inventory: str, host: str, tmp_path: Path) -> None:
+    guard = rendered(inventory, host, {}, tmp_path / "portbook")
+    watch = rendered(inventory, host, {"portbook_posture": "watch"}, tmp_path / "portbook")
+    ports = [line for line in guard.splitlines() if "elements" in line and "jump" in line]
+    assert [line for line in watch.splitlines() if "elements" in line and "jump" in line] == ports
+    assert "drop" not in watch.replace("policy drop", "")
+
+
+@pytest.mark.parametrize(("inventory", "host"), HOSTS)
+def test_open_refuses_nothing(inventory: str, host: str, tmp_path: Path) -> None:
+    assert "hook" not in rendered(inventory, host, {"portbook_posture": "open"}, tmp_path / "portbook")

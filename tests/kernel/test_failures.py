@@ -1,0 +1,234 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What goes wrong is said by its cause, and leaves the table and the files as they were."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kernel.helpers.commands import tables
+from kernel.helpers.host import ONE, TWO, Host, fake_nft, rule, slice_of
+from kernel.helpers.processes import become_nobody, drop_net_admin, mount, remount_read_only, told
+
+from ansible_collections.portbook.firewall.plugins.module_utils import boot, nft_process
+from ansible_collections.portbook.firewall.plugins.module_utils.host_state import StateError
+from ansible_collections.portbook.firewall.plugins.module_utils.nft_process import Nft, NftError
+
+REAL_ROOT = Path("/proc/self/uid_map").read_text().split()[2] != "1"
+
+
+def fails(host: Host, do: Callable[[], Any], *causes: str) -> None:
+    """In a process of its own; on a host that has rules."""
+    host.apply(ONE)
+    before, traces = host.all(), sorted(host.traces())
+    message = told(do)
+    for cause in causes:
+        assert cause in message
+    assert host.all() == before
+    assert sorted(host.traces()) == traces
+    assert not host.apply(ONE).changed
+
+
+def test_nft_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nft_process.shutil, "which", lambda *_words, **_more: None)
+    with pytest.raises(NftError, match="nft is not installed on this host"):
+        Nft()
+
+
+@pytest.mark.skipif(not REAL_ROOT, reason="there is no other user in this namespace")
+def test_not_root(host: Host) -> None:
+    def apply() -> None:
+        become_nobody()
+        host.apply(TWO)
+
+    fails(host, apply, "NftError: root is needed to change the firewall. Set become: true for this host")
+
+
+def test_root_without_the_right_to_change_networks(host: Host) -> None:
+    def apply() -> None:
+        drop_net_admin()
+        host.apply(TWO)
+
+    fails(host, apply, "NftError: ", "the kernel does not permit it (no CAP_NET_ADMIN here; a container perhaps)")
+
+
+def test_a_state_folder_that_is_read_only(host: Host) -> None:
+    def apply() -> None:
+        remount_read_only(host.folder)
+        host.apply(TWO)
+
+    fails(host, apply, f"StateError: {host.folder}", "Read-only file system", "this folder must be writable by root")
+
+
+def test_a_state_folder_that_cannot_be_made(host: Host) -> None:
+    host.folder.write_text("a file where the folder should be")
+    with pytest.raises(StateError, match="cannot be written: File exists"):
+        host.apply(ONE)
+    assert tables() == []
+
+
+@pytest.mark.parametrize("hold", [0.0, 20.0])
+@pytest.mark.parametrize("blocks", [1, 2, 3, 4, 5, 6, 12])
+def test_a_disk_that_is_full(host: Host, blocks: int, hold: float) -> None:
+    """Wherever the space ends: at the ruleset, the state, or the note of the change that waits."""
+    host.folder.mkdir(mode=0o700)
+    large = {"one": slice_of(*(rule(port, ["192.0.2.10"]) for port in range(1000, 1012)))}
+
+    def apply() -> None:
+        mount(host.folder, f"size={blocks * 4}k", "mode=700")
+        before = host.table()
+        try:
+            host.apply(large, hold=hold, token="t")
+        except StateError:
+            assert host.table() == before
+            assert host.files() == {}
+            raise
+        assert host.confirm("t") == bool(hold)
+        assert sorted(host.files()) == ["state.json", "table.nft"]
+        raise OSError("there was enough space")
+
+    message = told(apply)
+    full = "StateError" in message and "No space left on device. Free some space" in message
+    enough = "there was enough space" in message
+    assert full if blocks <= 2 else enough if blocks >= 12 else full or enough, message
+
+
+def test_a_ruleset_that_nft_refuses(host: Host, tmp_path: Path) -> None:
+    def apply() -> None:
+        host.nft_path = fake_nft(tmp_path, '[ "$1" = "-c" ] && { echo "Error: syntax error, what" >&2; exit 1; }')
+        host.apply(TWO)
+
+    fails(host, apply, "NftError: nft -c refuses the ruleset: Error: syntax error, what")
+
+
+def test_a_ruleset_that_the_kernel_refuses(host: Host, tmp_path: Path) -> None:
+    def apply() -> None:
+        host.nft_path = fake_nft(tmp_path, '[ "$1" = "-f" ] && { echo "Error: Could not process rule" >&2; exit 1; }')
+        host.apply(TWO)
+
+    fails(host, apply, "NftError: nft refuses the ruleset: Error: Could not process rule")
+
+
+def test_an_nft_that_says_nothing(host: Host, tmp_path: Path) -> None:
+    def apply() -> None:
+        host.nft_path = fake_nft(tmp_path, "exit 3")
+        host.apply(TWO)
+
+    fails(host, apply, "NftError: nft failed: no reason given")
+
+
+def test_an_nft_that_does_not_answer(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nft_process, "_SECONDS", 0.2)
+
+    def apply() -> None:
+        host.nft_path = fake_nft(tmp_path, '[ "$1" = "-c" ] && exec sleep 5')
+        host.apply(TWO)
+
+    fails(host, apply, "NftError: nft -c refuses the ruleset: no answer within 0.2 s")
+
+
+def test_a_kernel_without_nf_tables(host: Host, tmp_path: Path) -> None:
+    host.nft_path = fake_nft(tmp_path, 'echo "cache initialization failed: Invalid argument" >&2; exit 1')
+    with pytest.raises(NftError, match="the kernel has no nf_tables"):
+        host.apply(ONE)
+    assert not host.folder.exists()
+
+
+def test_causes_are_found_in_every_language(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    host.nft_path = fake_nft(tmp_path, 'echo "locale: $LC_ALL" >&2; exit 1')
+    with pytest.raises(NftError, match=r"locale: C$"):
+        host.apply(ONE)
+
+
+def test_reading_the_table_back_fails_after_it_was_loaded(host: Host, tmp_path: Path) -> None:
+    def apply() -> None:
+        host.nft_path = fake_nft(
+            tmp_path,
+            f'[ "$1" = "-f" ] && touch {tmp_path}/loaded\n'
+            f'[ "$1" = "-j" ] && [ -e {tmp_path}/loaded ] && {{ echo "Error: what" >&2; exit 1; }}',
+        )
+        host.apply(TWO)
+
+    fails(host, apply, "NftError: nft failed: Error: what")
+
+
+def test_units_that_cannot_be_written(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found before the kernel is touched."""
+
+    def refuse(_files: dict[str, str]) -> None:
+        raise OSError("systemctl enable failed: Read-only file system")
+
+    def apply() -> None:
+        monkeypatch.setattr(boot, "has_systemd", lambda: True)
+        monkeypatch.setattr(boot, "differs", lambda files: list(files))
+        monkeypatch.setattr(boot, "install", refuse)
+        host.apply(TWO)
+
+    fails(host, apply, "OSError: systemctl enable failed")
+
+
+def test_two_runs_at_once_and_the_second_learns_who_is_the_first(host: Host) -> None:
+    host.apply(ONE)
+    before = host.all()
+    ready, go = os.pipe(), os.pipe()
+    first = os.fork()
+    if first == 0:
+        try:
+            with host.state.lock():
+                os.write(ready[1], b"!")
+                os.read(go[0], 1)
+        finally:
+            os._exit(0)
+    os.read(ready[0], 1)
+    try:
+        with pytest.raises(StateError, match=rf"another run holds .*: process {first}, started as .*Wait for it"):
+            host.apply(TWO)
+        assert host.all() == before
+        assert host.apply(TWO, check=True).changed
+    finally:
+        os.write(go[1], b"!")
+        os.waitpid(first, 0)
+    assert host.apply(TWO).changed
+
+
+def test_a_run_that_was_killed_holds_nothing(host: Host) -> None:
+    host.apply(ONE)
+    first = os.fork()
+    if first == 0:
+        with host.state.lock():
+            os.kill(os.getpid(), 9)
+    os.waitpid(first, 0)
+    assert host.apply(TWO).changed
+
+
+def test_the_way_in_is_not_known(host: Host) -> None:
+    with pytest.raises(StateError, match=r"the way Ansible comes in was not found .* portbook_management_ports"):
+        host.apply(ONE, came_by_ssh=True)
+    assert (tables(), host.folder.exists()) == ([], False)
+
+
+@pytest.mark.parametrize(
+    ("management", "ports", "applied"),
+    [([], [], False), (["192.0.2.9"], [], False), ([], [22], False), (["192.0.2.9"], [22], True)],
+)
+def test_the_way_in_is_told_by_addresses_and_ports(
+    host: Host, management: list[str], ports: list[int], applied: bool
+) -> None:
+    settings = {"posture": "strict", "management": management, "management_ports": ports}
+    message = told(lambda: host.apply(ONE, settings=settings, came_by_ssh=True))
+    assert (message == "") == applied
+    assert (host.table() != "") == applied
+
+
+def test_what_refuses_nothing_needs_no_way_in(host: Host) -> None:
+    assert host.apply({"one": slice_of(rule(514, guarded=False))}, came_by_ssh=True).changed
+
+
+def test_a_local_connection_needs_no_way_in(host: Host) -> None:
+    assert host.strict(ONE).changed

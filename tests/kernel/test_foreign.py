@@ -1,0 +1,137 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules of others in the same namespace: what they surely refuse is told before anything is applied."""
+
+from __future__ import annotations
+
+import pytest
+from kernel.helpers.commands import nft, tables
+from kernel.helpers.host import ONE, PEER, Host, rule, slice_of
+
+from ansible_collections.portbook.firewall.plugins.module_utils.host_state import StateError
+
+DROP = "type filter hook input priority 0; policy drop;"
+
+
+def other(*rules: str, family: str = "inet", base: str = DROP, more: str = "") -> None:
+    lines = "\n".join(rules)
+    nft(f"table {family} other {{\n{more}\nchain input {{\n{base}\n{lines}\n}}\n}}\n")
+
+
+def outcomes(host: Host, **settings: str) -> set[str]:
+    return {one["outcome"] for one in host.apply(ONE, settings=settings).foreign}
+
+
+def test_a_policy_that_drops_is_told_before_anything_is_applied(host: Host) -> None:
+    other("tcp dport 22 accept")
+    with pytest.raises(
+        StateError, match=r"refuse what the plan permits \(one\.0, one\.1\): table inet other, chain input"
+    ):
+        host.apply(ONE)
+    assert (tables(), host.folder.exists()) == (["other"], False)
+
+
+def test_check_mode_tells_it_too(host: Host) -> None:
+    other()
+    with pytest.raises(StateError, match="refuse what the plan permits"):
+        host.apply(ONE, check=True)
+
+
+def test_with_foreign_warn_it_is_applied_and_told(host: Host) -> None:
+    other()
+    assert outcomes(host, foreign="warn") == {"lost"}
+    assert "portbook" in tables()
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        ["accept"],
+        ["meta l4proto { tcp, udp } th dport 514 accept"],
+        ["th dport 500-520 accept"],
+        ["th dport != 22 accept"],
+        ["ct state vmap { established : accept, related : accept, invalid : drop }", "th dport { 22, 514 } accept"],
+        ["iif lo accept", "ct state invalid drop", "ct state { new, untracked } accept"],
+        ["fib daddr type local accept"],
+        ["tcp dport vmap { 22 : accept, 514 : accept }", "udp dport 514 counter log accept"],
+        ["ip protocol icmp drop", "meta nfproto ipv4 accept"],
+        ["icmp type != echo-request drop", "tcp dport != 514 drop", "udp dport != 514 drop", "accept"],
+    ],
+)
+def test_what_lets_the_flow_pass_is_found(host: Host, rules: list[str]) -> None:
+    other(*rules)
+    assert outcomes(host) == set()
+
+
+@pytest.mark.parametrize(
+    "open_", [["jump web"], ["goto web"], ["meta l4proto tcp jump web", "meta l4proto udp jump web"]]
+)
+def test_chains_are_followed(host: Host, open_: list[str]) -> None:
+    other(
+        *open_,
+        more="set ports { type inet_service; flags interval; elements = { 100-600 }; }\n"
+        "chain web { th dport @ports accept; }",
+    )
+    assert outcomes(host) == set()
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        ["ip saddr 192.0.2.0/24 accept"],
+        ["iifname eth0 accept"],
+        ["limit rate 5/second accept"],
+        ["meta mark 1 accept"],
+        ["ip saddr . tcp dport vmap { 192.0.2.10 . 514 : accept }"],
+    ],
+)
+def test_what_is_not_understood_is_applied_and_told(host: Host, rules: list[str]) -> None:
+    other(*rules)
+    assert "unknown" in outcomes(host, foreign="warn")
+    assert "portbook" in tables()
+
+
+def test_by_default_what_is_unknown_warns_and_with_fail_it_refuses(host: Host) -> None:
+    other("iifname eth0 accept")
+    assert outcomes(host) == {"unknown"}
+    host.apply({"one": {}})
+    with pytest.raises(StateError, match="refuse what the plan permits"):
+        host.apply(ONE, settings={"foreign": "fail"})
+    assert tables() == ["other"]
+
+
+def test_a_reject_at_the_end_is_lost(host: Host) -> None:
+    other(
+        "ct state established accept", "reject with icmpx admin-prohibited", base="type filter hook input priority 0;"
+    )
+    with pytest.raises(StateError, match="refuse what the plan permits"):
+        host.apply(ONE)
+
+
+def test_a_family_that_no_peer_has_does_not_count(host: Host) -> None:
+    other(family="ip6")
+    assert outcomes(host) == set()
+
+
+def test_a_family_that_only_some_peers_have_is_unknown(host: Host) -> None:
+    other(family="ip6")
+    both = {"one": slice_of(rule(514, [PEER, "2001:db8::1"]))}
+    assert {one["outcome"] for one in host.apply(both).foreign} == {"unknown"}
+
+
+def test_every_port_of_a_flow_counts(host: Host) -> None:
+    other("tcp dport 514 accept")
+    two = slice_of(rule(514, [PEER], spans=[[514, 514], [600, 600]]))
+    with pytest.raises(StateError, match="refuse what the plan permits"):
+        host.apply({"one": two})
+
+
+def test_outbound_flows_are_not_judged_by_the_input_hook(host: Host) -> None:
+    other()
+    assert host.apply({"one": slice_of(rule(514, [PEER], direction="out"))}).foreign == []
+
+
+def test_our_own_table_is_no_rule_of_others(host: Host) -> None:
+    host.strict(ONE)
+    assert host.strict({"two": slice_of(rule(600, [PEER]), name="two")}).foreign == []

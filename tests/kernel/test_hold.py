@@ -1,0 +1,211 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A change that refuses something waits for a new connection, and is taken back exactly without one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import time
+from pathlib import Path
+
+import pytest
+from kernel.helpers.commands import tables
+from kernel.helpers.host import ONE, TWO, Host, fake_nft, rule, slice_of
+from kernel.helpers.processes import settled, told, until
+
+from ansible_collections.portbook.firewall.plugins.module_utils import host_local, way_back
+from ansible_collections.portbook.firewall.plugins.module_utils.host_state import StateError
+
+SOON, LATER = 0.4, 20.0
+
+
+def stop(host: Host) -> None:
+    """The holder's own end, as if the host had been switched off."""
+    waiting = way_back.pending(host.state)
+    assert waiting is not None
+    os.kill(int(waiting["holder"]), signal.SIGKILL)
+    assert until(lambda: settled(host))
+
+
+def test_without_a_confirmation_the_host_is_as_it_was_to_the_byte(host: Host) -> None:
+    host.apply(ONE)
+    before, listing = host.all(), host.listing()
+    assert host.apply(TWO, hold=SOON, token="t").held
+    assert host.table() != before[0]
+    assert until(lambda: settled(host))
+    assert (host.all(), host.listing()) == (before, listing)
+    assert not host.apply(ONE).changed
+
+
+def test_without_a_confirmation_a_first_change_leaves_nothing(host: Host) -> None:
+    assert host.apply(ONE, hold=SOON, token="t").held
+    assert tables() == ["portbook"]
+    assert until(lambda: not host.folder.exists())
+    assert tables() == []
+
+
+def test_a_confirmed_change_stays(host: Host) -> None:
+    host.apply(ONE)
+    host.apply(TWO, hold=SOON, token="t")
+    new = host.table()
+    assert host.confirm("t")
+    time.sleep(SOON + 0.4)
+    assert host.table() == new
+    assert sorted(host.files()) == ["state.json", "table.nft"]
+    before = host.traces()
+    assert not host.apply(TWO).changed
+    assert host.traces() == before
+
+
+def test_a_change_is_confirmed_by_its_own_token_once(host: Host) -> None:
+    host.apply(ONE, hold=LATER, token="t")
+    assert not host.confirm("another")
+    assert host.confirm("t")
+    assert not host.confirm("t")
+    assert not host.confirm("")
+
+
+def test_nothing_waits_where_nothing_was_held(host: Host) -> None:
+    assert not host.confirm("t")
+
+
+def test_a_change_that_refuses_nothing_is_not_held(host: Host) -> None:
+    assert not host.apply({"one": slice_of(rule(514, guarded=False))}, hold=SOON, token="t").held
+
+
+def test_an_unchanged_host_is_not_held(host: Host) -> None:
+    host.apply(ONE)
+    assert not host.apply(ONE, hold=LATER, token="t").held
+    assert settled(host)
+
+
+def test_check_mode_is_not_held(host: Host) -> None:
+    assert not host.apply(ONE, hold=LATER, token="t", check=True).held
+    assert not host.folder.exists()
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_the_next_run_waits_for_the_decision(host: Host, check: bool) -> None:
+    host.apply(ONE, hold=LATER, token="t")
+    held = host.all()
+    with pytest.raises(StateError, match="still waits to be confirmed"):
+        host.apply(TWO, check=check)
+    assert host.all() == held
+    stop(host)
+
+
+def test_files_change_with_the_confirmation_so_that_a_restart_takes_back_too(host: Host) -> None:
+    host.apply(ONE)
+    before = host.files()
+    host.apply(TWO, hold=LATER, token="t")
+    assert {name: host.files()[name] for name in before} == before
+    stop(host)
+    # What a restart would load is the old table; the next run starts from there.
+    assert host.apply(TWO).words["create"] == []
+    assert host.apply(TWO).words["keep"] == ["one/0", "one/1"]
+
+
+def test_files_of_a_held_change_are_for_root_alone(host: Host) -> None:
+    host.apply(ONE, hold=LATER, token="t")
+    assert {stat.S_IMODE(path.stat().st_mode) for path in host.folder.iterdir()} == {0o600}
+    stop(host)
+
+
+def test_the_holder_survives_the_module_and_its_session(host: Host) -> None:
+    host.apply(ONE)
+    before = host.all()
+    module = os.fork()
+    if module == 0:
+        try:
+            os.setsid()
+            host.apply(TWO, hold=SOON, token="t")
+            os.killpg(os.getpgid(0), signal.SIGKILL)
+        finally:
+            os._exit(0)
+    os.waitpid(module, 0)
+    waiting = way_back.pending(host.state)
+    assert waiting is not None
+    holder = int(waiting["holder"])
+    assert os.getsid(holder) != module
+    assert {str(Path(f"/proc/{holder}/fd/{number}").readlink()) for number in (0, 1, 2)} == {"/dev/null"}
+    assert host.table() != before[0]
+    assert until(lambda: settled(host))
+    assert host.all() == before
+
+
+def test_a_holder_whose_number_another_process_has_waits_for_nobody(host: Host) -> None:
+    host.apply(ONE)
+    host.state.write("pending.json", json.dumps({"token": "t", "holder": os.getpid(), "started": "1", "seconds": 9}))
+    assert settled(host)
+    assert not host.apply(ONE).changed
+    assert "pending.json" not in host.files()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"token": "t", "holder": "x", "started": "1"}'])
+def test_a_broken_note_of_a_held_change_waits_for_nobody(host: Host, text: str) -> None:
+    host.apply(ONE)
+    host.state.write("pending.json", text)
+    assert not host.confirm("t")
+    assert not host.apply(ONE).changed
+
+
+def test_a_confirmation_that_comes_while_it_is_taken_back_is_none(host: Host, tmp_path: Path) -> None:
+    host.apply(ONE)
+    before = host.all()
+    host.nft_path = fake_nft(tmp_path, f"[ -e {tmp_path}/slow ] && sleep 0.5")
+    host.apply(TWO, hold=SOON, token="t")
+    (tmp_path / "slow").touch()
+    assert until(lambda: (host.folder / "taking-back.json").exists())
+    assert not host.confirm("t")
+    with pytest.raises(StateError, match="still waits"):
+        host.apply(TWO)
+    assert until(lambda: settled(host))
+    assert host.all() == before
+
+
+def test_a_table_that_nft_lists_but_does_not_read_is_taken_back_from_the_file(host: Host, tmp_path: Path) -> None:
+    host.apply(ONE)
+    before = host.all()
+    # As an old nft that cannot read its own listing.
+    host.nft_path = fake_nft(tmp_path, '[ "$1 $2" = "-s list" ] && { echo "table inet portbook { what }"; exit 0; }')
+    host.apply(TWO, hold=SOON, token="t")
+    assert until(lambda: settled(host))
+    assert host.all() == before
+
+
+def test_a_change_that_fails_after_it_was_held_is_taken_back_at_once(host: Host, tmp_path: Path) -> None:
+    host.apply(ONE)
+    before = host.all()
+    host.nft_path = fake_nft(
+        tmp_path, f'[ "$1" = "-f" ] && [ ! -e {tmp_path}/once ] && {{ touch {tmp_path}/once; echo boom >&2; exit 1; }}'
+    )
+    assert "nft refuses the ruleset: boom" in told(lambda: host.apply(TWO, hold=LATER, token="t"))
+    assert settled(host)
+    assert host.all() == before
+
+
+def test_ways_in_are_kept_once_confirmed_and_a_second_controller_is_no_change(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways = {}
+
+    def come_from(address: str, token: str, confirm: bool) -> bool:
+        monkeypatch.setattr(host_local, "way_in", lambda: (address, 22))
+        done = host.apply(ONE, settings={"posture": "strict"}, came_by_ssh=True, hold=SOON, token=token)
+        if done.changed:
+            assert host.confirm(token) if confirm else until(lambda: settled(host))
+        ways[token] = host.state.read()["way_in"]
+        return done.changed
+
+    assert come_from("192.0.2.50", "a", True)
+    assert come_from("192.0.2.51", "b", True)
+    assert not come_from("192.0.2.50", "c", True)
+    assert come_from("192.0.2.52", "d", False)
+    assert ways["d"] == ["192.0.2.50", "192.0.2.51"]
+    for number in (53, 54, 55):
+        assert come_from(f"192.0.2.{number}", str(number), True)
+    assert ways["55"] == ["192.0.2.51", "192.0.2.53", "192.0.2.54", "192.0.2.55"]
