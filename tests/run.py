@@ -88,6 +88,11 @@ def pytest_kind(name: str, proves: str, *options: str) -> Kind:
     )
 
 
+def demo_kind() -> Kind:
+    kind = pytest_kind("demo", "packets agree with the documents, and broken rules are noticed")
+    return replace(kind, needs=lambda: kind.needs() or needs_of_kernel())
+
+
 def kernel_kind() -> Kind:
     kind = pytest_kind("kernel", "a real kernel holds, refuses and gives back what it should", "-n", "auto")
     return replace(kind, command=[*ROOT, *kind.command], needs=lambda: kind.needs() or needs_of_kernel())
@@ -140,6 +145,7 @@ def kinds() -> list[Kind]:
         pytest_kind("unit", "each part does what it says", "-n", "auto"),
         pytest_kind("golden", "plans and renderings are the ones on file"),
         kernel_kind(),
+        demo_kind(),
         pytest_kind("ansible", "real ansible-playbook runs give the right plans", "-n", "auto"),
         pytest_kind("fuzz", "properties hold for inputs that nobody thought of", "-n", "auto"),
         Kind(
