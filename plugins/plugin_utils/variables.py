@@ -289,5 +289,6 @@ class Names:
         near = nearest(name, self.known, cutoff=0.93)
         return Unknown(f"Did you mean {near}?") if near else None
 
-    def ours(self, name: str) -> bool:
-        return self.read(name) is not None
+    def ours(self, name: object) -> bool:
+        """Of any key that a host's variables have: YAML has keys that are no text."""
+        return isinstance(name, str) and self.read(name) is not None

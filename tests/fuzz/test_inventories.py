@@ -297,6 +297,11 @@ def test_a_host_of_any_name_is_planned_or_refused_in_words_that_can_be_printed(n
         )
 
 
+def test_a_variable_whose_name_is_no_text_is_none_of_ours(tmp_path):
+    hosts = {**small_book.HOSTS, "server": {**small_book.HOSTS["server"], None: 1, 5: 2, ("a",): 3, True: {}}}
+    assert run(hosts, small_book.GROUPS, small_book.small(tmp_path / "catalog")).planned
+
+
 def test_an_inventory_of_many_groups_and_components_does_not_make_long_messages():
     groups = {f"group_{number}_of_many": ["one"] for number in range(2000)}
     wrong = {"portbook_groups": {"utmstack_probe": ["a"], "utmstack_agent": list(groups)}, "portbook_components": ["b"]}
