@@ -98,6 +98,37 @@ def kernel_kind() -> Kind:
     return replace(kind, command=[*ROOT, *kind.command], needs=lambda: kind.needs() or needs_of_kernel())
 
 
+# Programs that a real machine takes, and the packages that have them.
+MACHINE_NEEDS = {
+    "systemd-nspawn": "systemd-container",
+    "mmdebstrap": "mmdebstrap",
+    "ssh": "openssh-client",
+    "nft": "nftables",
+    "ip": "iproute2",
+    "setpriv": "util-linux",
+}
+MACHINE_ROOT = "PORTBOOK_MACHINE_ROOT"
+
+
+def needs_of_machine() -> str | None:
+    if os.geteuid() != 0:
+        return "root, to start a machine: run it as root"
+    given = os.environ.get(MACHINE_ROOT)
+    if given and not (Path(given) / "usr/lib/systemd/systemd").exists():
+        return f"{MACHINE_ROOT} names {given}, which is no root folder with systemd in it"
+    needs = {program: package for program, package in MACHINE_NEEDS.items() if not (given and program == "mmdebstrap")}
+    lacking = [program for program in needs if shutil.which(program, path=SYSTEM) is None]
+    if lacking:
+        return f"{', '.join(lacking)} missing: apt-get install {' '.join(needs[one] for one in lacking)}"
+    return None
+
+
+def machine_kind() -> Kind:
+    """Most of the time it waits, so there are more of it than processors."""
+    kind = pytest_kind("machine", "a real machine with systemd, over real ssh, holds what it should", "-n", "4")
+    return replace(kind, needs=lambda: kind.needs() or needs_of_machine())
+
+
 def tool(name: str) -> str:
     return str(BIN / name)
 
@@ -146,6 +177,7 @@ def kinds() -> list[Kind]:
         pytest_kind("golden", "plans and renderings are the ones on file"),
         kernel_kind(),
         demo_kind(),
+        machine_kind(),
         pytest_kind("ansible", "real ansible-playbook runs give the right plans", "-n", "auto"),
         pytest_kind("fuzz", "properties hold for inputs that nobody thought of", "-n", "auto"),
         Kind(

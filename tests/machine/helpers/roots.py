@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The folder that machines start from: a small Debian, made once and kept under build/."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+GIVEN = "PORTBOOK_MACHINE_ROOT"
+SUITE = "bookworm"
+_PACKAGES = "systemd systemd-sysv dbus libpam-systemd python3 nftables openssh-server netbase iproute2 sudo"
+_UNREAD = ("man", "doc", "info", "locale")
+_PREPARE = (
+    # Nothing here waits for a terminal, and every boot is one of the same machine.
+    'chroot "$1" systemctl --quiet mask console-getty.service getty.target systemd-firstboot.service',
+    'chroot "$1" systemd-machine-id-setup',
+    'echo machine >"$1/etc/hostname"',
+    'chroot "$1" useradd --create-home --shell /bin/sh deploy',
+    'echo "deploy ALL=(ALL) NOPASSWD: ALL" >"$1/etc/sudoers.d/deploy"',
+)
+_OPTIONS = [
+    "--quiet",
+    "--variant=essential",
+    '--aptopt=Apt::Install-Recommends "false"',
+    "--dpkgopt=force-unsafe-io",
+    *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _UNREAD),
+    f"--include={','.join(_PACKAGES.split())}",
+    *(f"--customize-hook={command}" for command in _PREPARE),
+]
+
+
+def cached() -> Path:
+    """Named after what is asked for, so that a change of it builds anew."""
+    given = os.environ.get(GIVEN)
+    asked = hashlib.sha256("\n".join([SUITE, *_OPTIONS]).encode()).hexdigest()[:8]
+    return Path(given) if given else CHECKOUT / "build" / "machines" / f"{SUITE}-{asked}"
+
+
+def ready() -> Path:
+    """Whoever comes first builds, the others wait."""
+    root = cached()
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with (root.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not root.is_dir():
+            _build(root)
+    return root
+
+
+def _build(root: Path) -> None:
+    draft = root.with_name(f"{root.name}.draft")
+    _delete(draft)
+    try:
+        subprocess.run(["mmdebstrap", *_OPTIONS, SUITE, str(draft)], stdin=subprocess.DEVNULL, check=True)
+        draft.rename(root)
+    finally:
+        _delete(draft)
+
+
+def _delete(folder: Path) -> None:
+    """Never across a mount that a build which was killed has left."""
+    if folder.exists():
+        subprocess.run(["umount", "--quiet", "--recursive", str(folder)], check=False, capture_output=True)
+        shutil.rmtree(folder, ignore_errors=True)

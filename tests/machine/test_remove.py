@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbook remove leaves a machine as if we had never been there."""
+
+from __future__ import annotations
+
+import pytest
+from machine.helpers.laboratory import Laboratory
+from machine.helpers.playbooks import REMOVE, Operator
+
+
+def everything(machine: Laboratory) -> set[str]:
+    """All files that could be ours, and all rules."""
+    found = machine.run(
+        "find", "/etc", "/var/lib", "/usr", "/opt", "/srv", "-xdev", "-not", "-path", "/var/lib/systemd/*"
+    )
+    units = machine.run("systemctl", "list-units", "--all", "--no-legend", "--plain", "*portbook*")
+    return {*found.splitlines(), f"units: {units}", machine.run("nft", "list", "ruleset")}
+
+
+@pytest.mark.parametrize("posture", ["guard", "strict"])
+def test_remove_leaves_nothing_of_ours(machine: Laboratory, operator: Operator, posture: str) -> None:
+    before = everything(machine)
+    operator.inventory(portbook_posture=posture)
+    operator.run().ok(changed=True)
+    operator.run(REMOVE).ok(changed=True)
+    assert everything(machine) == before
+    operator.run(REMOVE).ok(changed=False)
+    assert everything(machine) == before
+
+
+def test_remove_leaves_the_rules_of_others(machine: Laboratory, operator: Operator) -> None:
+    machine.run(
+        "nft", "-f", "-", text="table inet mine {\n chain input {\n type filter hook input priority 0\n }\n }\n"
+    )
+    machine.run("systemctl", "enable", "nftables")
+    before = everything(machine)
+    operator.run().ok(changed=True)
+    operator.run(REMOVE).ok(changed=True)
+    assert everything(machine) == before
+
+
+def test_remove_of_a_host_that_was_never_applied_to_changes_nothing(machine: Laboratory, operator: Operator) -> None:
+    before = everything(machine)
+    operator.run(REMOVE).ok(changed=False)
+    assert everything(machine) == before
+
+
+def test_remove_works_where_the_host_has_lost_its_state(machine: Laboratory, operator: Operator) -> None:
+    before = everything(machine)
+    operator.run().ok(changed=True)
+    machine.run("rm", "-r", "/var/lib/portbook")
+    operator.run(REMOVE).ok(changed=True)
+    assert everything(machine) == before

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A change that cuts the way in is taken back by the host itself."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from machine.helpers.laboratory import CONTROLLER, Laboratory
+from machine.helpers.playbooks import Operator
+
+HELD, SPARE = 30, 5
+# When Ansible gives up its connection, nobody gets a new one: as if the change had closed the port. The rule is in the
+# laboratory's own network.
+CUTS = f"""
+for word in "$@"; do case "$word" in stop|exit) cut=1 ;; esac; done
+"$SSH" "$@"
+code=$?
+[ -z "$cut" ] || nft -f - <<'RULES'
+table ip cut {{
+  chain out {{
+    type filter hook output priority 0
+    ip saddr {CONTROLLER} tcp dport 22 reject with tcp reset
+  }}
+}}
+RULES
+exit $code
+"""
+WORKS = 'exec "$SSH" "$@"'
+
+
+def state(machine: Laboratory) -> tuple[str, str]:
+    """The table and all files of ours that mean something."""
+    script = "tail -n +1 /var/lib/portbook/*.json /var/lib/portbook/*.nft 2>&1"
+    units = "ls /etc/systemd/system /etc/systemd/system/*.d /etc/systemd/system/sysinit.target.wants 2>&1; true"
+    return machine.table(), machine.run("sh", "-c", f"{script}; {units}")
+
+
+def join(machine: Laboratory) -> None:
+    assert machine.outside("nft", "delete", "table", "ip", "cut").returncode == 0
+
+
+def wait_until(before: tuple[str, str], machine: Laboratory, end: float) -> None:
+    while state(machine) != before and time.monotonic() < end:
+        time.sleep(0.2)
+    assert state(machine) == before
+
+
+def test_a_first_change_that_cuts_the_way_in_is_taken_back(machine: Laboratory, operator: Operator) -> None:
+    before = state(machine)
+    operator.ssh(CUTS)
+    run = operator.run().failed()
+    end = time.monotonic() + HELD + SPARE
+    assert "not confirmed over a new connection, so the host takes it back within 30 s" in run.words
+    assert machine.table()
+    wait_until(before, machine, end)
+    join(machine)
+    operator.ssh(WORKS)
+    operator.run().ok(changed=True)
+
+
+def test_a_later_change_that_cuts_the_way_in_is_taken_back_to_the_table_that_was(
+    machine: Laboratory, operator: Operator
+) -> None:
+    """Also where logind ends all that a user has started when he leaves."""
+    machine.write("/etc/systemd/logind.conf", "[Login]\nKillUserProcesses=yes\nKillExcludeUsers=\n")
+    machine.run("systemctl", "restart", "systemd-logind")
+    user = {"ansible_user": "deploy", "ansible_become": True}
+    operator.inventory(**user)
+    operator.run().ok(changed=True)
+    before = state(machine)
+    operator.inventory(**user, portbook_posture="strict")
+    operator.ssh(CUTS)
+    operator.run().failed()
+    end = time.monotonic() + HELD + SPARE
+    assert machine.table() != before[0]
+    wait_until(before, machine, end)
+
+
+def test_a_reboot_before_the_confirmation_takes_the_change_back(machine: Laboratory, operator: Operator) -> None:
+    operator.run().ok(changed=True)
+    before = state(machine)
+    operator.inventory(portbook_posture="strict")
+    operator.ssh(CUTS)
+    operator.run().failed()
+    assert machine.table() != before[0]
+    join(machine)
+    machine.reboot()
+    assert machine.table() == before[0]
+    operator.ssh(WORKS)
+    operator.run().ok(changed=True)
+
+
+def test_while_a_change_waits_another_run_is_told_to_wait(machine: Laboratory, operator: Operator) -> None:
+    operator.ssh(CUTS)
+    operator.run().failed()
+    join(machine)
+    assert "still waits to be confirmed" in operator.run().failed().words
+
+
+@pytest.mark.parametrize("posture", ["strict", "guard"])
+def test_without_a_way_in_a_posture_that_refuses_is_refused(
+    machine: Laboratory, operator: Operator, posture: str
+) -> None:
+    hide_the_way_in(machine)
+    operator.inventory(portbook_posture=posture)
+    words = operator.run().failed().words
+    assert "portbook_management" in words
+    assert state(machine)[0] == ""
+
+
+def test_without_a_way_in_management_addresses_get_in(machine: Laboratory, operator: Operator) -> None:
+    hide_the_way_in(machine)
+    operator.inventory(portbook_posture="strict", portbook_management=["192.0.2.0/29"], portbook_management_ports=[22])
+    operator.run().ok(changed=True)
+    operator.run().ok(changed=False)
+
+
+def hide_the_way_in(machine: Laboratory) -> None:
+    """As under a remote shell that tells nothing of where its user is."""
+    shell = '#!/bin/sh\nexec env -u SSH_CONNECTION -u SSH_CLIENT sh -c "$SSH_ORIGINAL_COMMAND"\n'
+    machine.write("/usr/local/bin/quiet-shell", shell, "755")
+    machine.run("sed", "-i", 's|^|command="/usr/local/bin/quiet-shell" |', "/root/.ssh/authorized_keys")
