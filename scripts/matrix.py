@@ -140,9 +140,10 @@ def test(pair: Pair, python: str) -> Result:
         )
         plan_file = json.dumps({"portbook_plan_file": str(pair.folder / "plan.json")})
         steps.run(
-            *("demo", "ansible-playbook", "portbook.firewall.plan"),
+            *("plan", "ansible-playbook", "portbook.firewall.plan"),
             *("-i", "examples/inventory", "-e", plan_file),
         )
+        steps.run("demo", "python", "demo/run.py")
         passed, note = True, summary(pair.log)
     except StepFailed as failure:
         passed, note = False, str(failure)

@@ -12,8 +12,10 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -32,6 +34,8 @@ class Kind:
     needs: Callable[[], str | None]
     report: Path | None = None
     """Where pytest writes its results, for the kinds that are pytest's."""
+    beside: bool = False
+    """Runs beside the others: it waits more than it computes, or needs one processor only."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,7 @@ def needs_of_machine() -> str | None:
 def machine_kind() -> Kind:
     """Most of the time it waits, so there are more of it than processors."""
     kind = pytest_kind("machine", "a real machine with systemd, over real ssh, holds what it should", "-n", "4")
-    return replace(kind, needs=lambda: kind.needs() or needs_of_machine())
+    return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
 
 
 def tool(name: str) -> str:
@@ -200,12 +204,14 @@ def kinds() -> list[Kind]:
             "roles and playbooks meet the production profile",
             [tool("ansible-lint"), "--offline", "--nocolor"],
             in_environment("ansible-lint"),
+            beside=True,
         ),
         Kind(
             "sanity",
             "ansible-test finds nothing, without exceptions",
             [python, "scripts/sanity.py"],
             needs_of_sanity,
+            beside=True,
         ),
     ]
 
@@ -236,17 +242,30 @@ def judge(kind: Kind, code: int) -> tuple[str, str]:
 
 
 def run(kind: Kind) -> Result:
-    print(f"\n=== {kind.name}: {kind.proves}", flush=True)
+    head = f"\n=== {kind.name}: {kind.proves}"
+    if not kind.beside:
+        print(head, flush=True)
     lacking = kind.needs()
     if lacking is not None:
-        print(f"not run: {lacking}", flush=True)
+        print(f"not run: {lacking}" if not kind.beside else f"{head}\nnot run: {lacking}", flush=True)
         return Result(kind.name, NOT_RUN, 0.0, lacking)
     if kind.report is not None:
         kind.report.unlink(missing_ok=True)
     start = time.monotonic()
-    code = subprocess.run(kind.command, cwd=CHECKOUT, env=environment(), check=False).returncode
-    state, note = judge(kind, code)
+    told: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if kind.beside else {}
+    done = subprocess.run(kind.command, cwd=CHECKOUT, env=environment(), check=False, text=True, **told)
+    if kind.beside:
+        print(f"{head}\n{done.stdout}", flush=True)
+    state, note = judge(kind, done.returncode)
     return Result(kind.name, state, round(time.monotonic() - start, 1), note)
+
+
+def run_all(chosen: list[Kind]) -> list[Result]:
+    """In their order, those beside one after the other in a lane of their own."""
+    with ThreadPoolExecutor(1) as lane:
+        later = [lane.submit(run, kind) for kind in chosen if kind.beside]
+        results = [run(kind) for kind in chosen if not kind.beside]
+        return results + [one.result() for one in later]
 
 
 def report(results: list[Result], absent: list[str]) -> None:
@@ -301,7 +320,7 @@ def main() -> int:
     options = parser.parse_args()
 
     OUTPUT.mkdir(parents=True, exist_ok=True)
-    results = [run(kind) for kind in every if kind.name in options.only]
+    results = run_all([kind for kind in every if kind.name in options.only])
     ran = {result.name for result in results if result.state != NOT_RUN}
     absent = [name for name in options.require if name not in ran]
     report(results, absent)
