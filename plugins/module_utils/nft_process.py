@@ -42,9 +42,13 @@ class Nft:
 
     def table(self) -> Optional[List[Any]]:
         """Our table as the kernel holds it, or None."""
-        if TABLE not in self._tables():
+        try:
+            return list(json.loads(self._run(["-j", "list", "table", "inet", TABLE]))["nftables"])
+        except NftError:
+            # nft says in the user's language that there is none.
+            if TABLE in self._tables():
+                raise
             return None
-        return list(json.loads(self._run(["-j", "list", "table", "inet", TABLE]))["nftables"])
 
     def listing(self) -> str:
         """Our table as a script, without counters."""
