@@ -14,6 +14,7 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
+from .compiled_once import compiled_once
 from .peers import HostInput
 from .problems import shown
 from .values import Untemplated
@@ -49,16 +50,20 @@ class Reader:
             if group != "all":
                 for member in members:
                     groups_of.setdefault(str(member), []).append(str(group))
-        found = []
         # Not of all_hostvars itself: ansible-core 2.18 counts its implicit localhost there.
-        for name in groups.get("all", all_hostvars):
-            hostvars = _Lazy(all_hostvars, name)
-            variables = self.host(hostvars)
-            facts = None
-            if variables.get("portbook_addresses_from") == "facts" and "ansible_facts" in hostvars:
-                facts = fact_addresses(rendered(hostvars, "ansible_facts", self._template_errors))
-            found.append(HostInput(str(name), frozenset(groups_of.get(str(name), ())), variables, facts))
-        return found
+        with compiled_once():
+            return [
+                self._input(all_hostvars, name, groups_of.get(str(name), ()))
+                for name in groups.get("all", all_hostvars)
+            ]
+
+    def _input(self, all_hostvars: Mapping[str, Any], name: str, groups: Iterable[str]) -> HostInput:
+        hostvars = _Lazy(all_hostvars, name)
+        variables = self.host(hostvars)
+        facts = None
+        if variables.get("portbook_addresses_from") == "facts" and "ansible_facts" in hostvars:
+            facts = fact_addresses(rendered(hostvars, "ansible_facts", self._template_errors))
+        return HostInput(str(name), frozenset(groups), variables, facts)
 
     def host_in_task(self, task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
         """Ours, as the task sees them: with play, role and task variables."""

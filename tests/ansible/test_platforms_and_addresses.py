@@ -22,7 +22,11 @@ LINUX: list[dict[str, Any]] = [{}, {"ansible_connection": "ssh"}, {"ansible_conn
 def test_the_platform_follows_the_connection(desk: Desk):
     """One inventory with one host for each."""
     agents = {
-        f"{platform}-{number}": {"ansible_host": f"192.0.2.{100 + 10 * len(platform) + number}", **variables}
+        f"{platform}-{number}": {
+            "ansible_host": f"192.0.2.{100 + 10 * len(platform) + number}",
+            "portbook_backend": "auto",
+            **variables,
+        }
         for platform, cases in (("windows", WINDOWS), ("linux", LINUX))
         for number, variables in enumerate(cases)
     }
