@@ -55,7 +55,9 @@ def firewalld() -> str:
 
 
 def _asks(*question: str) -> bool:
-    done = subprocess.run(["systemctl", "--quiet", *question], stderr=subprocess.DEVNULL, check=False)
+    done = subprocess.run(  # pylint: disable=ansible-bad-function
+        ["systemctl", "--quiet", *question], stderr=subprocess.DEVNULL, check=False
+    )
     return done.returncode == 0
 
 
@@ -99,7 +101,7 @@ def outlive_session(process: int) -> None:
     if has_systemd():
         # Without the bus there is no logind either.
         with suppress(OSError, subprocess.TimeoutExpired):
-            subprocess.run(
+            subprocess.run(  # pylint: disable=ansible-bad-function
                 ["busctl", "--system", "call", *manager, "StartTransientUnit", "ssa(sv)a(sa(sv))", *scope],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -109,7 +111,7 @@ def outlive_session(process: int) -> None:
 
 
 def _systemctl(*arguments: str) -> None:
-    done = subprocess.run(
+    done = subprocess.run(  # pylint: disable=ansible-bad-function
         ["systemctl", "--quiet", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -69,7 +69,7 @@ def container_bridges() -> List[str]:
 def subnets() -> List[str]:
     """Networks that the host is on, other than loopback and container bridges."""
     try:
-        told = subprocess.run(
+        told = subprocess.run(  # pylint: disable=ansible-bad-function
             [shutil.which("ip", path=_PATH) or "ip", "-j", "address", "show"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

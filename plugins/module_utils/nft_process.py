@@ -65,7 +65,7 @@ class Nft:
 
     def _run(self, arguments: List[str], text: str = "", wrong: str = "nft failed") -> str:
         try:
-            done = subprocess.run(
+            done = subprocess.run(  # pylint: disable=ansible-bad-function
                 [self.path, *arguments],
                 input=text,
                 stdout=subprocess.PIPE,

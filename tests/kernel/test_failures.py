@@ -166,7 +166,7 @@ def test_units_that_cannot_be_written(host: Host, monkeypatch: pytest.MonkeyPatc
 
     def apply() -> None:
         monkeypatch.setattr(boot, "has_systemd", lambda: True)
-        monkeypatch.setattr(boot, "differs", lambda files: list(files))
+        monkeypatch.setattr(boot, "differs", list)
         monkeypatch.setattr(boot, "install", refuse)
         host.apply(TWO)
 

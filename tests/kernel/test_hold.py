@@ -159,7 +159,7 @@ def test_a_confirmation_that_comes_while_it_is_taken_back_is_none(host: Host, tm
     host.nft_path = fake_nft(tmp_path, f"[ -e {tmp_path}/slow ] && sleep 0.5")
     host.apply(TWO, hold=SOON, token="t")
     (tmp_path / "slow").touch()
-    assert until(lambda: (host.folder / "taking-back.json").exists())
+    assert until((host.folder / "taking-back.json").exists)
     assert not host.confirm("t")
     with pytest.raises(StateError, match="still waits"):
         host.apply(TWO)

@@ -100,7 +100,7 @@ class Laboratory:
         return self
 
     def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _: TracebackType | None
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         self.close()
 
@@ -114,8 +114,9 @@ class Laboratory:
 
     def outside(self, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run something on the other end of the machine's network."""
-        given: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 120, "check": False}
-        return subprocess.run([*self.entry(), *words], **{**given, **options}, stdin=subprocess.DEVNULL)
+        given: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 120, **options}
+        check = bool(given.pop("check", False))
+        return subprocess.run([*self.entry(), *words], check=check, stdin=subprocess.DEVNULL, **given)
 
     def entry(self) -> list[str]:
         spaces = f"/proc/{self._process.pid}/ns"
