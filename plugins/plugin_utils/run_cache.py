@@ -81,7 +81,7 @@ class RunCache:
     def keep(self, head: Head, plan: Plan | None) -> None:
         """The head is written last: who finds it finds all. What was told or derived of an earlier plan is void."""
         (self._folder / "head.json").unlink(missing_ok=True)
-        for outdated in (*self._folder.glob("*.done"), *self._folder.glob("*-host-*.json")):
+        for outdated in (*self._folder.glob("*.done"), *self._folder.glob("*host-*.json")):
             outdated.unlink()
         if plan is not None:
             for host, text in plan_file.slices(plan, head.digest):
