@@ -18,6 +18,7 @@ from .model import Component, End, Flow
 from .settings import Override, PeerEntry, Profile
 from .spans import Spans
 
+PortsByProtocol = tuple[tuple[str, tuple[str, ...]], ...]
 OTHER: Mapping[End, End] = {"initiator": "responder", "responder": "initiator"}
 
 _NO_VARIABLES = Profile()
@@ -27,7 +28,7 @@ _NO_VARIABLES = Profile()
 class Figures:
     """What the deciding end says of a flow: whether it is on, and at which ports by protocol."""
 
-    ports: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    ports: PortsByProtocol = ()
     off: str = ""
     other_version: bool = False
 
@@ -52,7 +53,7 @@ class Group:
 class Joined:
     """What two sides agree on; `off` tells why they don't."""
 
-    ports: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    ports: PortsByProtocol = ()
     off: str = ""
     other_version: bool = False
 
@@ -62,7 +63,7 @@ class Met:
     """Counterparts of one component that a side meets on the same ports."""
 
     component: str
-    ports: tuple[tuple[str, tuple[str, ...]], ...]
+    ports: PortsByProtocol
     groups: tuple[Group, ...]
     peers_override: Override | None
 
@@ -239,7 +240,7 @@ class FigureReader:
 
     def _resolve(
         self, flow: Flow, component: Component, profile: Profile, entry: PeerEntry | None
-    ) -> tuple[tuple[tuple[str, tuple[str, ...]], ...], str]:
+    ) -> tuple[PortsByProtocol, str]:
         plain: list[str] = []
         tokens: list[str] = []
         for port in flow.ports:
@@ -256,9 +257,7 @@ class FigureReader:
         return tuple((protocol, figures) for protocol in flow.protocols), ""
 
 
-def _without_doubts(
-    flow: Flow, ports: tuple[tuple[str, tuple[str, ...]], ...], spans: Callable[[Iterable[str]], Spans]
-) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def _without_doubts(flow: Flow, ports: PortsByProtocol, spans: Callable[[Iterable[str]], Spans]) -> PortsByProtocol:
     left = []
     for protocol, figures in ports:
         doubtful = [one for one in flow.doubts if one.protocol in (None, protocol)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from .addresses import AddressSet, parse
-from .join import OTHER, FigureReader, FlowJoin, Met, Side
+from .join import OTHER, FigureReader, FlowJoin, Meeting, Met, PortsByProtocol, Side
 from .missing_peers import MissingPeers
 from .model import ANY, LOCAL_SUBNET, MANAGEMENT, End, Flow, NotPlanned, Rule
 from .peers import Host, World
@@ -21,6 +21,11 @@ from .rules import ALLOW_COMPONENT, RuleMaker, allow_rule, way_in
 from .settings import Override, PeerEntry, Peers, Profile
 
 _WARN_BEFORE_EXPIRY = timedelta(days=14)
+_Found = dict[
+    tuple[str, PortsByProtocol, Override | None],
+    tuple[list[Met], list[AddressSet], list[bool]],
+]
+"""By counterpart, ports and narrowing word: those met in the inventory, addresses beside it, and whether it is any."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,10 +142,7 @@ class _Planner:
             self._keep_shut(flow, join, side, kin)
             return
         meeting = join.meeting(end, side)
-        found: dict[
-            tuple[str, tuple[tuple[str, tuple[str, ...]], ...], Override | None],
-            tuple[list[Met], list[AddressSet], list[bool]],
-        ] = {}
+        found: _Found = {}
         reasons = list(meeting.off)
         for met in meeting.met:
             key = (met.component, met.ports, met.peers_override)
@@ -159,9 +161,7 @@ class _Planner:
                 found[counterparts[0], joined.ports, None] = ([], [], [])
                 self._rules(flow, end, side, counterparts[0], kin, joined.ports, [], [], False)
         if not found:
-            self._nobody(
-                flow, join, end, component, kin, counterparts, meeting.strangers, meeting.other_version, reasons
-            )
+            self._nobody(flow, end, component, kin, counterparts, meeting, reasons)
 
     def _add_outsiders(
         self,
@@ -171,10 +171,7 @@ class _Planner:
         side: Side,
         counterpart: str,
         kin: _Kin,
-        found: dict[
-            tuple[str, tuple[tuple[str, tuple[str, ...]], ...], Override | None],
-            tuple[list[Met], list[AddressSet], list[bool]],
-        ],
+        found: _Found,
         reasons: list[str],
     ) -> None:
         """Peers that the host's variables name, beside those of the inventory."""
@@ -203,7 +200,7 @@ class _Planner:
         side: Side,
         counterpart: str,
         kin: _Kin,
-        ports: tuple[tuple[str, tuple[str, ...]], ...],
+        ports: PortsByProtocol,
         mets: list[Met],
         outsiders: list[AddressSet],
         any_: bool,
@@ -276,21 +273,17 @@ class _Planner:
     def _nobody(
         self,
         flow: Flow,
-        join: FlowJoin,
         end: End,
         component: str,
         kin: _Kin,
         counterparts: tuple[str, ...],
-        strangers: bool,
-        other_version: bool,
+        meeting: Meeting,
         reasons: list[str],
     ) -> None:
         if reasons:
             self._skip(kin, component, flow, "; ".join(sorted(set(reasons))))
             return
-        if other_version:
-            return
-        if self._of_other_version(flow, component, kin.profile):
+        if meeting.other_version or self._of_other_version(flow, component, kin.profile):
             return
         off = [self.figures.of(flow, one, kin.profile) for one in flow.deciders]
         if all(one.other_version for one in off):
@@ -303,7 +296,7 @@ class _Planner:
         named = [kin.profile.peers[one] for one in counterparts if one in kin.profile.peers]
         said_empty = any(not one.entries and not one.any for one in named)
         # What the user named and is not here belongs to another realm.
-        strangers = strangers or any(one.entries for one in named)
+        strangers = meeting.strangers or any(one.entries for one in named)
         needed = flow.needs_responder if end == "initiator" else flow.needs_initiator
         if strangers:
             why = f"no {names} shares a realm with it"
