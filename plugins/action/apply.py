@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +18,19 @@ from ansible_collections.portbook.firewall.plugins.action.plan import ActionModu
 from ansible_collections.portbook.firewall.plugins.plugin_utils import plan_file, show
 from ansible_collections.portbook.firewall.plugins.plugin_utils.host_request import host_settings, host_slices
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run_cache import Head
+from ansible_collections.portbook.firewall.plugins.plugin_utils.windows import exchange
+from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.decision import (
+    Decision,
+    decide,
+    decide_removal,
+)
+from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.rules import Renderer
+from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.store import (
+    Store,
+    WrongAnswer,
+    meaning_of_failure,
+    store_of,
+)
 
 display = Display()
 _CONFIRM_WITHIN = 30
@@ -47,6 +61,8 @@ class ActionModule(PlanModule):
             if not done.get("left_to"):
                 return {**result, **done}
             backend = done["left_to"]
+        if backend == "windows" or (backend == "auto" and platform == "windows"):
+            return {**result, **_warned(self._windows(turn, head, slice_, components), warnings)}
         if shown:
             turn.show(slice_, components)
         if backend == "none" or not slice_["rules"]:
@@ -56,9 +72,9 @@ class ActionModule(PlanModule):
     def _remove(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Needs no plan: what is taken away is what the host itself remembers."""
         _validation, arguments = self.validate_argument_spec(argument_spec=self.ARGUMENTS)
-        if self._is_windows():
-            return {"changed": False, "warnings": ["nothing to remove: Windows hosts are not applied to yet"]}
         named = arguments["components"]
+        if self._is_windows():
+            return self._remove_windows(task_vars, named)
         request = {
             "state": "absent",
             "slices": {name: {} for name in named or ()},
@@ -121,10 +137,74 @@ class ActionModule(PlanModule):
             f"{_CONFIRM_WITHIN} s: {answer.get('msg', 'it no longer waits')}",
         }
 
+    # -- Windows --------------------------------------------------------------------------------------
+
+    def _windows(self, turn: Any, head: Head, slice_: dict[str, Any], components: list[str] | None) -> dict[str, Any]:
+        ports = exchange.management_ports(slice_, self._port())
+        start = time.monotonic()
+        store = self._read_windows(turn.host, exchange.read_arguments(slice_, ports), turn.task_vars)
+        if store.ssh_port and not exchange.management_ports(slice_, 0)[0]:
+            ports = [store.ssh_port]
+        asked = exchange.asked(
+            slice_,
+            components,
+            Renderer(head.tokens, turn.networks, store.programs),
+            ports,
+            over_network=self._connection.transport != "local",
+        )
+        return self._bring(turn.host, store, decide(store, asked), turn.task_vars, start)
+
+    def _remove_windows(self, task_vars: dict[str, Any], components: list[str] | None) -> dict[str, Any]:
+        host, start = str(task_vars["inventory_hostname"]), time.monotonic()
+        store = self._read_windows(host, exchange.removal_arguments(), task_vars)
+        return self._bring(host, store, decide_removal(store, components), task_vars, start)
+
+    def _read_windows(self, host: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> Store:
+        done = self._module("portbook.firewall.windows_read", arguments, task_vars)
+        if done.get("failed"):
+            raise AnsibleActionFail(f"{host}: {meaning_of_failure(str(done.get('msg', 'the module said nothing')))}")
+        try:
+            return store_of(done)
+        except WrongAnswer as error:
+            raise AnsibleActionFail(f"{host}: the answer of windows_read {error}") from None
+
+    def _bring(
+        self, host: str, store: Store, decision: Decision, task_vars: dict[str, Any], start: float
+    ) -> dict[str, Any]:
+        """One write at most, and none in check mode."""
+        result = {**exchange.result(store, decision), "warnings": [f"{host}: {one}" for one in decision.warnings]}
+        if decision.errors:
+            texts = [f"{host}: {one}" for one in decision.errors]
+            return {**result, "changed": False, "failed": True, "msg": "\n".join(texts), "errors": texts}
+        if decision.operations and not self._task.check_mode:
+            arguments = exchange.write_arguments(store, decision)
+            done = self._module("portbook.firewall.windows_write", arguments, task_vars)
+            if done.get("failed"):
+                return {**done, "msg": f"{host}: {exchange.failed_write(done)}"}
+            result["warnings"] += [f"{host}: {one}" for one in exchange.after_write(store, done)]
+        result["seconds"] = round(time.monotonic() - start, 2)
+        if not self._task.diff:
+            del result["diff"]
+        display.display(show.applied_text(host, result))
+        return {**result, "applied": not self._task.check_mode}
+
+    def _port(self) -> int:
+        """That Ansible uses, as the controller knows it."""
+        try:
+            port = self._connection.get_option("port")
+        except KeyError:
+            port = None
+        usual = {"winrm": 5986, "psrp": 5986}.get(self._connection.transport, 22)
+        return int(port or self._play_context.port or usual)
+
     def _module(self, name: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         done: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=task_vars)
         done.pop("invocation", None)
         return done
+
+
+def _warned(done: dict[str, Any], warnings: list[str]) -> dict[str, Any]:
+    return {**done, "warnings": [*warnings, *done.get("warnings", ())]}
 
 
 def _not_applied(result: dict[str, Any], backend: str, platform: str, unsupported: str) -> dict[str, Any]:
@@ -135,8 +215,7 @@ def _not_applied(result: dict[str, Any], backend: str, platform: str, unsupporte
 
 
 def _name(backend: str, platform: str) -> str:
-    what = "the backend of Windows hosts" if platform == "windows" else f"the backend {backend}"
-    return f"{what} comes with a later version"
+    return f"the backend {backend} of a host that is {platform} comes with a later version"
 
 
 def _refuse_other_plan(path: Path, digest: str) -> None:

@@ -36,13 +36,13 @@ def host_slices(
         if rule["peers"] == MANAGEMENT or (components is not None and rule["component"] not in found):
             continue
         one = found.setdefault(rule["component"], {"rules": [], "sets": {}})
-        one["rules"].append({**_rule(rule, tokens), "watched": rule["guarded"] and _watched(slice_, rule)})
+        one["rules"].append({**_rule(rule, tokens), "watched": rule["guarded"] and watched(slice_, rule)})
         if rule["peers"] not in SYMBOLIC_PEERS:
             one["sets"][rule["peers"]] = networks(slice_["sets"][rule["peers"]]["digest"])
     return found
 
 
-def _watched(slice_: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
+def watched(slice_: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
     head = slice_["host"]
     posture = head.get("postures", {}).get(rule["component"], head["posture"])
     return bool(rule["direction"] == "in" and posture == "watch")

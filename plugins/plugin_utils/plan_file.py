@@ -78,6 +78,16 @@ def host_head(host: HostPlan) -> dict[str, Any]:
         "refuse": profile.refuse,
         "log": profile.log,
         "cut": profile.cut,
+        **(_of_windows(host) if host.platform == "windows" else {}),
+    }
+
+
+def _of_windows(host: HostPlan) -> dict[str, str]:
+    profile = host.profile
+    return {
+        "windows_engine": profile.windows_engine,
+        "windows_policy": profile.windows_policy,
+        "windows_foreign": profile.windows_foreign,
     }
 
 
@@ -96,6 +106,7 @@ def _head_meaning(host: HostPlan) -> dict[str, Any]:
         "inbound": head["posture"] if head["posture"] in ("strict", "watch") else "",
         "watched": [one for one in host.components if host.profile.posture_of(one) == "watch"],
         "outbound": head["outbound"] if head["outbound"] == "strict" else "",
+        **({"windows_foreign": "disable"} if head.get("windows_foreign") == "disable" else {}),
     }
 
 

@@ -32,6 +32,9 @@ _PLAIN = {
     "portbook_refuse": "refuse",
     "portbook_log": "log",
     "portbook_cut": "cut",
+    "portbook_windows_engine": "windows_engine",
+    "portbook_windows_policy": "windows_policy",
+    "portbook_windows_foreign": "windows_foreign",
 }
 _OF_COMPONENT = {
     "version": "versions",

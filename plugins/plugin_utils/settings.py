@@ -91,6 +91,9 @@ class Profile:
     refuse: str = "drop"
     log: str = "off"
     cut: bool = True
+    windows_engine: str = "native"
+    windows_policy: str = "fail"
+    windows_foreign: str = "report"
 
     def realms_of(self, component: str) -> frozenset[str]:
         return self.realms.get(component, self.realm)

@@ -131,8 +131,11 @@ def applied_text(host: str, done: Mapping[str, Any]) -> str:
     if not done["changed"]:
         return f"{host}: nothing to change, {kept} ({seconds})"
     counts = [f"{len(done[word])} {word}d" for word in ("create", "change", "delete") if done[word]]
-    lines = [f"{host}: {', '.join([*counts, kept])} ({seconds}); {done['persistence']}"]
-    if done["mended"]:
+    lasting = f"; {done['persistence']}" if done.get("persistence") else ""
+    lines = [f"{host}: {', '.join([*counts, kept])} ({seconds}){lasting}"]
+    lines += [f"  {one}" for one in done.get("settings", ())]
+    lines += [f"  {word}: {name}" for word in ("disabled", "enabled") for name in done.get(word, ())]
+    if done.get("mended"):
         lines.append("  the kernel's table was not the one that had been applied; it is mended")
     for one in done["foreign"]:
         lines.append(f"  foreign: {one['where']}: {one['flow']} is {one['outcome']}")

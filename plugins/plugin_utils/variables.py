@@ -159,6 +159,32 @@ _GLOBAL = (
         "portbook_cut", "bool", "host", "Whether a peer that is taken out loses its open connections at once.", True
     ),
     Variable(
+        "portbook_windows_engine",
+        "choice",
+        "host",
+        "What Windows Firewall is written with: native are the collection's own modules, community and dsc those of "
+        "certified collections, which can do less.",
+        "native",
+        ("native", "community", "dsc"),
+    ),
+    Variable(
+        "portbook_windows_policy",
+        "choice",
+        "host",
+        "Group policies that make the rules of a Windows host void.",
+        "fail",
+        ("fail", "warn"),
+    ),
+    Variable(
+        "portbook_windows_foreign",
+        "choice",
+        "host",
+        "Permissions of others on a Windows host that the posture has no room for. disable disables them, remembers "
+        "that, and enables them again when portbook is removed.",
+        "report",
+        ("report", "disable"),
+    ),
+    Variable(
         "portbook_unsupported",
         "choice",
         "all",

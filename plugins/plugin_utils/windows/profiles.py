@@ -1,0 +1,65 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Settings of the profiles in use: what a posture needs, and back to what was when it no longer does. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from . import order
+from .memory import Changed, Memory
+from .order import Operation
+from .store import Store
+
+_ON, _IN, _OUT = "FirewallEnabled", "DefaultInboundAction", "DefaultOutboundAction"
+BLOCK, ALLOW = 0, 1
+Key = tuple[int, str]
+
+
+def needed(store: Store, memory: Memory, *, refuses: bool, strict: bool, strict_out: bool) -> dict[Key, int]:
+    """`guard` has to switch a profile on to refuse anything in it; all that was let in still is, but for what is
+    guarded."""
+    found: dict[Key, int] = {}
+    for bit in store.current:
+        if refuses or strict_out:
+            found[bit, _ON] = 1
+            off = not store.settings[bit, _ON]
+            if not strict and (off or memory.settings.get((bit, _IN)) == Changed(BLOCK, ALLOW)):
+                found[bit, _IN] = ALLOW
+        if strict:
+            found[bit, _IN] = BLOCK
+        if strict_out:
+            found[bit, _OUT] = BLOCK
+    return found
+
+
+def settle(store: Store, memory: Memory, wanted: Mapping[Key, int]) -> tuple[list[Operation], dict[Key, Changed]]:
+    """The operations, and what is to be remembered. What somebody else changed after us is left as it is."""
+    operations: list[Operation] = []
+    remembered: dict[Key, Changed] = {}
+    for key, value in wanted.items():
+        present = store.settings[key]
+        known = memory.settings.get(key)
+        before = known.before if known is not None and known.after == present else present
+        if before != value:
+            remembered[key] = Changed(before, value)
+        if present != value:
+            operations.append(order.set_profile(*key, value))
+    for key, changed in memory.settings.items():
+        if key in wanted:
+            continue
+        if key[0] not in store.current:
+            remembered[key] = changed
+        elif store.settings[key] == changed.after:
+            operations.append(order.set_profile(*key, changed.before))
+    return operations, remembered
+
+
+def restored(store: Store, memory: Memory) -> list[Operation]:
+    """All of it, in whatever profile: nothing of ours stays."""
+    return [
+        order.set_profile(*key, changed.before)
+        for key, changed in memory.settings.items()
+        if store.settings[key] == changed.after
+    ]
