@@ -141,7 +141,8 @@ def typed() -> list[str]:
     """What mypy reads, by way of the link: its path gives the names by which the files import."""
     folders = [COLLECTION / "plugins" / name for name in ("plugin_utils", "module_utils")]
     written = [folder for folder in folders if any(folder.glob("*.py"))]
-    return [str(path) for path in (*written, COLLECTION / "scripts", COLLECTION / "demo", COLLECTION / "tests/run.py")]
+    rest = (COLLECTION / "scripts", COLLECTION / "demo", COLLECTION / "tests/run.py", CHECKOUT / "tests/windows")
+    return [str(path) for path in (*written, *rest)]
 
 
 def kinds() -> list[Kind]:
@@ -179,6 +180,7 @@ def kinds() -> list[Kind]:
         ),
         pytest_kind("unit", "each part does what it says", "-n", "auto"),
         pytest_kind("golden", "plans and renderings are the ones on file"),
+        pytest_kind("windows", "a model of Windows' rule store does what was recorded, and what we write to it"),
         kernel_kind(),
         demo_kind(),
         machine_kind(),
