@@ -329,6 +329,8 @@ class _Deciding:
             self.decision.warnings.append(
                 f"{name}: {what} is not on this host, so the rule matches nothing until it is"
             )
+        for one in asked.wanted.values():
+            self.decision.warnings += one.notes
         for product in store.products:
             text = f"{product} is registered as a firewall of this host: Windows' own rules may not decide"
             if asked.refuses and asked.foreign == "fail":

@@ -47,8 +47,11 @@ class Renderer:
         components are asked for at the same time changes no name."""
         found: dict[str, Wanted] = {name: Wanted() for name in components or ()}
         groups: dict[tuple[str, str, str], dict[tuple[Any, ...], list[RuleData]]] = {}
+        outbound = slice_["host"]["outbound"] != "off"
         for rule in sorted(slice_["rules"], key=lambda one: str(one["id"])):
-            if rule["peers"] == MANAGEMENT or (components is not None and rule["component"] not in found):
+            if rule["peers"] == MANAGEMENT or (rule["direction"] == "out" and not outbound):
+                continue
+            if components is not None and rule["component"] not in found:
                 continue
             where = (rule["component"], rule["flow"], rule["direction"])
             groups.setdefault(where, {}).setdefault(_alike(rule), []).append(rule)
