@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
 from pathlib import Path
@@ -15,7 +14,7 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.utils.display import Display
 
 from ansible_collections.portbook.firewall.plugins.action.plan import ActionModule as PlanModule
-from ansible_collections.portbook.firewall.plugins.plugin_utils import plan_file, show
+from ansible_collections.portbook.firewall.plugins.plugin_utils import show
 from ansible_collections.portbook.firewall.plugins.plugin_utils.host_request import host_settings, host_slices
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run_cache import Head
 from ansible_collections.portbook.firewall.plugins.plugin_utils.windows import exchange
@@ -34,6 +33,8 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.store im
 
 display = Display()
 _CONFIRM_WITHIN = 30
+_APPLIED = ("auto", "nftables", "windows")
+_ASKABLE = ("ssh", "paramiko", "paramiko_ssh", "local", "winrm", "psrp")
 
 
 class ActionModule(PlanModule):
@@ -50,7 +51,7 @@ class ActionModule(PlanModule):
 
     def with_slice(self, turn: Any, head: Head, components: list[str] | None, shown: bool) -> dict[str, Any]:
         if head.plan_file:
-            _refuse_other_plan(Path(head.plan_file), head.digest)
+            turn.refuse_other_plan(Path(head.plan_file).expanduser(), head.digest)
         turn.tell_summary(head, "as in")
         slice_, warnings = turn.slice(components)
         self._refuse_other_platform(turn.host, slice_)
@@ -62,28 +63,50 @@ class ActionModule(PlanModule):
                 return {**result, **done}
             backend = done["left_to"]
         if backend == "windows" or (backend == "auto" and platform == "windows"):
-            return {**result, **_warned(self._windows(turn, head, slice_, components), warnings)}
-        if shown:
+            done = _told(turn.host, self._windows(turn, head, slice_, components))
+            return {**result, **_warned(done, warnings)}
+        if components is None and platform == "unknown" and turn.backend() in _APPLIED:
+            result = {**result, **_warned(self._take_away(turn.host, turn.task_vars), warnings)}
+        if shown and not result["changed"]:
             turn.show(slice_, components)
         if backend == "none" or not slice_["rules"]:
             return result
-        return _not_applied(result, backend, platform, head.unsupported)
+        return _not_applied(result, backend, head.unsupported)
+
+    def _take_away(self, host: str, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """What a host of which the inventory says nothing any more still holds. It may be one that was never
+        ours, a switch say: that it cannot be asked is no failure."""
+        if self._connection.transport not in _ASKABLE:
+            return {}
+        try:
+            remove = self._remove_windows if self._is_windows() else self._remove_nftables
+            done = remove(task_vars, None)
+            wrong = str(done["msg"]) if done.get("failed") else ""
+        except (AnsibleActionFail, AnsibleConnectionFailure) as error:
+            done, wrong = {}, str(error)
+        if not wrong:
+            return _told(host, done) if done["changed"] else done
+        return {
+            "warnings": [
+                f"{host}: the inventory gives it no component, and whether it holds rules from before cannot be told: "
+                f"{wrong.splitlines()[0]}. portbook_backend: none leaves it alone"
+            ]
+        }
 
     def _remove(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Needs no plan: what is taken away is what the host itself remembers."""
         _validation, arguments = self.validate_argument_spec(argument_spec=self.ARGUMENTS)
         named = arguments["components"]
-        if self._is_windows():
-            return self._remove_windows(task_vars, named)
+        remove = self._remove_windows if self._is_windows() else self._remove_nftables
+        return _told(str(task_vars["inventory_hostname"]), remove(task_vars, named))
+
+    def _remove_nftables(self, task_vars: dict[str, Any], named: list[str] | None) -> dict[str, Any]:
         request = {
             "state": "absent",
             "slices": {name: {} for name in named or ()},
             "replace": "named" if named else "all",
         }
-        done = self._module("portbook.firewall.nftables", request, task_vars)
-        if not done.get("failed"):
-            display.display(show.applied_text(str(task_vars["inventory_hostname"]), done))
-        return done
+        return self._module("portbook.firewall.nftables", request, task_vars)
 
     def _refuse_other_platform(self, host: str, slice_: dict[str, Any]) -> None:
         """The plan goes by the inventory; here is the connection itself."""
@@ -115,9 +138,7 @@ class ActionModule(PlanModule):
             done = {**done, **self._confirm(token, turn)}
         if done.get("left_to"):
             return done
-        if not done.get("failed"):
-            display.display(show.applied_text(turn.host, done))
-        return {**done, "applied": not done.get("failed") and not self._task.check_mode}
+        return {**_told(turn.host, done), "applied": not done.get("failed") and not self._task.check_mode}
 
     def _confirm(self, token: str, turn: Any) -> dict[str, Any]:
         """Over a new connection: an old one would prove nothing."""
@@ -185,7 +206,6 @@ class ActionModule(PlanModule):
         result["seconds"] = round(time.monotonic() - start, 2)
         if not self._task.diff:
             del result["diff"]
-        display.display(show.applied_text(host, result))
         return {**result, "applied": not self._task.check_mode}
 
     def _port(self) -> int:
@@ -203,37 +223,18 @@ class ActionModule(PlanModule):
         return done
 
 
+def _told(host: str, done: dict[str, Any]) -> dict[str, Any]:
+    if not done.get("failed"):
+        display.display(show.applied_text(host, done))
+    return done
+
+
 def _warned(done: dict[str, Any], warnings: list[str]) -> dict[str, Any]:
     return {**done, "warnings": [*warnings, *done.get("warnings", ())]}
 
 
-def _not_applied(result: dict[str, Any], backend: str, platform: str, unsupported: str) -> dict[str, Any]:
-    text = f"not applied: {_name(backend, platform)}. The rules are planned and shown only"
+def _not_applied(result: dict[str, Any], backend: str, unsupported: str) -> dict[str, Any]:
+    text = f"not applied: the backend {backend} comes with a later version. The rules are planned and shown only"
     if unsupported == "fail":
         return {**result, "failed": True, "msg": f"{text} (portbook_unsupported is fail)"}
     return {**result, "warnings": [*result["warnings"], text]}
-
-
-def _name(backend: str, platform: str) -> str:
-    return f"the backend {backend} of a host that is {platform} comes with a later version"
-
-
-def _refuse_other_plan(path: Path, digest: str) -> None:
-    """What was reviewed is what is applied, or nothing is."""
-    remedy = "Make it with portbook.firewall.plan"
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        form, kept_digest = kept["format"], kept["digest"]
-    except FileNotFoundError:
-        raise AnsibleActionFail(f"portbook_plan_file: {path} does not exist. {remedy}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AnsibleActionFail(f"portbook_plan_file: {path} is no plan: {error}. {remedy}") from None
-    if form != plan_file.FORMAT:
-        raise AnsibleActionFail(
-            f"portbook_plan_file: {path} has format {form!r}, this version reads {plan_file.FORMAT}. Make it anew"
-        )
-    if kept_digest != digest:
-        raise AnsibleActionFail(
-            f"portbook_plan_file: {path} is another plan ({str(kept_digest)[:12]}) than the inventory gives now "
-            f"({digest[:12]}). Read the difference, make the plan anew and review it"
-        )

@@ -28,6 +28,7 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory import
 from ansible_collections.portbook.firewall.plugins.plugin_utils.peers import HostInput
 from ansible_collections.portbook.firewall.plugins.plugin_utils.planning import Planning, catalog_of
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems, one_of
+from ansible_collections.portbook.firewall.plugins.plugin_utils.reviewed_plan import OtherPlan, refuse_other
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run_cache import Head, RunCache
 from ansible_collections.portbook.firewall.plugins.plugin_utils.variables import Names
 
@@ -201,6 +202,11 @@ class _Turn:
     def _bare(self) -> dict[str, Any]:
         return {"name": self.host, "host": {**_NOTHING, "components": []}, "rules": [], "not_planned": [], "sets": {}}
 
+    def backend(self) -> str:
+        """Also of a host that no plan knows of."""
+        own = self._own()
+        return str(rendered(own, "portbook_backend", _TEMPLATE_ERRORS)) if "portbook_backend" in own else "auto"
+
     def _guest(self, component: str) -> dict[str, Any] | None:
         found = self._cache.guest(component, self.host)
         if found is None:
@@ -233,6 +239,17 @@ class _Turn:
                 ) from None
 
         self._cache.once("written", write)
+
+    def refuse_other_plan(self, target: Path, digest: str) -> None:
+        """Looked at once a run: it may be large."""
+
+        def look() -> None:
+            try:
+                refuse_other(target, self._cache.plan_path, digest)
+            except OtherPlan as error:
+                raise AnsibleActionFail(f"portbook_plan_file: {error}") from None
+
+        self._cache.once("reviewed", look)
 
     def tell_summary(self, head: Head, verb: str) -> None:
         def tell() -> None:

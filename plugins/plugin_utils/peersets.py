@@ -66,7 +66,7 @@ class PeerSets:
     def named(self) -> list[PeerSet]:
         """In the order of their numbers."""
         contents = [self._content(draft) for draft in self._drafts]
-        digests = [hashlib.sha256("\n".join(networks).encode()).hexdigest() for networks, _addresses in contents]
+        digests = [digest_of(networks) for networks, _addresses in contents]
         plain = self._plain_names(digests)
         return [
             PeerSet(
@@ -93,6 +93,10 @@ class PeerSets:
             [*(self._book.of_host.get(host, AddressSet()) for host in draft.hosts), draft.outsiders]
         )
         return tuple(addresses.networks()), addresses
+
+
+def digest_of(networks: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(networks).encode()).hexdigest()
 
 
 def _label(component: str, realms: frozenset[str] | None) -> str:

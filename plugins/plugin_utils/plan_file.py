@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from . import peersets
 from .model import MANAGEMENT, NotPlanned, Rule
 from .peersets import PeerSet
 from .planner import HostPlan, Plan
@@ -95,16 +96,16 @@ def not_planned_data(one: NotPlanned) -> dict[str, str]:
     return {"component": one.component, "flow": one.flow, "why": one.why}
 
 
-def _head_meaning(host: HostPlan) -> dict[str, Any]:
+def _head_meaning(head: Mapping[str, Any], management_ports: Iterable[str]) -> dict[str, Any]:
     """What the host's settings do beside the rules, which already say what is guarded."""
-    head = host_head(host)
+    postures = head.get("postures", {})
     return {
         **{
             key: head[key] for key in ("backend", "management", "trusted_interfaces", "foreign", "refuse", "log", "cut")
         },
-        "management_ports": host.profile.management_ports,
+        "management_ports": list(management_ports),
         "inbound": head["posture"] if head["posture"] in ("strict", "watch") else "",
-        "watched": [one for one in host.components if host.profile.posture_of(one) == "watch"],
+        "watched": [one for one in head["components"] if postures.get(one, head["posture"]) == "watch"],
         "outbound": head["outbound"] if head["outbound"] == "strict" else "",
         **({"windows_foreign": "disable"} if head.get("windows_foreign") == "disable" else {}),
     }
@@ -112,17 +113,43 @@ def _head_meaning(host: HostPlan) -> dict[str, Any]:
 
 def digest(plan: Plan) -> str:
     """Changes exactly if the meaning of the plan changes; names of sets and explanations don't count."""
-    rules = _RuleDigests(plan.peers)
-    whole = hashlib.sha256()
-    for name, host in sorted(plan.hosts.items()):
-        whole.update(_canonical([name, _head_meaning(host), rules.of_host(host.rules)]))
-    return whole.hexdigest()
+    rules = _RuleDigests({name: one.digest for name, one in plan.peers.items()})
+    return whole(
+        {
+            name: _host_digest(host_head(host), host.profile.management_ports, rules.of_host(host.rules))
+            for name, host in plan.hosts.items()
+        }
+    )
+
+
+def whole(of_hosts: Mapping[str, str]) -> str:
+    return hashlib.sha256(_canonical(sorted(of_hosts.items()))).hexdigest()
+
+
+def digests_of(data: Mapping[str, Any]) -> dict[str, str]:
+    """By host, of a plan that was read from a file: of what it says and not of what it says of itself."""
+    sets = {name: peersets.digest_of(networks) for name, networks in data["peers"].items()}
+    found = {}
+    for name, host in data["hosts"].items():
+        ways = [rule for rule in host["rules"] if rule["peers"] == MANAGEMENT]
+        others = sorted(_rule_digest(rule, sets) for rule in host["rules"] if rule["peers"] != MANAGEMENT)
+        found[name] = _host_digest(host, ways[0]["ports"] if ways else (), others)
+    return found
+
+
+def _host_digest(head: Mapping[str, Any], management_ports: Iterable[str], rules: list[str]) -> str:
+    return hashlib.sha256(_canonical([_head_meaning(head, management_ports), rules])).hexdigest()
+
+
+def _rule_digest(data: Mapping[str, Any], sets: Mapping[str, str]) -> str:
+    peers = sets.get(data["peers"], data["peers"])
+    return hashlib.sha256(_canonical([peers, [data[key] for key in _MEANING]])).hexdigest()
 
 
 class _RuleDigests:
     """Rules are shared by hosts, so each is digested once."""
 
-    def __init__(self, sets: Mapping[str, PeerSet]) -> None:
+    def __init__(self, sets: Mapping[str, str]) -> None:
         self._sets = sets
         self._of_rule: dict[int, str] = {}
         self._of_rules: dict[int, list[str]] = {}
@@ -134,9 +161,7 @@ class _RuleDigests:
 
     def _one(self, rule: Rule) -> str:
         if id(rule) not in self._of_rule:
-            data = rule_data(rule)
-            peers = self._sets[rule.peers].digest if rule.peers in self._sets else rule.peers
-            self._of_rule[id(rule)] = hashlib.sha256(_canonical([peers, [data[key] for key in _MEANING]])).hexdigest()
+            self._of_rule[id(rule)] = _rule_digest(rule_data(rule), self._sets)
         return self._of_rule[id(rule)]
 
 

@@ -113,9 +113,13 @@ class RunCache:
             mark.touch()
             return True
 
+    @property
+    def plan_path(self) -> Path:
+        return self._folder / "plan.json"
+
     def copy_plan(self, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with (self._folder / "plan.json").open(encoding="utf-8") as lines:
+        with self.plan_path.open(encoding="utf-8") as lines:
             write_private(target, lines)
 
     def _read(self, name: str) -> Any:
