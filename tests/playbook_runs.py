@@ -218,6 +218,23 @@ class Desk:
         remember = {"ansible.builtin.set_fact": {**facts, "cacheable": True}, "vars": {"addresses": dict(addresses)}}
         self.run(play(remember, hosts=list(addresses)), keep=False).ok()
 
+    def emulate_windows(self, folder: Path) -> None:
+        """What Windows hosts are told is done to the stores in that folder."""
+        self.write(
+            "emulated/sitecustomize.py",
+            f"import sys\nsys.path.insert(0, {str(CHECKOUT / 'tests')!r})\n"
+            "from importlib.machinery import PathFinder\n"
+            "really = PathFinder.find_spec\n"
+            "def find_spec(name, path=None, target=None):\n"
+            "    if name == 'ansible.executor.playbook_executor':\n"
+            "        PathFinder.find_spec = staticmethod(really)\n"
+            "        from windows.emulated_hosts import install\n"
+            f"        install({str(folder)!r})\n"
+            "    return really(name, path, target)\n"
+            "PathFinder.find_spec = staticmethod(find_spec)\n",
+        )
+        self.environment["PYTHONPATH"] = str(self.folder / "emulated")
+
     def block_libraries(self, *names: str) -> None:
         """As if these had never been installed."""
         self.write(

@@ -1,0 +1,233 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real runs of ansible-playbook against Windows hosts whose modules are emulated: what an operator does and sees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playbook_runs import Desk, Run, play
+from windows.emulated_hosts import CONTROLLER, Hosts
+from windows.store import Store
+
+SITE = "portbook.firewall.site"
+REMOVE = "portbook.firewall.remove"
+READ, WRITE = "windows_read", "windows_write"
+PXE, ANYWHERE = "portbook: twopxe_server", "portbook: ipxe_anywhere"
+
+
+class Windows(Desk):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.hosts = Hosts(folder / "stores")
+        self.emulate_windows(self.hosts.folder)
+        for name in ("pxe", "away"):
+            self.hosts.add(name)
+        self.site()
+
+    def site(self, all_vars: dict[str, Any] | None = None, **pxe: Any) -> None:
+        """One boot server with both of its products, and a host that plays no part."""
+        variables = {
+            "ansible_connection": "winrm",
+            "portbook_peers": {"pxe_client": ["192.0.2.128/25"], "ipxe_console": ["192.0.2.5"]},
+            "portbook_components": [],
+            **(all_vars or {}),
+        }
+        boot = {"ansible_host": "192.0.2.10", "portbook_components": ["twopxe_server", "ipxe_anywhere"], **pxe}
+        hosts = {"pxe": boot, "away": {"ansible_host": "192.0.2.11"}}
+        self.inventory({"all": {"vars": variables, "hosts": hosts}})
+
+    def bring(self, *options: str) -> Run:
+        return self.run(SITE, keep=False, options=["--limit", "pxe", *options])
+
+    def groups(self) -> set[str]:
+        return {
+            str(rule.grouping) for rule in self.hosts.store("pxe").rules if str(rule.grouping).startswith("portbook")
+        }
+
+    def refused(self, *options: str) -> str:
+        """What the run said, which must have failed and left the store alone."""
+        before = self.hosts.store("pxe").to_json()
+        message = self.bring(*options).failed().message("pxe")
+        assert self.hosts.store("pxe").to_json() == before
+        return message
+
+
+@pytest.fixture
+def windows(tmp_path: Path) -> Windows:
+    return Windows(tmp_path)
+
+
+def untouched() -> dict[str, Any]:
+    return Store.sample(400).to_json()
+
+
+def test_a_run_is_one_read_and_one_write_and_the_next_one_read(windows: Windows) -> None:
+    windows.bring().ok()
+    assert windows.hosts.calls() == [READ, WRITE]
+    assert windows.groups() >= {PXE, ANYWHERE, "portbook: guard", "portbook: way in"}
+    windows.hosts.forget_calls()
+    again = windows.bring().ok()
+    assert windows.hosts.calls() == [READ]
+    assert again.recap["pxe"]["changed"] == 0
+    assert "pxe: nothing to change, " in again.output
+
+
+def test_check_mode_reads_and_says_what_would_be(windows: Windows) -> None:
+    run = windows.bring("--check", "--diff").ok()
+    assert windows.hosts.calls() == [READ]
+    assert run.recap["pxe"]["changed"] == 1
+    assert "+[portbook: twopxe_server] portbook/2pxe.http/in/1: in allow protocol 6 8050 * 192.0.2.128/25" in run.output
+    assert windows.hosts.store("pxe").to_json() == untouched()
+
+
+@pytest.mark.parametrize(
+    "connection",
+    [
+        {"ansible_connection": "winrm"},
+        {"ansible_connection": "psrp"},
+        {"ansible_connection": "ssh", "ansible_shell_type": "powershell"},
+    ],
+    ids=lambda one: one["ansible_connection"],
+)
+def test_every_way_to_windows_is_known(windows: Windows, connection: dict[str, Any]) -> None:
+    windows.site(connection)
+    port = 22 if connection["ansible_connection"] == "ssh" else 5986
+    windows.hosts.add("pxe", ssh_connection=f"{CONTROLLER} 50000 192.0.2.10 22" if port == 22 else "")
+    windows.bring().ok()
+    way_in = next(rule for rule in windows.hosts.store("pxe").rules if rule.grouping == "portbook: way in")
+    assert (way_in.local_ports, way_in.remote_addresses) == (str(port), f"{CONTROLLER}/255.255.255.255")
+
+
+def test_remove_leaves_the_store_as_it_was(windows: Windows) -> None:
+    windows.site({"portbook_posture": "strict", "portbook_windows_foreign": "disable"})
+    windows.bring().ok()
+    assert any(not rule.enabled for rule in windows.hosts.store("pxe").rules if rule.name == "Backup agent")
+    windows.run(REMOVE, keep=False, options=["--limit", "pxe"]).ok()
+    assert windows.hosts.store("pxe").to_json() == untouched()
+
+
+def test_roles_add_up_and_one_can_go_without_the_other(windows: Windows) -> None:
+    for role in ("twopxe_server", "ipxe_anywhere"):
+        windows.run(play(hosts="pxe", roles=[f"portbook.firewall.{role}"]), keep=False).ok()
+    both = windows.hosts.store("pxe")
+    assert windows.groups() >= {PXE, ANYWHERE}
+    windows.bring().ok()
+    assert sorted(rule.name for rule in windows.hosts.store("pxe").rules) == sorted(rule.name for rule in both.rules)
+    leave = {"portbook.firewall.apply": {"state": "absent", "components": ["ipxe_anywhere"]}}
+    windows.run(play(leave, hosts="pxe"), keep=False).ok()
+    assert PXE in windows.groups()
+    assert ANYWHERE not in windows.groups()
+    guarded = {rule.local_ports for rule in windows.hosts.store("pxe").rules if rule.grouping == "portbook: guard"}
+    assert "8051" not in ",".join(map(str, guarded))
+    assert "8050" in ",".join(map(str, guarded))
+
+
+def test_a_host_that_the_inventory_gives_nothing_any_more_is_emptied(windows: Windows) -> None:
+    windows.bring().ok()
+    windows.site(portbook_components=[])
+    run = windows.bring().ok()
+    assert run.recap["pxe"]["changed"] == 1
+    assert windows.hosts.store("pxe").to_json() == untouched()
+
+
+def test_a_host_that_never_had_a_part_is_asked_and_left_alone(windows: Windows) -> None:
+    run = windows.run(SITE, keep=False, options=["--limit", "away"]).ok()
+    assert windows.hosts.calls("away") == [READ]
+    assert "away: nothing to plan" in run.output
+
+
+def test_a_host_without_a_part_that_cannot_be_asked_is_no_failure(windows: Windows) -> None:
+    windows.hosts.inject("away", service_stopped=True)
+    run = windows.run(SITE, keep=False, options=["--limit", "away"]).ok()
+    assert (
+        "away: the inventory gives it no component, and whether it holds rules from before cannot be told" in run.words
+    )
+    windows.site({"portbook_backend": "none"})
+    assert "cannot be told" not in windows.run(SITE, keep=False, options=["--limit", "away"]).ok().words
+
+
+# -- refused, and nothing lost --------------------------------------------------------------------------
+
+
+def test_without_privileges_it_says_which_are_missing(windows: Windows) -> None:
+    windows.hosts.inject("pxe", deny=True)
+    message = windows.refused()
+    assert message.startswith("pxe: access is denied: Ansible's user must be an administrator")
+    assert "the host is as it was" in message
+
+
+def test_a_stopped_service_is_named(windows: Windows) -> None:
+    windows.hosts.inject("pxe", service_stopped=True)
+    assert "mpssvc" in windows.refused()
+
+
+def test_a_write_that_fails_in_the_middle_is_taken_back(windows: Windows) -> None:
+    windows.hosts.inject("pxe", fail_write=[4])
+    assert "All that was done before has been taken back: the host is as it was" in windows.refused()
+
+
+def test_a_write_that_is_killed_is_finished_by_the_next_run(windows: Windows) -> None:
+    windows.bring().ok()
+    windows.site({"portbook_peers": {"pxe_client": ["192.0.2.64/26"], "ipxe_console": ["192.0.2.5"]}})
+    windows.hosts.inject("pxe", crash_write=[5])
+    windows.bring().failed()
+    windows.hosts.inject("pxe")
+    windows.bring().ok()
+    brought = {(rule.name, rule.remote_addresses, rule.enabled) for rule in windows.hosts.store("pxe").rules}
+    windows.hosts.add("pxe")
+    windows.bring().ok()
+    assert {(rule.name, rule.remote_addresses, rule.enabled) for rule in windows.hosts.store("pxe").rules} == brought
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"format": 2, "rules": []}, "has format 2 and not 1: two versions of the collection meet"),
+        ({"format": 1, "rules": []}, "lacks profiles, current_profiles, modify_state, fingerprint: it was cut off"),
+        ({}, "has format None and not 1"),
+        ({"failed": True, "msg": "MODULE FAILURE: No start of json char found"}, "No start of json char found"),
+    ],
+)
+def test_an_answer_that_is_none_is_refused(windows: Windows, answer: dict[str, Any], said: str) -> None:
+    windows.hosts.answer("pxe", answer)
+    assert said in windows.refused()
+    assert windows.hosts.calls() == [READ]
+
+
+def test_a_policy_that_ignores_local_rules_is_an_error_and_can_be_a_warning(windows: Windows) -> None:
+    store = Store.sample(400)
+    store.policy = {"PublicProfile": {"AllowLocalPolicyMerge": 0}}
+    windows.hosts.add("pxe", store)
+    message = windows.refused()
+    assert "pxe: profile public: the group policy HKLM\\SOFTWARE\\Policies" in message
+    assert "AllowLocalPolicyMerge = 0, makes Windows ignore all local rules" in message
+    windows.site({"portbook_windows_policy": "warn"})
+    assert "AllowLocalPolicyMerge" in windows.bring().ok().words
+
+
+def test_without_a_known_way_in_nothing_is_refused_to_anyone(windows: Windows) -> None:
+    windows.hosts.add("pxe", connections=[])
+    assert "Set portbook_management to the addresses of your controllers" in windows.refused()
+    windows.site({"portbook_management": ["198.51.100.0/24"]})
+    windows.bring().ok()
+
+
+def test_strict_beside_permissions_of_others_says_that_it_is_not(windows: Windows) -> None:
+    windows.site({"portbook_posture": "strict"})
+    run = windows.bring().ok()
+    assert "not strict: " in run.words
+    assert "portbook_windows_foreign: disable" in run.words
+    others = [rule for rule in windows.hosts.store("pxe").rules if not str(rule.grouping).startswith("portbook")]
+    assert others == Store.sample(400).rules
+
+
+def test_errors_of_a_host_are_told_all_at_once(windows: Windows) -> None:
+    store = Store.sample(400)
+    store.policy = {"PublicProfile": {"AllowLocalPolicyMerge": 0, "EnableFirewall": 0}}
+    windows.hosts.add("pxe", store, connections=[])
+    message = windows.refused()
+    assert all(part in message for part in ("AllowLocalPolicyMerge", "EnableFirewall", "portbook_management"))
