@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from windows.building import apply, asked, read_it, rule, wanted
+from windows.engine import apply, asked, read_it, rule, wanted
 from windows.store import Store
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.guard import Guards, Permission, guards

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from windows.building import apply, asked, read_it, rule, wanted
+from windows.engine import apply, asked, read_it, rule, wanted
 from windows.store import Store
 from windows.values import addresses as as_windows_keeps
 from windows.values import ports as as_windows_keeps_ports
