@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
+from windows.histories import HISTORIES, Step
 from windows.packets import Packet, interesting_packets, truth
 from windows.plans import Want, bring, machine, meant, take_away
 from windows.store import Store
@@ -59,3 +60,31 @@ def test_removal_leaves_what_was_before(before: Store, wants: list[Want]) -> Non
     assert others(store) == others(before)
     assert settings_of(store) == settings_of(before)
     assert not take_away(store).decision.changed
+
+
+@EXAMPLES
+@given(stores(most=4), HISTORIES, WANTS)
+def test_whatever_happened_before_the_host_means_what_the_plan_says(
+    before: Store, steps: list[Step], want: Want
+) -> None:
+    store, alone = before.copy(), before.copy()
+    for step in steps:
+        step.act(store, alone)
+    brought = bring(store, want)
+    note(f"{brought.operations}")
+    assert brought.decision.errors == []
+    assert brought.written is None or not brought.written.get("failed"), brought.written
+    assert unlike(store, meant(alone, want)) == []
+    assert not bring(store, want).decision.changed
+
+
+@EXAMPLES
+@given(stores(most=4), HISTORIES)
+def test_whatever_happened_before_removal_leaves_what_others_made(before: Store, steps: list[Step]) -> None:
+    store, alone = before.copy(), before.copy()
+    for step in steps:
+        step.act(store, alone)
+    take_away(store)
+    assert ours(store) == []
+    assert others(store) == others(alone)
+    assert settings_of(store) == settings_of(alone)
