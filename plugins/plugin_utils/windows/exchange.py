@@ -37,8 +37,9 @@ def write_arguments(store: Store, decision: Decision) -> dict[str, Any]:
     return {**_OURS, "expect": store.fingerprint, "operations": decision.operations}
 
 
-def management_ports(slice_: Mapping[str, Any], of_connection: int) -> list[int]:
-    return host_settings(slice_)["management_ports"] or [of_connection]
+def management_ports(slice_: Mapping[str, Any]) -> list[int]:
+    """As the inventory has them; empty: those of Ansible's connection."""
+    return list(host_settings(slice_)["management_ports"])
 
 
 def asked(
