@@ -16,6 +16,7 @@ from ansible_collections.portbook.firewall.plugins.action.plan import ActionModu
 from ansible_collections.portbook.firewall.plugins.action.plan import Turn
 from ansible_collections.portbook.firewall.plugins.plugin_utils import show
 from ansible_collections.portbook.firewall.plugins.plugin_utils.host_request import host_settings, host_slices
+from ansible_collections.portbook.firewall.plugins.plugin_utils.model import VendorRule
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run_cache import Head
 from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.bringing import WindowsHost
 
@@ -51,7 +52,8 @@ class ActionModule(PlanModule):
                 return {**result, **done}
             backend = done["left_to"]
         if backend == "windows" or (backend == "auto" and platform == "windows"):
-            done = self._windows(turn.host, turn.task_vars).bring(slice_, components, head.tokens, turn.networks)
+            windows = self._windows(turn.host, turn.task_vars, head.vendor_rules)
+            done = windows.bring(slice_, components, head.tokens, turn.networks)
             return {**result, **_warned(_told(turn.host, done), warnings)}
         if components is None and platform == "unknown" and turn.backend() in _APPLIED:
             result = {**result, **_warned(self._take_away(turn.host, turn.task_vars), warnings)}
@@ -147,7 +149,7 @@ class ActionModule(PlanModule):
             f"{_CONFIRM_WITHIN} s: {answer.get('msg', 'it no longer waits')}",
         }
 
-    def _windows(self, host: str, task_vars: dict[str, Any]) -> WindowsHost:
+    def _windows(self, host: str, task_vars: dict[str, Any], vendors: tuple[VendorRule, ...] = ()) -> WindowsHost:
         return WindowsHost(
             host,
             lambda module, arguments: self._module(module, arguments, task_vars),
@@ -156,6 +158,7 @@ class ActionModule(PlanModule):
             check=self._task.check_mode,
             diff=self._task.diff,
             catalog=lambda: Turn(self, task_vars).catalog(),
+            vendors=vendors,
         )
 
     def _port(self) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..book import Catalog
+from ..model import VendorRule
 from . import engines, exchange
 from .decision import Asked, Decision, decide, decide_removal
 from .rules import Renderer, Wanted
@@ -34,6 +35,7 @@ class WindowsHost:
     check: bool
     diff: bool
     catalog: Callable[[], Catalog]
+    vendors: tuple[VendorRule, ...] = ()
 
     def bring(
         self,
@@ -58,6 +60,7 @@ class WindowsHost:
             Renderer(tokens, networks, store.programs),
             ports or [store.ssh_port or self.port],
             self.over_network,
+            self.vendors,
         )
         return self._act(store, decide(store, asked), start)
 

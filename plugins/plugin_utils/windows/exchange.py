@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..host_request import host_settings
+from ..model import VendorRule
 from .baseline import SVCHOST
 from .decision import Asked, Decision
 from .model import NAMES, PREFIX, PROFILES, FirewallRule
@@ -48,6 +49,7 @@ def asked(
     renderer: Renderer,
     ports: Iterable[int],
     over_network: bool,
+    vendors: Iterable[VendorRule] = (),
 ) -> Asked:
     head = slice_["host"]
     return Asked(
@@ -61,6 +63,7 @@ def asked(
         management=tuple(head["management"]),
         ports=tuple(ports),
         over_network=over_network,
+        vendors=tuple(vendors),
     )
 
 
