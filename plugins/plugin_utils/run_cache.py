@@ -37,7 +37,7 @@ class Head:
     variables: frozenset[str]
     fingerprint: str
     tokens: dict[str, list[list[int]]]
-    vendor_rules: tuple[VendorRule, ...]
+    vendor_rules: tuple[VendorRule, ...] = ()
 
     def data(self) -> dict[str, Any]:
         vendor_rules = [asdict(one) for one in self.vendor_rules]
