@@ -77,7 +77,7 @@ def digest(lines: list[str]) -> str:
 WITHOUT_ENABLED = WRITABLE[:-1]
 
 
-@dataclass
+@dataclass(eq=False)
 class Entry:
     record: Record
     owned: bool
@@ -110,18 +110,15 @@ class Survey:
         return {entry.id: entry for entry in self.entries}
 
 
-def profiles(firewall: FwPolicy2) -> list[Record]:
-    found = []
-    for bit in (1, 2, 4):
-        one: Record = {"profile": bit} | {setting: firewall.profile(setting, bit) for setting in SETTINGS}
-        one["ExcludedInterfaces"] = firewall.profile("ExcludedInterfaces", bit) or []
-        found.append(one)
-    return found
+def profile(firewall: FwPolicy2, bit: int) -> Record:
+    one: Record = {"profile": bit} | {setting: firewall.profile(setting, bit) for setting in SETTINGS}
+    one["ExcludedInterfaces"] = firewall.profile("ExcludedInterfaces", bit) or []
+    return one
 
 
 def survey(firewall: FwPolicy2, owner: Owner, foreign: Collection[str] | None) -> Survey:
     """In one pass, each property once; of foreign rules those of these names, or all for None."""
-    settings = profiles(firewall)
+    settings = [profile(firewall, bit) for bit in (1, 2, 4)]
     entries = []
     for rule in firewall.rules:
         record: Record = {name: on_wire(name, rule.get(name)) for name in WRITABLE[:2]}

@@ -282,16 +282,33 @@ def test_a_rule_that_is_not_ours_is_not_deleted(store: Store) -> None:
     assert store.store_writes == 0
 
 
+def test_a_rule_is_not_deleted_twice(three: Store) -> None:
+    delete = {"op": "delete", "id": named(look(three), "web")["id"]}
+    three.reset_counts()
+    assert "named twice" in put(three, delete, delete)["msg"]
+    assert three.store_writes == 0
+
+
 @pytest.mark.parametrize(
     ("operation", "reason"),
     [
-        ({"op": "create"}, "op is create but all of the following are missing: rule"),
+        ({"op": "create"}, "unknown property ''"),
         ({"op": "burn"}, "value of op must be one of"),
-        ({"op": "enable"}, "op is enable but all of the following are missing: id"),
+        ({"op": "enable"}, "no rule has the id"),
+        ({"op": "profile", "profile": 4}, "op is profile but all of the following are missing: setting, value"),
+        ({"op": "profile", "profile": 3}, "value of profile must be one of: 1, 2, 4. Got no match for: 3"),
     ],
 )
 def test_an_operation_without_what_it_needs_is_refused(store: Store, operation: Rule, reason: str) -> None:
     assert reason in put(store, operation)["msg"]
+
+
+def test_what_was_done_last_is_taken_back_first(three: Store) -> None:
+    before = look(three)
+    web = {"id": named(before, "web")["id"]}
+    result = put(three, {"op": "disable", **web}, {"op": "enable", **web}, *create(LAST), fail_match="^Add")
+    assert result["undone"]
+    assert look(three) == before
 
 
 def test_who_may_not_write_is_told_and_nothing_is_left(three: Store) -> None:
