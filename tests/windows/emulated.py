@@ -6,15 +6,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from windows.com import FwPolicy2, FwRule
 from windows.host import Host, policy_text
-from windows.hresult import NOT_FOUND, ComError, Crashed
+from windows.hresult import NOT_FOUND, ComError
 from windows.records import SETTINGS, WRITABLE, Entry, Owner, Record, Survey, free_rule, profile, survey, wire_record
-from windows.store import Faults, Store
+from windows.store import Store
 
 Result = dict[str, Any]
 Operation = dict[str, Any]
@@ -300,26 +299,3 @@ def write(store: Store, args: dict[str, Any], check_mode: bool = False, host: Ho
     if not check_mode:
         run.finish()
     return failed(result, fault) if fault else result
-
-
-# ------------------------------------------------------------------ for real playbook runs
-MODULES = ("windows_read", "windows_write")
-
-
-def execute(
-    module: str,
-    path: Path,
-    args: dict[str, Any],
-    check_mode: bool = False,
-    host: Host | None = None,
-    faults: Faults | None = None,
-) -> Result:
-    """One module against the store in a file, as `_execute_module` would have run it on the host."""
-    with Store.kept(path) as store:
-        store.faults = faults or Faults()
-        try:
-            if module.endswith("windows_read"):
-                return read(store, args, host)
-            return write(store, args, check_mode, host)
-        except Crashed:
-            return dict(KILLED)

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from windows.emulated import KILLED, execute, read, write
+from windows.emulated import KILLED, read, write
+from windows.execute import execute
 from windows.host import Host
 from windows.hresult import Crashed
-from windows.store import Faults, Store
+from windows.store import Store
 
 PREFIX = "poc:"
 Rule = dict[str, Any]
@@ -369,13 +370,16 @@ def test_a_crash_at_any_write_never_leaves_fewer_rules_than_wanted(three: Store,
     assert "dns" in ours
 
 
-def test_a_module_in_the_place_of_the_real_one_keeps_its_store_in_a_file(tmp_path: Path) -> None:
+def test_a_module_in_the_place_of_the_real_one_keeps_its_store_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "host.json"
     Store.sample(101).save(path)
     state = execute("portbook.firewall.windows_read", path, {"prefix": PREFIX})
     args = {"prefix": PREFIX, "expect": state["fingerprint"], "operations": create(WEB, DNS)}
     assert execute("portbook.firewall.windows_write", path, args, check_mode=True)["changed"]
-    crashed = execute("portbook.firewall.windows_write", path, args, faults=Faults(crash_write=frozenset({2})))
-    assert crashed == KILLED
+    monkeypatch.setenv("FAKEFW_CRASH_WRITE", "2")
+    assert execute("portbook.firewall.windows_write", path, args) == KILLED
+    monkeypatch.delenv("FAKEFW_CRASH_WRITE")
     after = execute("portbook.firewall.windows_read", path, {"prefix": PREFIX})
     assert [rule["Name"] for rule in after["rules"] if rule["owned"]] == ["web"]
