@@ -312,9 +312,10 @@ def test_what_was_done_last_is_taken_back_first(three: Store) -> None:
     assert look(three) == before
 
 
-def test_who_may_not_write_is_told_and_nothing_is_left(three: Store) -> None:
+@pytest.mark.parametrize("first", range(5))
+def test_who_may_not_write_is_told_and_nothing_is_left(three: Store, first: int) -> None:
     before = look(three)
-    result = put(three, *five(three)[2:], deny=True)
+    result = put(three, *five(three)[first:], deny=True)
     assert result["failed"]
     assert "0x80070005" in result["msg"]
     assert result["undone"]
