@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from windows.community import win_firewall, win_firewall_rule
+from windows.dsc import dsc3
 from windows.emulated import KILLED, Result, read, write
 from windows.host import Host
 from windows.hresult import Crashed
 from windows.store import Faults, Store
 
-MODULES = ("windows_read", "windows_write", "win_firewall_rule", "win_firewall")
+MODULES = ("windows_read", "windows_write", "win_firewall_rule", "win_firewall", "dsc3")
 
 
 def knows(module: str) -> bool:
@@ -37,18 +38,24 @@ def execute(
     faults: Faults | None = None,
 ) -> Result:
     """One module against the store in this file. Faults that are not given come from the environment."""
-    name = module.rpartition(".")[2]
     with Store.kept(path) as store:
         store.faults = injected(os.environ) if faults is None else faults
         try:
-            if name == "windows_read":
-                return read(store, args, host)
-            if name == "windows_write":
-                return write(store, args, check_mode, host)
-            if name == "win_firewall_rule":
-                return win_firewall_rule(store, args, check_mode, bool(args.get("_ansible_diff")))
-            if name == "win_firewall":
-                return win_firewall(store, args, check_mode)
+            return on(store, module, args, check_mode, host)
         except Crashed:
             return dict(KILLED)
+
+
+def on(store: Store, module: str, args: dict[str, Any], check_mode: bool = False, host: Host | None = None) -> Result:
+    name = module.rpartition(".")[2]
+    if name == "windows_read":
+        return read(store, args, host)
+    if name == "windows_write":
+        return write(store, args, check_mode, host)
+    if name == "win_firewall_rule":
+        return win_firewall_rule(store, args, check_mode, bool(args.get("_ansible_diff")))
+    if name == "win_firewall":
+        return win_firewall(store, args, check_mode)
+    if name == "dsc3":
+        return dsc3(store, args, check_mode)
     raise KeyError(module)
