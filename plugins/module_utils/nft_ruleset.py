@@ -135,7 +135,7 @@ class _Renderer:
         lines = [
             "meta l4proto icmp icmp type { echo-request, echo-reply, destination-unreachable, time-exceeded, "
             "parameter-problem } accept",
-            "meta l4proto ipv6-icmp icmpv6 type { echo-request, echo-reply, destination-unreachable, packet-too-big, "
+            "meta l4proto icmpv6 icmpv6 type { echo-request, echo-reply, destination-unreachable, packet-too-big, "
             "time-exceeded, parameter-problem, nd-router-solicit, nd-router-advert, nd-neighbor-solicit, "
             "nd-neighbor-advert, nd-redirect, mld-listener-query, mld-listener-report, mld-listener-done, "
             "mld2-listener-report } accept",
@@ -160,7 +160,7 @@ class _Renderer:
 
     def _baseline_out(self) -> List[str]:
         lines = [
-            "meta l4proto { icmp, ipv6-icmp, igmp } accept",
+            "meta l4proto { icmp, icmpv6, igmp } accept",
             "meta nfproto ipv4 udp sport 68 udp dport 67 accept",
             "meta nfproto ipv6 udp sport 546 udp dport 547 accept",
         ]
@@ -308,9 +308,8 @@ def _ports_text(spans: Iterable[Span]) -> str:
 
 
 def _protocol(name: str) -> str:
-    """As nft knows it; what it has no name for is given by number."""
+    """As nft knows it by itself: a host without /etc/protocols has no other names."""
     return {
-        "icmpv6": "ipv6-icmp",
         "vrrp": "112",
         "igmp": "2",
         "ospf": "89",

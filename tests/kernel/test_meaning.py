@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kernel.helpers.commands import listed, nft, run, tables
+from kernel.helpers.processes import cover, told
 
 from ansible_collections.portbook.firewall.plugins.module_utils.nft_listing import ANYBODY, Opening, openings
 from ansible_collections.portbook.firewall.plugins.module_utils.nft_process import Nft
@@ -28,6 +29,7 @@ from ansible_collections.portbook.firewall.plugins.module_utils.nft_ruleset impo
 )
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "expected"
+PROTOCOLS = Path("/etc/protocols")
 CASTS = ("broadcast", "multicast")
 NETWORKS = (
     *("192.0.2.1", "192.0.2.2", "192.0.2.0/24", "192.0.2.0/30", "192.0.2.128/25", "192.0.2.4/30"),
@@ -239,6 +241,18 @@ def test_everybody_as_a_network_loads() -> None:
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.nft")), ids=lambda path: path.stem)
 def test_golden_files_load(path: Path) -> None:
     run("nft", "-f", str(path))
+
+
+@pytest.mark.skipif(not PROTOCOLS.exists(), reason="there is none to hide")
+def test_golden_files_load_where_protocols_have_no_names() -> None:
+    """Hosts without the package netbase."""
+
+    def load() -> None:
+        cover(PROTOCOLS)
+        for path in GOLDEN.glob("*.nft"):
+            run("nft", "-f", str(path))
+
+    assert told(load) == ""
 
 
 def test_golden_files_are_there() -> None:

@@ -257,7 +257,7 @@ def test_without_casts_they_are_looked_up_like_the_rest() -> None:
 # -- protocols without ports --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "given"), [("vrrp", "112"), ("esp", "esp"), ("gre", "47"), ("icmpv6", "ipv6-icmp")])
+@pytest.mark.parametrize(("name", "given"), [("vrrp", "112"), ("esp", "esp"), ("gre", "47"), ("icmpv6", "icmpv6")])
 def test_protocols_without_ports_are_for_strict(name: str, given: str) -> None:
     one = Permission("in", name, networks=PEER)
     assert f"l4proto {given} accept" not in Table(ONE, one).text
