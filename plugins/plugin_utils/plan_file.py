@@ -78,6 +78,7 @@ def host_head(host: HostPlan) -> dict[str, Any]:
         "refuse": profile.refuse,
         "log": profile.log,
         "cut": profile.cut,
+        **({"restore_after_flush": True} if profile.restore_after_flush else {}),
     }
 
 
@@ -92,6 +93,7 @@ def _head_meaning(host: HostPlan) -> dict[str, Any]:
         **{
             key: head[key] for key in ("backend", "management", "trusted_interfaces", "foreign", "refuse", "log", "cut")
         },
+        **({"restore_after_flush": True} if host.profile.restore_after_flush else {}),
         "management_ports": host.profile.management_ports,
         "inbound": head["posture"] if head["posture"] in ("strict", "watch") else "",
         "watched": [one for one in host.components if host.profile.posture_of(one) == "watch"],

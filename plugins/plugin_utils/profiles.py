@@ -32,6 +32,7 @@ _PLAIN = {
     "portbook_refuse": "refuse",
     "portbook_log": "log",
     "portbook_cut": "cut",
+    "portbook_restore_after_flush": "restore_after_flush",
 }
 _OF_COMPONENT = {
     "version": "versions",

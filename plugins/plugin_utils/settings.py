@@ -91,6 +91,7 @@ class Profile:
     refuse: str = "drop"
     log: str = "off"
     cut: bool = True
+    restore_after_flush: bool = False
 
     def realms_of(self, component: str) -> frozenset[str]:
         return self.realms.get(component, self.realm)

@@ -159,6 +159,14 @@ _GLOBAL = (
         "portbook_cut", "bool", "host", "Whether a peer that is taken out loses its open connections at once.", True
     ),
     Variable(
+        "portbook_restore_after_flush",
+        "bool",
+        "host",
+        "Whether a service on the host (Linux, systemd) loads the table again within a second after somebody has "
+        "flushed or deleted it by hand. Without it, the next run does.",
+        False,
+    ),
+    Variable(
         "portbook_unsupported",
         "choice",
         "all",
