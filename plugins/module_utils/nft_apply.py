@@ -149,6 +149,7 @@ def _settings(raw: Dict[str, Any]) -> Settings:
         refuse=raw.get("refuse", "drop"),
         log=raw.get("log", "off"),
         cut=bool(raw.get("cut", True)),
+        outbound_off=raw.get("outbound", "off") == "off",
     )
 
 

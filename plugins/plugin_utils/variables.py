@@ -151,7 +151,8 @@ _GLOBAL = (
         "portbook_log",
         "choice",
         "host",
-        "Which packets are logged, at a limited rate.",
+        "Which packets are logged, at a limited rate: none, those refused, or also the first one of each permitted "
+        "connection.",
         "off",
         ("off", "refused", "all"),
     ),

@@ -27,6 +27,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "guard": {},
     "strict": {"portbook_posture": "strict", "portbook_outbound": "strict"},
     "reject": {"portbook_refuse": "reject", "portbook_log": "refused", "portbook_cut": False},
+    "log-all": {"portbook_log": "all", "portbook_outbound": "guard"},
 }
 HEAD = """\
 # SPDX-License-Identifier: GPL-3.0-or-later

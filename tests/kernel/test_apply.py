@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from kernel.helpers.commands import nft, run, tables
+from kernel.helpers.commands import listed, nft, run, tables
 from kernel.helpers.host import ONE, PEER, TWO, Host, rule, slice_of
 
 OTHER_SLICE = {"other": slice_of(rule(700, [PEER]), name="other")}
@@ -102,6 +102,28 @@ def test_a_setting_alone_is_a_change(host: Host) -> None:
     assert done.changed
     assert not done.mended
     assert "reject" in host.listing()
+
+
+@pytest.mark.parametrize("log", ["refused", "all"])
+def test_what_is_logged_is_compared_too(host: Host, log: str) -> None:
+    host.apply(ONE, settings={"log": log})
+    before = host.table()
+    assert not host.apply(ONE, settings={"log": log}).changed
+    rules = [one["rule"] for one in listed("table", "inet", "portbook") if "rule" in one]
+    logs = [one for one in rules if any("log" in expression for expression in one["expr"])]
+    assert {one["chain"] for one in logs} == {"refused", *(("in_tcp_514", "in_udp_514") if log == "all" else ())}
+    for one in logs:
+        nft(f"delete rule inet portbook {one['chain']} handle {one['handle']}")
+    assert host.apply(ONE, settings={"log": log}).mended
+    assert host.table() == before
+
+
+def test_a_single_flow_that_is_to_be_logged_is_a_change(host: Host) -> None:
+    host.apply(ONE)
+    loud = {"one": slice_of(rule(514, [PEER], log=True), rule(514, [PEER], protocol="udp"))}
+    assert host.apply(loud).words["change"] == ["one/0"]
+    assert 'log prefix "portbook permitted one.0: "' in host.listing()
+    assert not host.apply(loud).changed
 
 
 @pytest.mark.parametrize(
