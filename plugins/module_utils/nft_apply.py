@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Tuple
 
-from . import after_flush, boot, foreign_rules, host_local, slices, way_back
+from . import after_flush, boot, foreign_rules, host_local, legacy_tables, slices, way_back
 from .host_state import PENDING, RULESET, STATE, HostState, StateError, sha
 from .nft_process import Nft, NftError, meaning
 from .nft_ruleset import Local, Permission, Settings, deletion, ruleset
@@ -265,14 +265,15 @@ def _persistence(wanted: _Wanted) -> str:
 
 
 def _foreign(nft: Nft, wanted: _Wanted) -> List[Dict[str, str]]:
-    """Documented inbound flows that rules of others do not surely let pass."""
+    """Documented flows that rules of others do not surely let pass: inbound, and outbound where that is ours, too."""
+    directions = ("in",) if wanted.settings.get("outbound", "off") == "off" else ("in", "out")
     objects: Optional[List[Any]] = None
     found = []
     for name, one in wanted.slices.items():
         for rule in one["rules"]:
-            if rule["direction"] != "in" or rule["protocol"] not in ("tcp", "udp") or not rule["spans"]:
+            if rule["direction"] not in directions or rule["protocol"] not in ("tcp", "udp") or not rule["spans"]:
                 continue
-            objects = nft.others() if objects is None else objects
+            objects = [*nft.others(), *legacy_tables.objects()] if objects is None else objects
             verdict = _verdict(objects, rule, one["sets"].get(rule["peers"]))
             if verdict.outcome != foreign_rules.ALLOWED:
                 found.append(
@@ -291,7 +292,8 @@ def _verdict(objects: List[Any], rule: Dict[str, Any], networks: Optional[List[s
     worst = foreign_rules.Verdict(foreign_rules.ALLOWED, "")
     for low, _high in rule["spans"]:
         found = [
-            foreign_rules.judge(objects, foreign_rules.Packet(rule["protocol"], low, family)) for family in families
+            foreign_rules.judge(objects, foreign_rules.Packet(rule["protocol"], low, family, rule["direction"]))
+            for family in families
         ]
         if found and all(one.outcome == foreign_rules.LOST for one in found):
             return found[0]
