@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,6 +21,8 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.run_cache import
 
 display = Display()
 _CONFIRM_WITHIN = 30
+_CONFIRM_SPARE = 3
+_CONFIRM_PAUSE = 1
 
 
 class ActionModule(PlanModule):
@@ -96,23 +99,23 @@ class ActionModule(PlanModule):
         }
         done = self._module("portbook.firewall.nftables", arguments, turn.task_vars)
         if not done.get("failed") and done.get("held"):
-            done = {**done, **self._confirm(token, turn)}
+            done = {**done, **self._confirm(token, turn, float(done["seconds"]))}
         if done.get("left_to"):
             return done
         if not done.get("failed"):
             display.display(show.applied_text(turn.host, done))
         return {**done, "applied": not done.get("failed") and not self._task.check_mode}
 
-    def _confirm(self, token: str, turn: Any) -> dict[str, Any]:
-        """Over a new connection: an old one would prove nothing."""
-        try:
-            if hasattr(self._connection, "reset"):
-                self._connection.reset()
-            answer = self._module("portbook.firewall.nftables", {"state": "confirm", "token": token}, turn.task_vars)
-        except AnsibleConnectionFailure as error:
-            answer = {"msg": str(error)}
-            # What lies there cannot be tidied up; trying to would hide what is said here.
-            self._connection._shell.tmpdir = None
+    def _confirm(self, token: str, turn: Any, seconds: float) -> dict[str, Any]:
+        """Over a new connection: an old one would prove nothing. One that fails is tried again while there is time."""
+        last = time.monotonic() + _CONFIRM_WITHIN - seconds - _CONFIRM_SPARE
+        while True:
+            answer = self._confirmed(token, turn)
+            # The host's own word is the last one.
+            if "confirmed" in answer or time.monotonic() + _CONFIRM_PAUSE > last:
+                break
+            display.vv(f"{turn.host}: not confirmed yet: {answer.get('msg', '')}")
+            time.sleep(_CONFIRM_PAUSE)
         if answer.get("confirmed"):
             return {"held": False}
         return {
@@ -120,6 +123,17 @@ class ActionModule(PlanModule):
             "msg": f"{turn.host}: the change was not confirmed over a new connection, so the host takes it back within "
             f"{_CONFIRM_WITHIN} s: {answer.get('msg', 'it no longer waits')}",
         }
+
+    def _confirmed(self, token: str, turn: Any) -> dict[str, Any]:
+        shell = self._connection._shell
+        try:
+            if hasattr(self._connection, "reset"):
+                self._connection.reset()
+            return self._module("portbook.firewall.nftables", {"state": "confirm", "token": token}, turn.task_vars)
+        except AnsibleConnectionFailure as error:
+            # What lies there cannot be tidied up; trying to would hide what is said here.
+            shell.tmpdir = None
+            return {"msg": str(error)}
 
     def _module(self, name: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         done: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=task_vars)

@@ -227,6 +227,7 @@ def _write(
         if request.hold and "type filter hook" in wanted.text:
             way_back.hold(state, nft, back, request.token, request.hold, units_as_before)
             applied.held = True
+            new_state["token"] = request.token
         if systemd and not wanted.slices:
             boot.stop_restoring()
         nft.load(wanted.text)

@@ -30,6 +30,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 COLLECTIONS = CHECKOUT / ".venv" / "collections"
 sys.path[:0] = [str(COLLECTIONS), str(Path(__file__).parent)]
 
+import nftables  # noqa: E402
 from company import company  # noqa: E402
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils import catalog as catalogs  # noqa: E402
@@ -296,6 +297,11 @@ def main() -> int:
         measure_runs(table, sizes, templated=False, repeats=1)
     measure_runs(table, sizes, templated=True, repeats=1 if options.quick else 5)
     measure_whole(table, 200 if options.quick else 1000, 1 if options.quick else 2)
+    lacking = nftables.why_not()
+    if lacking:
+        table.title(f"nftables: not measured: {lacking}")
+    else:
+        nftables.measure(table, options.quick)
     print(f"\n{'=' * 78}\n{table.text()}\n\nTook {time.monotonic() - start:.0f} s on {os.cpu_count()} processors.")
     return 0
 
