@@ -32,6 +32,8 @@ class Request:
     token: str = ""
     check: bool = False
     backend: str = "nftables"
+    removes: bool = False
+    """Slices are taken away: with the last one goes the table, whatever the posture was."""
 
 
 @dataclass
@@ -58,6 +60,8 @@ class _Wanted:
     ways: List[str]
     text: str
     files: Dict[str, str]
+    table: bool
+    """Whether there is to be one: for slices, or for a posture that refuses without any."""
 
 
 def apply(state: HostState, nft: Nft, request: Request) -> Applied:
@@ -92,12 +96,12 @@ def _apply(state: HostState, nft: Nft, request: Request) -> Applied:
     words = slices.difference(kept["slices"], wanted.slices)
     applied = Applied(words)
     given = kept["applied"]
-    if wanted.slices:
+    if wanted.table:
         same_text = given.get("text") == sha(wanted.text) and state.text(RULESET) == wanted.text
         same_kernel = table is not None and given.get("kernel") == meaning(table)
     else:
-        same_text, same_kernel = not kept["slices"], table is None
-    applied.mended = bool(kept["slices"] and wanted.slices) and given.get("kernel") != meaning(table)
+        same_text, same_kernel = not given, table is None
+    applied.mended = bool(given and wanted.table) and given.get("kernel") != meaning(table)
     same_units = not boot.has_systemd() or (not boot.differs(wanted.files) and boot.at_work(wanted.files))
     applied.changed = not (same_text and same_kernel and same_units)
     applied.changed = applied.changed or any(words[one] for one in ("create", "change", "delete"))
@@ -117,7 +121,7 @@ def _apply(state: HostState, nft: Nft, request: Request) -> Applied:
 
 def _other_backend(kept: Dict[str, Any], backend: str) -> str:
     """With auto, a host that runs firewalld is left to it; a host that was once given nftables keeps it."""
-    if backend != "auto" or kept["slices"]:
+    if backend != "auto" or kept["applied"]:
         return ""
     firewalld = boot.firewalld()
     if firewalld == "enabled":
@@ -133,9 +137,11 @@ def _wanted(kept: Dict[str, Any], nft: Nft, request: Request) -> _Wanted:
     settings = {**kept["settings"], **request.settings}
     permissions = slices.permissions(held)
     local, ways = _local(kept, settings, permissions, request)
-    text = ruleset(permissions, _settings(settings), local) if held else deletion()
-    files = boot.wanted(nft.path, RULESET, _restores(settings)) if held else {}
-    return _Wanted(held, settings, ways, text, files)
+    rendered = _settings(settings)
+    table = bool(held) or (not request.removes and (rendered.strict_in or rendered.strict_out))
+    text = ruleset(permissions, rendered, local) if table else deletion()
+    files = boot.wanted(nft.path, RULESET, _restores(settings)) if table else {}
+    return _Wanted(held, settings, ways, text, files, table)
 
 
 def _restores(raw: Dict[str, Any]) -> bool:
@@ -219,7 +225,7 @@ def _write(
     }
     loaded = False
     try:
-        if wanted.slices:
+        if wanted.table:
             state.write_next(RULESET, wanted.text)
             state.write_next(STATE, json.dumps(new_state, sort_keys=True))
             if systemd and (boot.differs(wanted.files) or not boot.at_work(wanted.files)):
@@ -228,11 +234,11 @@ def _write(
             way_back.hold(state, nft, back, request.token, request.hold, units_as_before)
             applied.held = True
             new_state["token"] = request.token
-        if systemd and not wanted.slices:
+        if systemd and not wanted.table:
             boot.stop_restoring()
         nft.load(wanted.text)
         loaded = True
-        if wanted.slices:
+        if wanted.table:
             new_state["applied"] = {"text": sha(wanted.text), "kernel": meaning(nft.table())}
             state.write_next(STATE, json.dumps(new_state, sort_keys=True))
             if not applied.held:
@@ -255,7 +261,7 @@ def _write(
 
 
 def _persistence(wanted: _Wanted) -> str:
-    if not wanted.slices:
+    if not wanted.table:
         return "nothing to bring back"
     restores = _restores(wanted.settings)
     if boot.has_systemd():

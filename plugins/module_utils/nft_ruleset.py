@@ -62,6 +62,7 @@ class Local:
     way_in_ports: Tuple[int, ...] = ()
     resolvers: Tuple[str, ...] = ()
     time_servers: Tuple[str, ...] = ()
+    """Or `any`, where their names stand for other addresses every time."""
 
 
 @dataclass
@@ -174,8 +175,10 @@ class _Renderer:
             f"{match} meta l4proto {{ tcp, udp }} th dport 53 accept"
             for match in self._peers("daddr", self._local.resolvers)
         ]
-        lines += [f"{match} udp dport 123 accept" for match in self._peers("daddr", self._local.time_servers)]
-        return lines
+        servers = self._local.time_servers
+        everybody = "any" in servers
+        matches = [""] if everybody else [f"{match} " for match in self._peers("daddr", servers)]
+        return [*lines, *(f"{match}udp dport 123 accept" for match in matches)]
 
     # -- pieces -------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import pytest
 from golden.helpers.book import shipped
 from golden.helpers.inventories import INVENTORIES
 from golden.helpers.rendering import given, request, same_host
+from golden.helpers.running import Machine
 from golden.test_golden import EXPECTED, unlike
 
 BY_NAME = {inventory.name: inventory for inventory in INVENTORIES}
@@ -86,3 +87,15 @@ def test_watch_guards_the_same_ports_and_refuses_nothing(inventory: str, host: s
 @pytest.mark.parametrize(("inventory", "host"), HOSTS)
 def test_open_refuses_nothing(inventory: str, host: str, tmp_path: Path) -> None:
     assert "hook" not in rendered(inventory, host, {"portbook_posture": "open"}, tmp_path / "portbook")
+
+
+@pytest.mark.parametrize(("posture", "refuses"), [("strict", True), ("guard", False)])
+def test_a_host_that_plays_no_part_is_refused_to_all_only_if_it_is_to_be_strict(
+    posture: str, refuses: bool, tmp_path: Path
+) -> None:
+    chosen = BY_NAME["utmstack-9"]
+    machines = [*chosen.machines, Machine("bystander", "utmstack_console", ("192.0.2.99",), rules=False)]
+    variables = {**chosen.variables(shipped()), "portbook_posture": posture}
+    text = given(request(machines, variables, "bystander"), tmp_path / "portbook")
+    assert ("jump refused" in text) == refuses
+    assert ("tcp dport 22 accept" in text) == refuses

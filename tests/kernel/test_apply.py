@@ -73,6 +73,38 @@ def test_removing_everything_leaves_nothing(host: Host) -> None:
     assert not host.folder.exists()
 
 
+@pytest.mark.parametrize(
+    ("settings", "chain"), [({"posture": "strict"}, "inbound"), ({"outbound": "strict"}, "outbound")]
+)
+def test_strict_refuses_on_a_host_without_any_component(host: Host, settings: dict[str, str], chain: str) -> None:
+    known = {**settings, "management": ["192.0.2.9"], "management_ports": [22]}
+    assert host.apply({}, settings=known, replace_all=True).changed
+    assert f"chain {chain} {{" in host.listing()
+    assert ("tcp dport 22 accept" in host.listing()) == (chain == "inbound")
+    before = host.traces()
+    assert not host.apply({}, settings=known, replace_all=True).changed
+    assert host.traces() == before
+    nft("delete table inet portbook")
+    assert host.apply({}, settings=known, replace_all=True).mended
+
+
+def test_what_was_strict_without_a_component_is_taken_away(host: Host) -> None:
+    for end in ({"removes": True}, {"settings": {"posture": "guard"}}):
+        host.strict({})
+        assert tables() == ["portbook"]
+        assert host.apply({}, replace_all=True, **end).changed
+        assert (tables(), host.folder.exists()) == ([], False)
+        assert not host.apply({}, replace_all=True, **end).changed
+
+
+def test_removing_the_last_component_of_a_strict_host_leaves_nothing(host: Host) -> None:
+    host.strict(ONE)
+    host.strict({"one": {}})
+    assert tables() == ["portbook"]
+    host.apply({"one": {}}, removes=True)
+    assert (tables(), host.folder.exists()) == ([], False)
+
+
 def test_a_table_without_memory_is_taken_away_too(host: Host) -> None:
     nft("table inet portbook { chain x { accept; }; }")
     assert host.apply({}).changed

@@ -376,6 +376,10 @@ def test_outbound_strict_keeps_names_and_time() -> None:
     assert rules[-1] == "jump refused_out"
 
 
+def test_time_servers_that_are_known_by_name_only_may_be_anywhere() -> None:
+    assert "udp dport 123 accept" in Table(strict_out=True, local=Local(time_servers=("any",))).chain("outbound")
+
+
 def test_outbound_looks_at_the_destination() -> None:
     assert Table(OUT).chain("out_tcp_514")[0].startswith("ip daddr @")
 
