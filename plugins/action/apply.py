@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,6 +25,8 @@ display = Display()
 _CONFIRM_WITHIN = 30
 _APPLIED = ("auto", "nftables", "windows")
 _ASKABLE = ("ssh", "paramiko", "paramiko_ssh", "local", "winrm", "psrp")
+_CONFIRM_SPARE = 3
+_CONFIRM_PAUSE = 1
 
 
 class ActionModule(PlanModule):
@@ -126,21 +129,21 @@ class ActionModule(PlanModule):
         }
         done = self._module("portbook.firewall.nftables", arguments, turn.task_vars)
         if not done.get("failed") and done.get("held"):
-            done = {**done, **self._confirm(token, turn)}
+            done = {**done, **self._confirm(token, turn, float(done["seconds"]))}
         if done.get("left_to"):
             return done
         return {**_told(turn.host, done), "applied": not done.get("failed") and not self._task.check_mode}
 
-    def _confirm(self, token: str, turn: Any) -> dict[str, Any]:
-        """Over a new connection: an old one would prove nothing."""
-        try:
-            if hasattr(self._connection, "reset"):
-                self._connection.reset()
-            answer = self._module("portbook.firewall.nftables", {"state": "confirm", "token": token}, turn.task_vars)
-        except AnsibleConnectionFailure as error:
-            answer = {"msg": str(error)}
-            # What lies there cannot be tidied up; trying to would hide what is said here.
-            self._connection._shell.tmpdir = None
+    def _confirm(self, token: str, turn: Any, seconds: float) -> dict[str, Any]:
+        """Over a new connection: an old one would prove nothing. One that fails is tried again while there is time."""
+        last = time.monotonic() + _CONFIRM_WITHIN - seconds - _CONFIRM_SPARE
+        while True:
+            answer = self._confirmed(token, turn)
+            # The host's own word is the last one.
+            if "confirmed" in answer or time.monotonic() + _CONFIRM_PAUSE > last:
+                break
+            display.vv(f"{turn.host}: not confirmed yet: {answer.get('msg', '')}")
+            time.sleep(_CONFIRM_PAUSE)
         if answer.get("confirmed"):
             return {"held": False}
         return {
@@ -148,6 +151,17 @@ class ActionModule(PlanModule):
             "msg": f"{turn.host}: the change was not confirmed over a new connection, so the host takes it back within "
             f"{_CONFIRM_WITHIN} s: {answer.get('msg', 'it no longer waits')}",
         }
+
+    def _confirmed(self, token: str, turn: Any) -> dict[str, Any]:
+        shell = self._connection._shell
+        try:
+            if hasattr(self._connection, "reset"):
+                self._connection.reset()
+            return self._module("portbook.firewall.nftables", {"state": "confirm", "token": token}, turn.task_vars)
+        except AnsibleConnectionFailure as error:
+            # What lies there cannot be tidied up; trying to would hide what is said here.
+            shell.tmpdir = None
+            return {"msg": str(error)}
 
     def _windows(self, host: str, task_vars: dict[str, Any], vendors: tuple[VendorRule, ...] = ()) -> WindowsHost:
         return WindowsHost(
