@@ -14,27 +14,19 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.utils.display import Display
 
 from ansible_collections.portbook.firewall.plugins.action.plan import ActionModule as PlanModule
+from ansible_collections.portbook.firewall.plugins.action.plan import Turn
 from ansible_collections.portbook.firewall.plugins.plugin_utils import show
 from ansible_collections.portbook.firewall.plugins.plugin_utils.host_request import host_settings, host_slices
+from ansible_collections.portbook.firewall.plugins.plugin_utils.model import VendorRule
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run_cache import Head
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows import exchange
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.decision import (
-    Decision,
-    decide,
-    decide_removal,
-)
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.rules import Renderer
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.store import (
-    Store,
-    WrongAnswer,
-    meaning_of_failure,
-    store_of,
-)
+from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.bringing import WindowsHost
 
 display = Display()
 _CONFIRM_WITHIN = 30
 _APPLIED = ("auto", "nftables", "windows")
 _ASKABLE = ("ssh", "paramiko", "paramiko_ssh", "local", "winrm", "psrp")
+_CONFIRM_SPARE = 3
+_CONFIRM_PAUSE = 1
 
 
 class ActionModule(PlanModule):
@@ -63,8 +55,9 @@ class ActionModule(PlanModule):
                 return {**result, **done}
             backend = done["left_to"]
         if backend == "windows" or (backend == "auto" and platform == "windows"):
-            done = _told(turn.host, self._windows(turn, head, slice_, components))
-            return {**result, **_warned(done, warnings)}
+            windows = self._windows(turn.host, turn.task_vars, head.vendor_rules)
+            done = windows.bring(slice_, components, head.tokens, turn.networks)
+            return {**result, **_warned(_told(turn.host, done), warnings)}
         if components is None and platform == "unknown" and turn.backend() in _APPLIED:
             result = {**result, **_warned(self._take_away(turn.host, turn.task_vars), warnings)}
         if shown and not result["changed"]:
@@ -79,8 +72,7 @@ class ActionModule(PlanModule):
         if self._connection.transport not in _ASKABLE:
             return {}
         try:
-            remove = self._remove_windows if self._is_windows() else self._remove_nftables
-            done = remove(task_vars, None)
+            done = self._removed(task_vars, None)
             wrong = str(done["msg"]) if done.get("failed") else ""
         except (AnsibleActionFail, AnsibleConnectionFailure) as error:
             done, wrong = {}, str(error)
@@ -97,10 +89,12 @@ class ActionModule(PlanModule):
         """Needs no plan: what is taken away is what the host itself remembers."""
         _validation, arguments = self.validate_argument_spec(argument_spec=self.ARGUMENTS)
         named = arguments["components"]
-        remove = self._remove_windows if self._is_windows() else self._remove_nftables
-        return _told(str(task_vars["inventory_hostname"]), remove(task_vars, named))
+        return _told(str(task_vars["inventory_hostname"]), self._removed(task_vars, named))
 
-    def _remove_nftables(self, task_vars: dict[str, Any], named: list[str] | None) -> dict[str, Any]:
+    def _removed(self, task_vars: dict[str, Any], named: list[str] | None) -> dict[str, Any]:
+        if self._is_windows():
+            engine = self._templar.template(task_vars.get("portbook_windows_engine", "native"))
+            return self._windows(str(task_vars["inventory_hostname"]), task_vars).remove(named, str(engine))
         request = {
             "state": "absent",
             "slices": {name: {} for name in named or ()},
@@ -135,21 +129,21 @@ class ActionModule(PlanModule):
         }
         done = self._module("portbook.firewall.nftables", arguments, turn.task_vars)
         if not done.get("failed") and done.get("held"):
-            done = {**done, **self._confirm(token, turn)}
+            done = {**done, **self._confirm(token, turn, float(done["seconds"]))}
         if done.get("left_to"):
             return done
         return {**_told(turn.host, done), "applied": not done.get("failed") and not self._task.check_mode}
 
-    def _confirm(self, token: str, turn: Any) -> dict[str, Any]:
-        """Over a new connection: an old one would prove nothing."""
-        try:
-            if hasattr(self._connection, "reset"):
-                self._connection.reset()
-            answer = self._module("portbook.firewall.nftables", {"state": "confirm", "token": token}, turn.task_vars)
-        except AnsibleConnectionFailure as error:
-            answer = {"msg": str(error)}
-            # What lies there cannot be tidied up; trying to would hide what is said here.
-            self._connection._shell.tmpdir = None
+    def _confirm(self, token: str, turn: Any, seconds: float) -> dict[str, Any]:
+        """Over a new connection: an old one would prove nothing. One that fails is tried again while there is time."""
+        last = time.monotonic() + _CONFIRM_WITHIN - seconds - _CONFIRM_SPARE
+        while True:
+            answer = self._confirmed(token, turn)
+            # The host's own word is the last one.
+            if "confirmed" in answer or time.monotonic() + _CONFIRM_PAUSE > last:
+                break
+            display.vv(f"{turn.host}: not confirmed yet: {answer.get('msg', '')}")
+            time.sleep(_CONFIRM_PAUSE)
         if answer.get("confirmed"):
             return {"held": False}
         return {
@@ -158,55 +152,28 @@ class ActionModule(PlanModule):
             f"{_CONFIRM_WITHIN} s: {answer.get('msg', 'it no longer waits')}",
         }
 
-    # -- Windows --------------------------------------------------------------------------------------
-
-    def _windows(self, turn: Any, head: Head, slice_: dict[str, Any], components: list[str] | None) -> dict[str, Any]:
-        ports = exchange.management_ports(slice_, self._port())
-        start = time.monotonic()
-        store = self._read_windows(turn.host, exchange.read_arguments(slice_, ports), turn.task_vars)
-        if store.ssh_port and not exchange.management_ports(slice_, 0)[0]:
-            ports = [store.ssh_port]
-        asked = exchange.asked(
-            slice_,
-            components,
-            Renderer(head.tokens, turn.networks, store.programs),
-            ports,
-            over_network=self._connection.transport != "local",
-        )
-        return self._bring(turn.host, store, decide(store, asked), turn.task_vars, start)
-
-    def _remove_windows(self, task_vars: dict[str, Any], components: list[str] | None) -> dict[str, Any]:
-        host, start = str(task_vars["inventory_hostname"]), time.monotonic()
-        store = self._read_windows(host, exchange.removal_arguments(), task_vars)
-        return self._bring(host, store, decide_removal(store, components), task_vars, start)
-
-    def _read_windows(self, host: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> Store:
-        done = self._module("portbook.firewall.windows_read", arguments, task_vars)
-        if done.get("failed"):
-            raise AnsibleActionFail(f"{host}: {meaning_of_failure(str(done.get('msg', 'the module said nothing')))}")
+    def _confirmed(self, token: str, turn: Any) -> dict[str, Any]:
+        shell = self._connection._shell
         try:
-            return store_of(done)
-        except WrongAnswer as error:
-            raise AnsibleActionFail(f"{host}: the answer of windows_read {error}") from None
+            if hasattr(self._connection, "reset"):
+                self._connection.reset()
+            return self._module("portbook.firewall.nftables", {"state": "confirm", "token": token}, turn.task_vars)
+        except AnsibleConnectionFailure as error:
+            # What lies there cannot be tidied up; trying to would hide what is said here.
+            shell.tmpdir = None
+            return {"msg": str(error)}
 
-    def _bring(
-        self, host: str, store: Store, decision: Decision, task_vars: dict[str, Any], start: float
-    ) -> dict[str, Any]:
-        """One write at most, and none in check mode."""
-        result = {**exchange.result(store, decision), "warnings": [f"{host}: {one}" for one in decision.warnings]}
-        if decision.errors:
-            texts = [f"{host}: {one}" for one in decision.errors]
-            return {**result, "changed": False, "failed": True, "msg": "\n".join(texts), "errors": texts}
-        if decision.operations and not self._task.check_mode:
-            arguments = exchange.write_arguments(store, decision)
-            done = self._module("portbook.firewall.windows_write", arguments, task_vars)
-            if done.get("failed"):
-                return {**done, "msg": f"{host}: {exchange.failed_write(done)}"}
-            result["warnings"] += [f"{host}: {one}" for one in exchange.after_write(store, done)]
-        result["seconds"] = round(time.monotonic() - start, 2)
-        if not self._task.diff:
-            del result["diff"]
-        return {**result, "applied": not self._task.check_mode}
+    def _windows(self, host: str, task_vars: dict[str, Any], vendors: tuple[VendorRule, ...] = ()) -> WindowsHost:
+        return WindowsHost(
+            host,
+            lambda module, arguments: self._module(module, arguments, task_vars),
+            port=self._port(),
+            over_network=self._connection.transport != "local",
+            check=self._task.check_mode,
+            diff=self._task.diff,
+            catalog=lambda: Turn(self, task_vars).catalog(),
+            vendors=vendors,
+        )
 
     def _port(self) -> int:
         """That Ansible uses, as the controller knows it."""

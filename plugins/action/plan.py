@@ -17,6 +17,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils import needs, show
+from ansible_collections.portbook.firewall.plugins.plugin_utils.book import Catalog
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory import (
     Reader,
     counts,
@@ -55,14 +56,14 @@ class ActionModule(ActionBase):
         lacking = needs.missing()
         if lacking:
             raise AnsibleActionFail(lacking)
-        turn = _Turn(self, task_vars)
+        turn = Turn(self, task_vars)
         head = turn.head()
         if head.errors:
             return {**result, "failed": True, **turn.errors(head)}
         components = turn.components(arguments["components"], head)
         return {**result, **self.with_slice(turn, head, components, bool(arguments["show"]))}
 
-    def with_slice(self, turn: _Turn, head: Head, components: list[str] | None, shown: bool) -> dict[str, Any]:
+    def with_slice(self, turn: Turn, head: Head, components: list[str] | None, shown: bool) -> dict[str, Any]:
         """What this action does with the host's part of the plan."""
         if head.plan_file:
             turn.write_plan(Path(head.plan_file).expanduser())
@@ -73,7 +74,7 @@ class ActionModule(ActionBase):
         return {"changed": False, "warnings": warnings, **turn.summary(head, slice_, components)}
 
 
-class _Turn:
+class Turn:
     """One task on one host, with the run's plan."""
 
     def __init__(self, action: ActionModule, task_vars: dict[str, Any]) -> None:
@@ -139,12 +140,15 @@ class _Turn:
             display.display(self._told(head), color=C.COLOR_ERROR, stderr=True)
         return head
 
+    def catalog(self, problems: Problems | None = None) -> Catalog:
+        own = self._own()
+        listed = rendered(own, "portbook_catalogs", _TEMPLATE_ERRORS) if "portbook_catalogs" in own else None
+        return catalog_of(listed, problems or Problems())
+
     @cached_property
     def _planning(self) -> Planning:
         problems = Problems()
-        own = self._own()
-        listed = rendered(own, "portbook_catalogs", _TEMPLATE_ERRORS) if "portbook_catalogs" in own else None
-        catalog = catalog_of(listed, problems)
+        catalog = self.catalog(problems)
         reader = Reader(Names(catalog, Problems()).ours, _TEMPLATE_ERRORS)
         return Planning(
             catalog,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Back after a reboot, and after the distribution's own nftables.service has flushed everything: units of ours."""
+"""Back after a reboot, and after somebody has flushed everything: units of ours."""
 
 from __future__ import annotations
 
@@ -10,9 +10,16 @@ import subprocess
 from contextlib import suppress
 from typing import Dict, List
 
+from . import after_flush
+from .host_state import FOLDER
+
 UNIT = "portbook-firewall.service"
 _UNITS = "/etc/systemd/system"
+_LOADS = f"{_UNITS}/{UNIT}"
 _DROP_IN = f"{_UNITS}/nftables.service.d/portbook.conf"
+_SCRIPT = f"{FOLDER}/{after_flush.SCRIPT}"
+_RESTORES = f"{_UNITS}/{after_flush.UNIT}"
+_OURS = (_LOADS, _DROP_IN, _SCRIPT, _RESTORES)
 _UNIT_TEXT = """# Made by the Ansible collection portbook.firewall; changes are overwritten.
 [Unit]
 Description=Firewall table of portbook
@@ -61,37 +68,65 @@ def _asks(*question: str) -> bool:
     return done.returncode == 0
 
 
-def wanted(nft: str, folder: str, ruleset: str) -> Dict[str, str]:
-    values = {"nft": nft, "folder": folder, "ruleset": ruleset}
-    return {f"{_UNITS}/{UNIT}": _UNIT_TEXT.format(**values), _DROP_IN: _DROP_IN_TEXT.format(**values)}
+def wanted(nft: str, ruleset: str, restore: bool = False) -> Dict[str, str]:
+    """Paths and texts of the files of a host with rules; `ruleset` is the name of the table's file."""
+    values = {"nft": nft, "folder": FOLDER, "ruleset": f"{FOLDER}/{ruleset}"}
+    files = {_LOADS: _UNIT_TEXT.format(**values), _DROP_IN: _DROP_IN_TEXT.format(**values)}
+    if restore:
+        files[_SCRIPT] = after_flush.script(nft, FOLDER, ruleset)
+        files[_RESTORES] = after_flush.unit(FOLDER)
+    return files
 
 
 def differs(files: Dict[str, str]) -> List[str]:
-    return [path for path, text in files.items() if _read(path) != text]
+    """Files that are not as wanted, those of ours that are not wanted included."""
+    there = present()
+    return [path for path in _OURS if files.get(path) != there.get(path)]
 
 
-def install(files: Dict[str, str]) -> None:
-    for path in differs(files):
-        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-        with open(f"{path}.new", "w", encoding="utf-8") as file:
-            file.write(files[path])
-        os.replace(f"{path}.new", path)
+def present() -> Dict[str, str]:
+    """What is there of ours."""
+    return {path: _read(path) for path in _OURS if os.path.lexists(path)}
+
+
+def bring(files: Dict[str, str]) -> None:
+    """Exactly these files of ours, and their units at work."""
+    changed = differs(files)
+    if _RESTORES not in files:
+        _systemctl_if_there(_RESTORES, "disable", "--now", after_flush.UNIT)
+    if _LOADS not in files:
+        _systemctl_if_there(_LOADS, "disable", UNIT)
+    for path in _OURS:
+        for left in (f"{path}.new", *(() if path in files else (path,))):
+            with suppress(FileNotFoundError):
+                os.unlink(left)
+    for path in changed:
+        if path in files:
+            _write(path, files[path])
+    if _DROP_IN not in files:
+        with suppress(OSError):
+            os.rmdir(os.path.dirname(_DROP_IN))
     _systemctl("daemon-reload")
-    _systemctl("enable", UNIT)
+    if _LOADS in files:
+        _systemctl("enable", UNIT)
+    if _RESTORES in files:
+        _systemctl("enable", after_flush.UNIT)
+        _systemctl("restart" if {_SCRIPT, _RESTORES} & set(changed) else "start", after_flush.UNIT)
 
 
-def enabled() -> bool:
-    return os.path.lexists(f"{_UNITS}/sysinit.target.wants/{UNIT}")
+def at_work(files: Dict[str, str]) -> bool:
+    """Whether units are as their files: on at every start, and running if they have something to watch."""
+    if _LOADS in files and not os.path.lexists(f"{_UNITS}/sysinit.target.wants/{UNIT}"):
+        return False
+    if _RESTORES not in files:
+        return True
+    wants = f"{_UNITS}/multi-user.target.wants/{after_flush.UNIT}"
+    return os.path.lexists(wants) and _asks("is-active", after_flush.UNIT)
 
 
-def remove(files: Dict[str, str]) -> None:
-    _systemctl("disable", UNIT)
-    for path in files:
-        if os.path.exists(path):
-            os.unlink(path)
-    with suppress(OSError):
-        os.rmdir(os.path.dirname(_DROP_IN))
-    _systemctl("daemon-reload")
+def stop_restoring() -> None:
+    """Before the table goes for good."""
+    _systemctl_if_there(_RESTORES, "stop", after_flush.UNIT)
 
 
 def outlive_session(process: int) -> None:
@@ -110,6 +145,11 @@ def outlive_session(process: int) -> None:
             )
 
 
+def _systemctl_if_there(path: str, *arguments: str) -> None:
+    if os.path.lexists(path):
+        _systemctl(*arguments)
+
+
 def _systemctl(*arguments: str) -> None:
     done = subprocess.run(  # pylint: disable=ansible-bad-function
         ["systemctl", "--quiet", *arguments],
@@ -122,9 +162,16 @@ def _systemctl(*arguments: str) -> None:
         raise OSError(f"systemctl {' '.join(arguments)} failed: {done.stderr.strip()}")
 
 
+def _write(path: str, text: str) -> None:
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    with open(f"{path}.new", "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(f"{path}.new", path)
+
+
 def _read(path: str) -> str:
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
     except OSError:
         return ""

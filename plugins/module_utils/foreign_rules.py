@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
 ALLOWED, LOST, UNKNOWN = "allowed", "lost", "unknown"
-_HOOKS = ("prerouting", "input")
+_HOOKS = {"in": ("prerouting", "input"), "out": ("output", "postrouting")}
 # Chains of container engines and libvirt judge other traffic than what is meant for this host.
 _KNOWN = ("docker", "podman", "netavark", "libvirt", "cni-", "kube-")
 # Statements after which a rule goes on as if they were not there.
@@ -31,11 +31,12 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Packet:
-    """The first packet of a new connection from some peer to a port of this host."""
+    """The first packet of a new connection: from some peer to a port of this host, or out to a peer's port."""
 
     protocol: str
     port: int
     family: str = "ip"
+    direction: str = "in"
 
 
 def judge(objects: Iterable[Dict[str, Any]], packet: Packet) -> Verdict:
@@ -69,7 +70,9 @@ class _Ruleset:
         return sorted(
             key
             for key, body in self._chains.items()
-            if body.get("hook") in _HOOKS and body.get("type") == "filter" and key[0] in ("inet", self._packet.family)
+            if body.get("hook") in _HOOKS[self._packet.direction]
+            and body.get("type") == "filter"
+            and key[0] in ("inet", self._packet.family)
         )
 
     def verdict(self, key: Key) -> Verdict:
@@ -77,7 +80,7 @@ class _Ruleset:
         if "through" in ends:
             ends = (ends - {"through"}) | {self._chains[key].get("policy", "accept")}
         outcome = ALLOWED if ends == {"accept"} else LOST if ends <= {"drop", "reject"} else UNKNOWN
-        return Verdict(outcome, f"table {key[0]} {key[1]}, chain {key[2]}")
+        return Verdict(outcome, self._chains[key].get("where") or f"table {key[0]} {key[1]}, chain {key[2]}")
 
     def _walk(self, key: Key, above: Tuple[Key, ...]) -> Set[str]:
         """All ways that the packet may end here; where something is not understood, there are several."""
@@ -188,11 +191,12 @@ class _Ruleset:
             return self._packet.protocol if payload.get("field") in ("protocol", "nexthdr") else None
         if isinstance(meta, dict):
             known = {"l4proto": self._packet.protocol, "nfproto": {"ip": "ipv4", "ip6": "ipv6"}[self._packet.family]}
-            return _Interface() if meta.get("key") in ("iif", "iifname") else known.get(str(meta.get("key")))
+            here = ("iif", "iifname") if self._packet.direction == "in" else ("oif", "oifname")
+            return _Interface() if meta.get("key") in here else known.get(str(meta.get("key")))
         if isinstance(ct, dict):
             return "new" if ct.get("key") == "state" else None
         if isinstance(fib, dict) and fib.get("result") == "type" and fib.get("flags") in ("daddr", ["daddr"]):
-            return "local"
+            return "local" if self._packet.direction == "in" else "unicast"
         return None
 
     def _named(self, name: str, key: Key) -> List[Any]:
@@ -225,4 +229,4 @@ def _kind(expression: Any) -> Tuple[str, Any]:
 
 
 class _Interface:
-    """One that the packet came in by: which one is not known, but not loopback."""
+    """One that the packet comes in or goes out by: which one is not known, but not loopback."""

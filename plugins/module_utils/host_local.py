@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import glob
 import ipaddress
 import json
 import os
@@ -22,7 +23,13 @@ _MAX_ANCESTORS = 64
 _PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
 # Behind a stub on loopback stand those that are asked in the end.
 _RESOLVERS = ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", "/run/NetworkManager/no-stub-resolv.conf")
-_TIME_CLIENTS = ("/etc/ntp.conf", "/etc/chrony/chrony.conf", "/etc/chrony.conf", "/etc/systemd/timesyncd.conf")
+_TIME_CLIENTS = (
+    *("/etc/ntp.conf", "/etc/ntpsec/ntp.conf", "/etc/chrony.conf", "/etc/chrony.d/*.conf"),
+    *("/etc/chrony/chrony.conf", "/etc/chrony/conf.d/*.conf", "/etc/chrony/sources.d/*.sources"),
+    *("/etc/systemd/timesyncd.conf", "/etc/systemd/timesyncd.conf.d/*.conf"),
+)
+_TIME_WORDS = re.compile(r"(?:server|pool|peer) (.+)|(?:NTP|FallbackNTP) ?= ?(.+)")
+ANY = "any"
 
 
 def way_in() -> Optional[Tuple[str, int]]:
@@ -118,7 +125,13 @@ def _lines(path: str) -> Iterator[List[str]]:
 
 
 def time_servers(paths: Iterable[str] = _TIME_CLIENTS) -> List[str]:
-    """Addresses in the files of the usual time clients; names are left to the resolver."""
-    texts = (" ".join(words) for path in paths for words in _lines(path))
-    asked = (text for text in texts if text.startswith(("server ", "pool ", "peer ", "NTP=", "FallbackNTP=")))
-    return _addresses(word for text in asked for word in re.split(r"[\s=]+", text))
+    """Addresses in the files of the usual time clients. Names are `any`: those of pools have other addresses at each
+    look, so that resolving them here would permit servers that the client does not ask, and change with every run."""
+    texts = (" ".join(words) for path in paths for one in sorted(glob.glob(path)) for words in _lines(one))
+    asked = [_TIME_WORDS.match(text) for text in texts]
+    servers = [word for one in asked if one for word in (one[1].split()[:1] if one[1] else one[2].split())]
+    addresses = _addresses(servers)
+    if len(addresses) == len(set(servers)) and servers:
+        return addresses
+    # Without a word of the administrator's, systemd's client asks names that it brings along, or what DHCP told it.
+    return [ANY] if servers or any(os.path.exists(path) for path in paths if path.endswith("timesyncd.conf")) else []

@@ -61,7 +61,7 @@ class HostState:
     def tidy(self) -> None:
         """What a run that was killed left behind."""
         for name in self._names():
-            if name.startswith(".") or name.endswith(_NEXT) or name in (PENDING, TAKING_BACK):
+            if name.startswith(".") or name.endswith((_NEXT, ".new")) or name in (PENDING, TAKING_BACK):
                 self.forget(name)
 
     def _names(self) -> List[str]:

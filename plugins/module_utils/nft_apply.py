@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Tuple
 
-from . import boot, foreign_rules, host_local, slices, way_back
-from .host_state import FOLDER, PENDING, RULESET, STATE, HostState, StateError, sha
+from . import after_flush, boot, foreign_rules, host_local, legacy_tables, slices, way_back
+from .host_state import PENDING, RULESET, STATE, HostState, StateError, sha
 from .nft_process import Nft, NftError, meaning
 from .nft_ruleset import Local, Permission, Settings, deletion, ruleset
 
 _WAYS_KEPT = 4
+# Whoever mends the table after a flush holds the lock for a moment, too.
+_LOCK_WAIT = 1.0
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Request:
     token: str = ""
     check: bool = False
     backend: str = "nftables"
+    removes: bool = False
+    """Slices are taken away: with the last one goes the table, whatever the posture was."""
 
 
 @dataclass
@@ -55,13 +60,15 @@ class _Wanted:
     ways: List[str]
     text: str
     files: Dict[str, str]
+    table: bool
+    """Whether there is to be one: for slices, or for a posture that refuses without any."""
 
 
 def apply(state: HostState, nft: Nft, request: Request) -> Applied:
     if request.check:
         return _apply(state, nft, request)
     state.prepare()
-    with state.lock():
+    with state.lock(wait=_LOCK_WAIT):
         try:
             if not way_back.pending(state):
                 state.tidy()
@@ -89,17 +96,16 @@ def _apply(state: HostState, nft: Nft, request: Request) -> Applied:
     words = slices.difference(kept["slices"], wanted.slices)
     applied = Applied(words)
     given = kept["applied"]
-    if wanted.slices:
+    if wanted.table:
         same_text = given.get("text") == sha(wanted.text) and state.text(RULESET) == wanted.text
         same_kernel = table is not None and given.get("kernel") == meaning(table)
     else:
-        same_text, same_kernel = not kept["slices"], table is None
-    applied.mended = bool(kept["slices"] and wanted.slices) and given.get("kernel") != meaning(table)
-    boot_files = boot.differs(wanted.files) if boot.has_systemd() else []
-    unit_missing = boot.has_systemd() and bool(wanted.slices) and not boot.enabled()
-    applied.changed = not (same_text and same_kernel) or bool(boot_files) or unit_missing
+        same_text, same_kernel = not given, table is None
+    applied.mended = bool(given and wanted.table) and given.get("kernel") != meaning(table)
+    same_units = not boot.has_systemd() or (not boot.differs(wanted.files) and boot.at_work(wanted.files))
+    applied.changed = not (same_text and same_kernel and same_units)
     applied.changed = applied.changed or any(words[one] for one in ("create", "change", "delete"))
-    applied.persistence = _persistence(bool(wanted.slices))
+    applied.persistence = _persistence(wanted)
     applied.before, applied.after = _lines(kept["slices"], words), _lines(wanted.slices, words)
     if not applied.changed:
         applied.seconds = time.monotonic() - start
@@ -115,7 +121,7 @@ def _apply(state: HostState, nft: Nft, request: Request) -> Applied:
 
 def _other_backend(kept: Dict[str, Any], backend: str) -> str:
     """With auto, a host that runs firewalld is left to it; a host that was once given nftables keeps it."""
-    if backend != "auto" or kept["slices"]:
+    if backend != "auto" or kept["applied"]:
         return ""
     firewalld = boot.firewalld()
     if firewalld == "enabled":
@@ -131,9 +137,15 @@ def _wanted(kept: Dict[str, Any], nft: Nft, request: Request) -> _Wanted:
     settings = {**kept["settings"], **request.settings}
     permissions = slices.permissions(held)
     local, ways = _local(kept, settings, permissions, request)
-    text = ruleset(permissions, _settings(settings), local) if held else deletion()
-    files = boot.wanted(nft.path, FOLDER, f"{FOLDER}/{RULESET}") if held else {}
-    return _Wanted(held, settings, ways, text, files)
+    rendered = _settings(settings)
+    table = bool(held) or (not request.removes and (rendered.strict_in or rendered.strict_out))
+    text = ruleset(permissions, rendered, local) if table else deletion()
+    files = boot.wanted(nft.path, RULESET, _restores(settings)) if table else {}
+    return _Wanted(held, settings, ways, text, files, table)
+
+
+def _restores(raw: Dict[str, Any]) -> bool:
+    return bool(raw.get("restore_after_flush"))
 
 
 def _settings(raw: Dict[str, Any]) -> Settings:
@@ -143,6 +155,7 @@ def _settings(raw: Dict[str, Any]) -> Settings:
         refuse=raw.get("refuse", "drop"),
         log=raw.get("log", "off"),
         cut=bool(raw.get("cut", True)),
+        outbound_off=raw.get("outbound", "off") == "off",
     )
 
 
@@ -194,12 +207,12 @@ def _write(
 ) -> None:
     """Files first, so that a full disk is found before the kernel is touched; what fails later is put back."""
     back = way_back.previous(nft, exists)
-    units = boot.wanted(nft.path, FOLDER, f"{FOLDER}/{RULESET}") if boot.has_systemd() else {}
-    new = not kept["slices"]
+    systemd = boot.has_systemd()
+    units = boot.present() if systemd else {}
 
-    def without_units() -> None:
-        if new and units:
-            boot.remove(units)
+    def units_as_before() -> None:
+        if systemd and (boot.differs(units) or not boot.at_work(units)):
+            boot.bring(units)
 
     new_state = {
         "format": kept["format"],
@@ -212,24 +225,27 @@ def _write(
     }
     loaded = False
     try:
-        if wanted.slices:
+        if wanted.table:
             state.write_next(RULESET, wanted.text)
             state.write_next(STATE, json.dumps(new_state, sort_keys=True))
-            if units and (boot.differs(units) or not boot.enabled()):
-                boot.install(units)
+            if systemd and (boot.differs(wanted.files) or not boot.at_work(wanted.files)):
+                boot.bring(wanted.files)
         if request.hold and "type filter hook" in wanted.text:
-            way_back.hold(state, nft, back, request.token, request.hold, without_units)
+            way_back.hold(state, nft, back, request.token, request.hold, units_as_before)
             applied.held = True
+            new_state["token"] = request.token
+        if systemd and not wanted.table:
+            boot.stop_restoring()
         nft.load(wanted.text)
         loaded = True
-        if wanted.slices:
+        if wanted.table:
             new_state["applied"] = {"text": sha(wanted.text), "kernel": meaning(nft.table())}
             state.write_next(STATE, json.dumps(new_state, sort_keys=True))
             if not applied.held:
                 state.commit()
         else:
-            if units:
-                boot.remove(units)
+            if systemd:
+                boot.bring({})
             state.leave()
     except BaseException:
         try:
@@ -239,28 +255,32 @@ def _write(
         except NftError:
             pass  # The holder, if there is one, tries again.
         state.roll_back()
-        if wanted.slices:
-            without_units()
+        with suppress(OSError):
+            units_as_before()
         raise
 
 
-def _persistence(any_slices: bool) -> str:
-    if not any_slices:
+def _persistence(wanted: _Wanted) -> str:
+    if not wanted.table:
         return "nothing to bring back"
+    restores = _restores(wanted.settings)
     if boot.has_systemd():
-        return f"{boot.UNIT} brings it back after a restart of the host or of nftables.service"
-    return "skipped: no systemd here, so the table is gone after a restart"
+        brings = f"{boot.UNIT} brings it back after a restart of the host or of nftables.service"
+        return f"{brings}, {after_flush.UNIT} after a flush by hand" if restores else brings
+    skipped = "skipped: no systemd here, so the table is gone after a restart"
+    return f"{skipped} or a flush, whatever portbook_restore_after_flush says" if restores else skipped
 
 
 def _foreign(nft: Nft, wanted: _Wanted) -> List[Dict[str, str]]:
-    """Documented inbound flows that rules of others do not surely let pass."""
+    """Documented flows that rules of others do not surely let pass: inbound, and outbound where that is ours, too."""
+    directions = ("in",) if wanted.settings.get("outbound", "off") == "off" else ("in", "out")
     objects: Optional[List[Any]] = None
     found = []
     for name, one in wanted.slices.items():
         for rule in one["rules"]:
-            if rule["direction"] != "in" or rule["protocol"] not in ("tcp", "udp") or not rule["spans"]:
+            if rule["direction"] not in directions or rule["protocol"] not in ("tcp", "udp") or not rule["spans"]:
                 continue
-            objects = nft.others() if objects is None else objects
+            objects = [*nft.others(), *legacy_tables.objects()] if objects is None else objects
             verdict = _verdict(objects, rule, one["sets"].get(rule["peers"]))
             if verdict.outcome != foreign_rules.ALLOWED:
                 found.append(
@@ -279,7 +299,8 @@ def _verdict(objects: List[Any], rule: Dict[str, Any], networks: Optional[List[s
     worst = foreign_rules.Verdict(foreign_rules.ALLOWED, "")
     for low, _high in rule["spans"]:
         found = [
-            foreign_rules.judge(objects, foreign_rules.Packet(rule["protocol"], low, family)) for family in families
+            foreign_rules.judge(objects, foreign_rules.Packet(rule["protocol"], low, family, rule["direction"]))
+            for family in families
         ]
         if found and all(one.outcome == foreign_rules.LOST for one in found):
             return found[0]

@@ -21,6 +21,8 @@ class Opening(NamedTuple):
     guarded: bool
     peers: Tuple[Tuple[str, Tuple[str, ...]], ...]
     """Source ports (empty: any) with the networks that may use them."""
+    logged: Tuple[Tuple[str, Tuple[str, ...]], ...] = ()
+    """The same of those whose new connections are logged."""
 
 
 def openings(objects: Iterable[Dict[str, Any]]) -> List[Opening]:
@@ -47,16 +49,19 @@ def openings(objects: Iterable[Dict[str, Any]]) -> List[Opening]:
                     low,
                     high,
                     any("jump" in expression for rule in chain for expression in rule),
-                    _peers(chain, sets),
+                    _peers(chain, sets, "accept"),
+                    _peers(chain, sets, "log"),
                 )
             )
     return sorted(found)
 
 
-def _peers(chain: List[List[Any]], sets: Dict[str, List[Any]]) -> Tuple[Tuple[str, Tuple[str, ...]], ...]:
+def _peers(
+    chain: List[List[Any]], sets: Dict[str, List[Any]], statement: str
+) -> Tuple[Tuple[str, Tuple[str, ...]], ...]:
     by_source: Dict[str, Set[str]] = {}
     for rule in chain:
-        if not any("accept" in expression for expression in rule):
+        if not any(statement in expression for expression in rule):
             continue
         source = ""
         networks = None
@@ -68,7 +73,11 @@ def _peers(chain: List[List[Any]], sets: Dict[str, List[Any]]) -> Tuple[Tuple[st
             elif payload.get("field") in ("saddr", "daddr"):
                 networks = [_network(one) for one in sets.get(str(match["right"]).lstrip("@"), [])]
         by_source.setdefault(source, set()).update(ANYBODY if networks is None else networks)
-    return tuple(sorted((source, tuple(sorted(peers))) for source, peers in by_source.items()))
+    return tuple(
+        sorted(
+            (source, ANYBODY if peers >= set(ANYBODY) else tuple(sorted(peers))) for source, peers in by_source.items()
+        )
+    )
 
 
 def _ports(right: Any) -> str:

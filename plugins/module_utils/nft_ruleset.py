@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field, replace
 from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
@@ -34,6 +35,9 @@ class Permission:
     container_spans: Tuple[Span, ...] = ()
     watched: bool = False
     """What would be refused is counted and logged, and passes."""
+    flow: str = ""
+    logged: bool = False
+    """Its new connections are logged, and whom its ports refuse, whatever holds for the host."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Settings:
     refuse: str = "drop"
     log: str = "off"
     cut: bool = True
+    outbound_off: bool = False
+    """Nothing outbound is any business of ours, not even to log it."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ class Local:
     way_in_ports: Tuple[int, ...] = ()
     resolvers: Tuple[str, ...] = ()
     time_servers: Tuple[str, ...] = ()
+    """Or `any`, where their names stand for other addresses every time."""
 
 
 @dataclass
@@ -103,7 +110,7 @@ class _Renderer:
         strict = self._settings.strict_in
         unicast = [one for one in permissions if one.cast == "unicast"]
         cast = [one for one in permissions if one.cast in _CASTS]
-        if not (strict or any(one.guarded for one in permissions)):
+        if not (strict or any(one.guarded or self._logs(one) for one in permissions)):
             return
         body = self._trusted("iif", "iifname") + self._replies() + self._baseline_in()
         body.append("fib daddr type unicast accept")
@@ -135,7 +142,7 @@ class _Renderer:
         lines = [
             "meta l4proto icmp icmp type { echo-request, echo-reply, destination-unreachable, time-exceeded, "
             "parameter-problem } accept",
-            "meta l4proto ipv6-icmp icmpv6 type { echo-request, echo-reply, destination-unreachable, packet-too-big, "
+            "meta l4proto icmpv6 icmpv6 type { echo-request, echo-reply, destination-unreachable, packet-too-big, "
             "time-exceeded, parameter-problem, nd-router-solicit, nd-router-advert, nd-neighbor-solicit, "
             "nd-neighbor-advert, nd-redirect, mld-listener-query, mld-listener-report, mld-listener-done, "
             "mld2-listener-report } accept",
@@ -152,7 +159,7 @@ class _Renderer:
 
     def outbound(self, permissions: Sequence[Permission]) -> None:
         strict = self._settings.strict_out
-        if not (strict or any(one.guarded for one in permissions)):
+        if not (strict or any(one.guarded or self._logs(one) for one in permissions)):
             return
         body = self._trusted("oif", "oifname") + self._replies() + self._baseline_out()
         body += self._dispatch("out", permissions, "daddr", strict)
@@ -160,7 +167,7 @@ class _Renderer:
 
     def _baseline_out(self) -> List[str]:
         lines = [
-            "meta l4proto { icmp, ipv6-icmp, igmp } accept",
+            "meta l4proto { icmp, icmpv6, igmp } accept",
             "meta nfproto ipv4 udp sport 68 udp dport 67 accept",
             "meta nfproto ipv6 udp sport 546 udp dport 547 accept",
         ]
@@ -168,8 +175,10 @@ class _Renderer:
             f"{match} meta l4proto {{ tcp, udp }} th dport 53 accept"
             for match in self._peers("daddr", self._local.resolvers)
         ]
-        lines += [f"{match} udp dport 123 accept" for match in self._peers("daddr", self._local.time_servers)]
-        return lines
+        servers = self._local.time_servers
+        everybody = "any" in servers
+        matches = [""] if everybody else [f"{match} " for match in self._peers("daddr", servers)]
+        return [*lines, *(f"{match}udp dport 123 accept" for match in matches)]
 
     # -- pieces -------------------------------------------------------------------------------------
 
@@ -196,11 +205,16 @@ class _Renderer:
             mine = [(one, one.spans) for one in permissions if one.protocol == protocol and one.spans]
             for (low, high), here in cut(mine):
                 guarded = [one for one in here if one.guarded]
-                if not guarded and not strict:
+                body = self._logged(here, address, protocol)
+                if guarded or strict:
+                    body += self._interval(protocol, here, address)
+                if guarded:
+                    logged = any(one.logged for one in guarded)
+                    body.append(self._refuse(prefix, all(one.watched for one in guarded), logged))
+                if not (body or strict):
                     continue
                 name = f"{prefix}_{protocol}_{low}" + (f"_{high}" if high > low else "")
-                end = [self._refuse(prefix, all(one.watched for one in guarded))] if guarded else []
-                self._chain(name, self._interval(protocol, here, address) + end)
+                self._chain(name, body)
                 elements.append(f"{protocol} . {_port_text((low, high))} : jump {name}")
         if elements:
             self._table.maps[f"{prefix}_ports"] = [
@@ -209,12 +223,11 @@ class _Renderer:
                 _elements(elements),
             ]
             lines.append(f"meta l4proto . th dport vmap @{prefix}_ports")
+        for one in permissions:
+            if one.protocol not in _PORTS:
+                lines += self._logged([one], address)
+                lines += [f"{match}accept" for match in self._matches(one, address)] if strict else []
         if strict:
-            for one in permissions:
-                if one.protocol not in _PORTS:
-                    lines += [
-                        f"{match}meta l4proto {_protocol(one.protocol)} accept" for match in self._matches(one, address)
-                    ]
             # A connection older than connection tracking has no state: only its first packet is refused.
             lines.append("tcp flags & (fin | syn | rst | ack) != syn accept")
             lines.append(self._refuse(prefix))
@@ -235,10 +248,26 @@ class _Renderer:
             lines += [f"{match} {sport}accept" for match in self._peers(address, networks)]
         return lines
 
+    def _logs(self, one: Permission) -> bool:
+        if one.direction == "out" and self._settings.outbound_off:
+            return False
+        return one.logged or self._settings.log == "all"
+
+    def _logged(self, here: Iterable[Permission], address: str, protocol: str = "") -> List[str]:
+        """Each flow has a limit of its own: a noisy one silences no other."""
+        lines = []
+        for one in sorted((one for one in here if self._logs(one)), key=repr):
+            sport = f"{protocol} sport {_ports_text(one.source_spans)} " if one.source_spans else ""
+            for match in self._matches(one, address):
+                lines.append(f"{match}{sport}ct state new {_log(f'permitted {one.flow}')}")
+        return list(dict.fromkeys(lines))
+
     def _matches(self, one: Permission, address: str) -> List[str]:
+        """Who may, and the protocol if it is one without ports."""
+        what = "" if one.protocol in _PORTS else f"meta l4proto {_protocol(one.protocol)} "
         if one.networks is None and not one.local_subnet:
-            return [""]
-        return [f"{match} " for match in self._peers(address, self._networks(one))]
+            return [what]
+        return [f"{match} {what}" for match in self._peers(address, self._networks(one))]
 
     def _networks(self, one: Permission) -> Iterable[str]:
         if not one.local_subnet:
@@ -269,12 +298,12 @@ class _Renderer:
     def _chain(self, name: str, body: List[str]) -> None:
         self._table.chains[name] = body
 
-    def _refuse(self, prefix: str, watched: bool = False) -> str:
-        name = ("watched" if watched else "refused") + ("_out" if prefix == "out" else "")
+    def _refuse(self, prefix: str, watched: bool = False, logged: bool = False) -> str:
+        base = ("watched" if watched else "refused") + ("_out" if prefix == "out" else "")
+        always = watched or self._settings.log != "off"
+        name = base if always or not logged else f"{base}_logged"
         if name not in self._table.chains:
-            lines = []
-            if watched or self._settings.log != "off":
-                lines.append(f'limit rate 5/second log prefix "{TABLE} {name}: "')
+            lines = [_log(base)] if always or logged else []
             # The kernel knows no reject where packets leave.
             if watched:
                 lines.append("counter")
@@ -307,10 +336,15 @@ def _ports_text(spans: Iterable[Span]) -> str:
     return texts[0] if len(texts) == 1 else f"{{ {', '.join(texts)} }}" if texts else ""
 
 
+def _log(what: str) -> str:
+    """At most five a second, and no more of a name than the kernel takes."""
+    plain = re.sub(r"[^A-Za-z0-9_./:@ -]", "_", what)[:100].strip()
+    return f'limit rate 5/second log prefix "{TABLE} {plain}: "'
+
+
 def _protocol(name: str) -> str:
-    """As nft knows it; what it has no name for is given by number."""
+    """As nft knows it by itself: a host without /etc/protocols has no other names."""
     return {
-        "icmpv6": "ipv6-icmp",
         "vrrp": "112",
         "igmp": "2",
         "ospf": "89",

@@ -39,6 +39,8 @@ def _permission(rule: Dict[str, Any], sets: Dict[str, List[str]]) -> Permission:
         guarded=bool(rule["guarded"]),
         container_spans=_spans(rule["container_spans"]),
         watched=bool(rule.get("watched")),
+        flow=rule["flow"],
+        logged=bool(rule.get("log")),
     )
 
 

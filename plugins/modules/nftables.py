@@ -164,6 +164,7 @@ def main() -> None:
                 token=given["token"],
                 check=module.check_mode,
                 backend=given["backend"],
+                removes=given["state"] == "absent",
             ),
         )
     except (NftError, StateError, OSError) as error:

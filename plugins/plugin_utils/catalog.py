@@ -227,7 +227,10 @@ def _component(name: str, product: str, raw: dict[str, Any]) -> Component:
         programs={
             key: Program(one["what"], one.get("path"), one.get("file")) for key, one in raw.get("programs", {}).items()
         },
-        vendor_rules=tuple(VendorRule(one["name"], one["made_by"]) for one in raw.get("vendor_rules", ())),
+        vendor_rules=tuple(
+            VendorRule(one["name"], one["made_by"], one.get("group", ""), one.get("remade", False))
+            for one in raw.get("vendor_rules", ())
+        ),
         tunnel=_tunnel(raw["tunnel"]) if "tunnel" in raw else None,
         note=raw.get("note", ""),
     )

@@ -21,7 +21,11 @@ def host_settings(slice_: Mapping[str, Any]) -> dict[str, Any]:
     ports = [
         low for rule in ways_in for low, high in map(port_text.span_of, rule["ports"]) for low in range(low, high + 1)
     ]
-    return {**{key: head[key] for key in _FOR_THE_HOST}, "management_ports": ports}
+    return {
+        **{key: head[key] for key in _FOR_THE_HOST},
+        "restore_after_flush": head.get("restore_after_flush", False),
+        "management_ports": ports,
+    }
 
 
 def host_slices(

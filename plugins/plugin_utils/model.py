@@ -42,8 +42,12 @@ class Program:
 
 @dataclass(frozen=True)
 class VendorRule:
+    """`group` is that of Windows' own rules, as it is stored; their names are translated."""
+
     name: str
     made_by: str
+    group: str = ""
+    remade: bool = False
 
 
 @dataclass(frozen=True)

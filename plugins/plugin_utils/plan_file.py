@@ -79,6 +79,7 @@ def host_head(host: HostPlan) -> dict[str, Any]:
         "refuse": profile.refuse,
         "log": profile.log,
         "cut": profile.cut,
+        **({"restore_after_flush": True} if profile.restore_after_flush else {}),
         **(_of_windows(host) if host.platform == "windows" else {}),
     }
 
@@ -103,6 +104,7 @@ def _head_meaning(head: Mapping[str, Any], management_ports: Iterable[str]) -> d
         **{
             key: head[key] for key in ("backend", "management", "trusted_interfaces", "foreign", "refuse", "log", "cut")
         },
+        **({"restore_after_flush": True} if head.get("restore_after_flush") else {}),
         "management_ports": list(management_ports),
         "inbound": head["posture"] if head["posture"] in ("strict", "watch") else "",
         "watched": [one for one in head["components"] if postures.get(one, head["posture"]) == "watch"],

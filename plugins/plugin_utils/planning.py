@@ -61,6 +61,9 @@ class Planning:
             variables=self._variables,
             fingerprint=inventory.fingerprint(self.inputs, self._variables),
             tokens={name: [list(span) for span in self.catalog.spans([name])] for name in self.catalog.tokens},
+            vendor_rules=tuple(
+                dict.fromkeys(rule for one in self.catalog.components.values() for rule in one.vendor_rules)
+            ),
             components=tuple(sorted(name for name, one in self.catalog.components.items() if not one.party)),
         )
 

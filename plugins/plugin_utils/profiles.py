@@ -35,6 +35,7 @@ _PLAIN = {
     "portbook_windows_engine": "windows_engine",
     "portbook_windows_policy": "windows_policy",
     "portbook_windows_foreign": "windows_foreign",
+    "portbook_restore_after_flush": "restore_after_flush",
 }
 _OF_COMPONENT = {
     "version": "versions",

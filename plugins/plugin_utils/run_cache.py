@@ -11,11 +11,12 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from . import plan_file
+from .model import VendorRule
 from .planner import Plan
 
 
@@ -36,14 +37,17 @@ class Head:
     variables: frozenset[str]
     fingerprint: str
     tokens: dict[str, list[list[int]]]
+    vendor_rules: tuple[VendorRule, ...] = ()
 
     def data(self) -> dict[str, Any]:
-        return {**self.__dict__, "variables": sorted(self.variables)}
+        vendor_rules = [asdict(one) for one in self.vendor_rules]
+        return {**self.__dict__, "variables": sorted(self.variables), "vendor_rules": vendor_rules}
 
     @staticmethod
     def of(data: dict[str, Any]) -> Head:
         lists = {key: tuple(data[key]) for key in ("errors", "warnings", "components")}
-        return Head(**{**data, **lists, "variables": frozenset(data["variables"])})
+        vendor_rules = tuple(VendorRule(**one) for one in data["vendor_rules"])
+        return Head(**{**data, **lists, "variables": frozenset(data["variables"]), "vendor_rules": vendor_rules})
 
 
 class RunCache:

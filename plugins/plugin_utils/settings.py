@@ -94,6 +94,7 @@ class Profile:
     windows_engine: str = "native"
     windows_policy: str = "fail"
     windows_foreign: str = "report"
+    restore_after_flush: bool = False
 
     def realms_of(self, component: str) -> frozenset[str]:
         return self.realms.get(component, self.realm)

@@ -151,7 +151,8 @@ _GLOBAL = (
         "portbook_log",
         "choice",
         "host",
-        "Which packets are logged, at a limited rate.",
+        "Which packets are logged, at a limited rate: none, those refused, or also the first one of each permitted "
+        "connection.",
         "off",
         ("off", "refused", "all"),
     ),
@@ -183,6 +184,14 @@ _GLOBAL = (
         "that, and enables them again when portbook is removed.",
         "report",
         ("report", "disable"),
+    ),
+    Variable(
+        "portbook_restore_after_flush",
+        "bool",
+        "host",
+        "Whether a service on the host (Linux, systemd) loads the table again within a second after somebody has "
+        "flushed or deleted it by hand. Without it, the next run does.",
+        False,
     ),
     Variable(
         "portbook_unsupported",

@@ -48,6 +48,7 @@ _PEERS = ipaddress.ip_network("198.18.0.0/15")
 _SENDERS = 32
 _PACKETS = 40_000
 _ISOLATED = "PORTBOOK_BENCH_ISOLATED"
+_PROGRAMS = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 
 
 class Table(Protocol):
@@ -305,12 +306,26 @@ class _Lines:
         print(json.dumps(["add", what, value, unit, most]), flush=True)
 
 
+def why_not() -> str | None:
+    """Why it cannot be measured here."""
+    lacking = [name for name in ("nft", "ip", "unshare") if shutil.which(name, path=_PROGRAMS) is None]
+    if lacking:
+        return f"{', '.join(lacking)} missing: apt-get install nftables iproute2 util-linux"
+    if subprocess.run([*_place(), "true"], capture_output=True, check=False).returncode:
+        return "namespaces are not permitted here: be root"
+    return None
+
+
+def _place() -> list[str]:
+    become = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    space = ["--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    return ["unshare", *become, *space]
+
+
 def measure(table: Table, quick: bool = False) -> None:
     """In namespaces of its own: for network, and for mounts, so that no service manager is seen either."""
-    become = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    command = ["unshare", *become, "--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]
-    command += ["--mount-proc", sys.executable, __file__, *(["--quick"] if quick else [])]
-    environment = {**os.environ, _ISOLATED: "1", "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"}
+    command = [*_place(), sys.executable, __file__, *(["--quick"] if quick else [])]
+    environment = {**os.environ, _ISOLATED: "1", "PATH": _PROGRAMS}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
@@ -351,6 +366,9 @@ def main() -> int:
     elif os.environ.get(_ISOLATED):
         isolated(options.quick)
     else:
+        lacking = why_not()
+        if lacking:
+            raise SystemExit(f"not measured: {lacking}")
         measure(_Printed(), options.quick)
     return 0
 

@@ -30,6 +30,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 COLLECTIONS = CHECKOUT / ".venv" / "collections"
 sys.path[:0] = [str(COLLECTIONS), str(Path(__file__).parent)]
 
+import nftables  # noqa: E402
+import windows_store  # noqa: E402
 from company import company  # noqa: E402
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils import catalog as catalogs  # noqa: E402
@@ -54,7 +56,7 @@ class Table:
     rows: list[tuple[str, str, str, str]] = field(default_factory=list)
 
     def add(self, what: str, value: float, unit: str, most: float | None = None) -> None:
-        digits = 0 if unit in ("MiB", "hosts", "rules") else 2
+        digits = 0 if unit in ("MiB", "hosts", "rules", "calls", "reads", "writes", "bytes") else 2
         shown = f"{value:,.{digits}f} {unit}"
         limit = "" if most is None else f"<= {most:,.{digits}f} {unit}"
         verdict = "" if most is None else "OK" if value <= most else "MISSED"
@@ -296,6 +298,12 @@ def main() -> int:
         measure_runs(table, sizes, templated=False, repeats=1)
     measure_runs(table, sizes, templated=True, repeats=1 if options.quick else 5)
     measure_whole(table, 200 if options.quick else 1000, 1 if options.quick else 2)
+    lacking = nftables.why_not()
+    if lacking:
+        table.title(f"nftables: not measured: {lacking}")
+    else:
+        nftables.measure(table, options.quick)
+    windows_store.measure(table)
     print(f"\n{'=' * 78}\n{table.text()}\n\nTook {time.monotonic() - start:.0f} s on {os.cpu_count()} processors.")
     return 0
 

@@ -12,6 +12,7 @@ import pytest
 from golden.helpers.book import shipped
 from golden.helpers.inventories import INVENTORIES
 from golden.helpers.rendering import given, request, same_host
+from golden.helpers.running import Machine
 from golden.test_golden import EXPECTED, unlike
 
 BY_NAME = {inventory.name: inventory for inventory in INVENTORIES}
@@ -27,6 +28,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "guard": {},
     "strict": {"portbook_posture": "strict", "portbook_outbound": "strict"},
     "reject": {"portbook_refuse": "reject", "portbook_log": "refused", "portbook_cut": False},
+    "log-all": {"portbook_log": "all", "portbook_outbound": "guard"},
 }
 HEAD = """\
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -85,3 +87,13 @@ def test_watch_guards_the_same_ports_and_refuses_nothing(inventory: str, host: s
 @pytest.mark.parametrize(("inventory", "host"), HOSTS)
 def test_open_refuses_nothing(inventory: str, host: str, tmp_path: Path) -> None:
     assert "hook" not in rendered(inventory, host, {"portbook_posture": "open"}, tmp_path / "portbook")
+
+
+def test_a_host_that_plays_no_part_and_is_to_be_strict_is_left_with_the_way_in(tmp_path: Path) -> None:
+    chosen = BY_NAME["utmstack-9"]
+    machines = [*chosen.machines, Machine("bystander", "offices", ("192.0.2.99",), rules=False)]
+    variables = {**chosen.variables(shipped()), "portbook_posture": "strict"}
+    text = given(request(machines, variables, "bystander"), tmp_path / "portbook")
+    assert "tcp dport 22 accept" in text
+    assert "jump refused" in text
+    assert "map " not in text

@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from kernel.helpers.commands import nft, run, tables
+from kernel.helpers.commands import listed, nft, run, tables
 from kernel.helpers.host import ONE, PEER, TWO, Host, rule, slice_of
 
 OTHER_SLICE = {"other": slice_of(rule(700, [PEER]), name="other")}
@@ -73,6 +73,38 @@ def test_removing_everything_leaves_nothing(host: Host) -> None:
     assert not host.folder.exists()
 
 
+@pytest.mark.parametrize(
+    ("settings", "chain"), [({"posture": "strict"}, "inbound"), ({"outbound": "strict"}, "outbound")]
+)
+def test_strict_refuses_on_a_host_without_any_component(host: Host, settings: dict[str, str], chain: str) -> None:
+    known = {**settings, "management": ["192.0.2.9"], "management_ports": [22]}
+    assert host.apply({}, settings=known, replace_all=True).changed
+    assert f"chain {chain} {{" in host.listing()
+    assert ("tcp dport 22 accept" in host.listing()) == (chain == "inbound")
+    before = host.traces()
+    assert not host.apply({}, settings=known, replace_all=True).changed
+    assert host.traces() == before
+    nft("delete table inet portbook")
+    assert host.apply({}, settings=known, replace_all=True).mended
+
+
+def test_what_was_strict_without_a_component_is_taken_away(host: Host) -> None:
+    for end in ({"removes": True}, {"settings": {"posture": "guard"}}):
+        host.strict({})
+        assert tables() == ["portbook"]
+        assert host.apply({}, replace_all=True, **end).changed
+        assert (tables(), host.folder.exists()) == ([], False)
+        assert not host.apply({}, replace_all=True, **end).changed
+
+
+def test_removing_the_last_component_of_a_strict_host_leaves_nothing(host: Host) -> None:
+    host.strict(ONE)
+    host.strict({"one": {}})
+    assert tables() == ["portbook"]
+    host.apply({"one": {}}, removes=True)
+    assert (tables(), host.folder.exists()) == ([], False)
+
+
 def test_a_table_without_memory_is_taken_away_too(host: Host) -> None:
     nft("table inet portbook { chain x { accept; }; }")
     assert host.apply({}).changed
@@ -102,6 +134,28 @@ def test_a_setting_alone_is_a_change(host: Host) -> None:
     assert done.changed
     assert not done.mended
     assert "reject" in host.listing()
+
+
+@pytest.mark.parametrize("log", ["refused", "all"])
+def test_what_is_logged_is_compared_too(host: Host, log: str) -> None:
+    host.apply(ONE, settings={"log": log})
+    before = host.table()
+    assert not host.apply(ONE, settings={"log": log}).changed
+    rules = [one["rule"] for one in listed("table", "inet", "portbook") if "rule" in one]
+    logs = [one for one in rules if any("log" in expression for expression in one["expr"])]
+    assert {one["chain"] for one in logs} == {"refused", *(("in_tcp_514", "in_udp_514") if log == "all" else ())}
+    for one in logs:
+        nft(f"delete rule inet portbook {one['chain']} handle {one['handle']}")
+    assert host.apply(ONE, settings={"log": log}).mended
+    assert host.table() == before
+
+
+def test_a_single_flow_that_is_to_be_logged_is_a_change(host: Host) -> None:
+    host.apply(ONE)
+    loud = {"one": slice_of(rule(514, [PEER], log=True), rule(514, [PEER], protocol="udp"))}
+    assert host.apply(loud).words["change"] == ["one/0"]
+    assert 'log prefix "portbook permitted one.0: "' in host.listing()
+    assert not host.apply(loud).changed
 
 
 @pytest.mark.parametrize(

@@ -166,8 +166,8 @@ def test_units_that_cannot_be_written(host: Host, monkeypatch: pytest.MonkeyPatc
 
     def apply() -> None:
         monkeypatch.setattr(boot, "has_systemd", lambda: True)
-        monkeypatch.setattr(boot, "differs", list)
-        monkeypatch.setattr(boot, "install", refuse)
+        monkeypatch.setattr(boot, "at_work", lambda _files: True)
+        monkeypatch.setattr(boot, "bring", refuse)
         host.apply(TWO)
 
     fails(host, apply, "OSError: systemctl enable failed")

@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 from kernel.helpers.commands import nft, tables
 from kernel.helpers.host import ONE, PEER, Host, rule, slice_of
 
+from ansible_collections.portbook.firewall.plugins.module_utils import legacy_tables
 from ansible_collections.portbook.firewall.plugins.module_utils.host_state import StateError
 
 DROP = "type filter hook input priority 0; policy drop;"
@@ -127,9 +131,90 @@ def test_every_port_of_a_flow_counts(host: Host) -> None:
         host.apply({"one": two})
 
 
+OUTWARD = {"one": slice_of(rule(514, [PEER], direction="out", guarded=False))}
+DROP_OUT = "type filter hook output priority 0; policy drop;"
+
+
 def test_outbound_flows_are_not_judged_by_the_input_hook(host: Host) -> None:
     other()
-    assert host.apply({"one": slice_of(rule(514, [PEER], direction="out"))}).foreign == []
+    assert host.apply(OUTWARD, settings={"outbound": "guard"}).foreign == []
+
+
+def test_while_outbound_is_off_nobody_asks_who_else_refuses_there(host: Host) -> None:
+    other(base=DROP_OUT)
+    assert host.apply(OUTWARD).foreign == []
+
+
+@pytest.mark.parametrize("outbound", ["open", "guard", "strict"])
+def test_outbound_flows_are_judged_by_the_output_hook(host: Host, outbound: str) -> None:
+    other("tcp dport 22 accept", base=DROP_OUT)
+    with pytest.raises(StateError, match=r"refuse what the plan permits \(one\.0\): table inet other, chain input"):
+        host.apply(OUTWARD, settings={"outbound": outbound})
+    assert (tables(), host.folder.exists()) == (["other"], False)
+
+
+def test_an_outbound_flow_that_others_permit_is_found(host: Host) -> None:
+    other("oif lo accept", "tcp dport 514 accept", base=DROP_OUT)
+    assert host.apply(OUTWARD, settings={"outbound": "strict"}).foreign == []
+
+
+# -- iptables-legacy ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def legacy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """As on a kernel that has its tables; the programs print what a test gives them."""
+
+    def given(saved: str | None, name: str = "iptables-legacy-save", tables: str = "nat\nfilter\n") -> None:
+        names, programs = tmp_path / "ip_tables_names", tmp_path / "programs"
+        names.write_text(tables)
+        programs.mkdir()
+        monkeypatch.setattr(legacy_tables, "_NAMES", {"ip": str(names)})
+        monkeypatch.setattr(legacy_tables, "_PATH", str(programs))
+        if saved is not None:
+            version = "(nf_tables)" if name.endswith("nft-save") else "(legacy)"
+            program = programs / name.replace("-nft", "")
+            program.write_text(
+                f"#!/bin/sh\n[ -z \"$1\" ] || {{ echo v1.8.9 '{version}'; exit; }}\ncat <<'X'\n{saved}\nX\n"
+            )
+            program.chmod(0o755)
+
+    return given
+
+
+DROPS = "*filter\n:INPUT DROP [0:0]\n-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\nCOMMIT"
+
+
+@pytest.mark.parametrize("program", ["iptables-legacy-save", "iptables-save"])
+def test_rules_of_iptables_legacy_are_judged(host: Host, legacy: Callable[..., None], program: str) -> None:
+    legacy(DROPS, program)
+    with pytest.raises(StateError, match=r"table ip filter \(iptables-legacy\), chain INPUT\. Nothing was applied"):
+        host.apply(ONE)
+    assert (tables(), host.folder.exists()) == ([], False)
+
+
+def test_rules_of_iptables_legacy_that_permit_are_found(host: Host, legacy: Callable[..., None]) -> None:
+    legacy(
+        "*filter\n:INPUT DROP [0:0]\n-A INPUT -m multiport -p tcp --dports 1:514 -j ACCEPT\n"
+        "-A INPUT -p udp -j ACCEPT\nCOMMIT"
+    )
+    assert host.apply(ONE).foreign == []
+
+
+@pytest.mark.parametrize(("saved", "program"), [(None, ""), ("*filter\nCOMMIT", "iptables-nft-save")])
+def test_rules_of_iptables_legacy_that_nobody_can_read_are_unknown(
+    host: Host, legacy: Callable[..., None], saved: str | None, program: str
+) -> None:
+    legacy(saved, program)
+    found = host.apply(ONE).foreign
+    assert {one["outcome"] for one in found} == {"unknown"}
+    assert found[0]["where"] == "iptables-legacy rules are loaded (ip: filter) and cannot be read here"
+    assert "portbook" in tables()
+
+
+def test_tables_that_only_rewrite_are_no_matter(host: Host, legacy: Callable[..., None]) -> None:
+    legacy(None, tables="nat\n")
+    assert host.apply(ONE).foreign == []
 
 
 def test_our_own_table_is_no_rule_of_others(host: Host) -> None:

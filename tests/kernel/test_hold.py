@@ -61,12 +61,23 @@ def test_a_confirmed_change_stays(host: Host) -> None:
     assert host.traces() == before
 
 
-def test_a_change_is_confirmed_by_its_own_token_once(host: Host) -> None:
+def test_a_change_is_confirmed_by_its_own_token(host: Host) -> None:
     host.apply(ONE, hold=LATER, token="t")
     assert not host.confirm("another")
     assert host.confirm("t")
-    assert not host.confirm("t")
+    assert not host.confirm("another")
     assert not host.confirm("")
+
+
+def test_a_confirmation_whose_answer_was_lost_may_be_asked_for_again(host: Host) -> None:
+    host.apply(ONE, hold=LATER, token="t")
+    assert host.confirm("t")
+    before = host.all()
+    assert host.confirm("t")
+    assert host.all() == before
+    host.apply(TWO, hold=SOON, token="u")
+    assert until(lambda: settled(host))
+    assert not host.confirm("u")
 
 
 def test_nothing_waits_where_nothing_was_held(host: Host) -> None:

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kernel.helpers.commands import listed, nft, run, tables
+from kernel.helpers.processes import cover, told
 
 from ansible_collections.portbook.firewall.plugins.module_utils.nft_listing import ANYBODY, Opening, openings
 from ansible_collections.portbook.firewall.plugins.module_utils.nft_process import Nft
@@ -28,6 +29,7 @@ from ansible_collections.portbook.firewall.plugins.module_utils.nft_ruleset impo
 )
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "expected"
+PROTOCOLS = Path("/etc/protocols")
 CASTS = ("broadcast", "multicast")
 NETWORKS = (
     *("192.0.2.1", "192.0.2.2", "192.0.2.0/24", "192.0.2.0/30", "192.0.2.128/25", "192.0.2.4/30"),
@@ -60,6 +62,8 @@ permission = st.builds(
     local_subnet=st.just(False),
     cast=st.just("unicast"),
     guarded=st.booleans(),
+    flow=st.sampled_from(["one.flow", "another.flow"]),
+    logged=st.booleans(),
 )
 local_one = permission.map(lambda one: replace(one, networks=None, local_subnet=True))
 cast_one = st.tuples(st.one_of(permission, local_one), st.sampled_from(CASTS)).map(
@@ -71,8 +75,9 @@ choices = st.builds(
     strict_in=st.booleans(),
     strict_out=st.booleans(),
     refuse=st.sampled_from(["drop", "reject"]),
-    log=st.sampled_from(["off", "refused"]),
+    log=st.sampled_from(["off", "refused", "all"]),
     cut=st.booleans(),
+    outbound_off=st.booleans(),
 )
 LOCAL = Local(subnets=SUBNETS, way_in=("192.0.2.9",), way_in_ports=(22,))
 
@@ -129,6 +134,15 @@ def asked(here: Sequence[Permission], is_strict: bool, port: int, source: int, p
     return "refuse" if guarded else "nothing"
 
 
+def logged(here: Sequence[Permission], chosen: Settings, port: int, source: int, peer: str) -> bool:
+    return any(
+        (one.logged or chosen.log == "all")
+        and not (one.direction == "out" and chosen.outbound_off)
+        and lets(one, port, source, peer)
+        for one in here
+    )
+
+
 # -- what the kernel has ----------------------------------------------------------------------------
 
 
@@ -141,10 +155,16 @@ def opened_at(opened: Sequence[Opening], where: str, protocol: str, port: int) -
 def found(one: Opening | None, source: int, peer: str) -> str:
     if one is None:
         return "nothing"
-    for sources, peers in one.peers:
-        if covers(sources, source) and (peers == ANYBODY or any(contains(text, peer) for text in peers)):
-            return "accept"
+    if names(one.peers, source, peer):
+        return "accept"
     return "refuse" if one.guarded else "nothing"
+
+
+def names(listed: tuple[tuple[str, tuple[str, ...]], ...], source: int, peer: str) -> bool:
+    return any(
+        covers(sources, source) and (peers == ANYBODY or any(contains(text, peer) for text in peers))
+        for sources, peers in listed
+    )
 
 
 def covers(sources: str, source: int) -> bool:
@@ -175,9 +195,10 @@ def test_the_kernel_means_what_was_asked_for(mine: list[Permission], chosen: Set
         here = speak_of(mine, chosen, where, protocol, port)
         opening = opened_at(opened, where, protocol, port)
         for source, peer in product(SOURCES, PEERS) if here or opening else ():
-            told = asked(here, strict(chosen, where), port, source, peer), found(opening, source, peer)
-            if told[0] != told[1]:
-                different.append((where, protocol, port, source, peer, told))
+            wanted = asked(here, strict(chosen, where), port, source, peer), logged(here, chosen, port, source, peer)
+            told = found(opening, source, peer), opening is not None and names(opening.logged, source, peer)
+            if wanted != told:
+                different.append((where, protocol, port, source, peer, wanted, told))
     assert different == []
 
 
@@ -239,6 +260,18 @@ def test_everybody_as_a_network_loads() -> None:
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.nft")), ids=lambda path: path.stem)
 def test_golden_files_load(path: Path) -> None:
     run("nft", "-f", str(path))
+
+
+@pytest.mark.skipif(not PROTOCOLS.exists(), reason="there is none to hide")
+def test_golden_files_load_where_protocols_have_no_names() -> None:
+    """Hosts without the package netbase."""
+
+    def load() -> None:
+        cover(PROTOCOLS)
+        for path in GOLDEN.glob("*.nft"):
+            run("nft", "-f", str(path))
+
+    assert told(load) == ""
 
 
 def test_golden_files_are_there() -> None:

@@ -94,6 +94,17 @@ def test_a_watched_port_refuses_nobody_and_counts_what_it_would(wire: Wire, appl
         assert "counter packets 0 " not in run("nft", "list", "chain", "inet", "portbook", "watched")
 
 
+@pytest.mark.parametrize("address", HOST)
+def test_what_is_logged_passes_and_is_refused_as_before(wire: Wire, apply: Applied, address: str) -> None:
+    apply(*both(log=True), *both(FREE, guarded=False), log="all", outbound="guard")
+    for send in (tcp, udp):
+        # More often than the log's limit has room for.
+        assert {send(wire.peer, wire.host, address, GUARDED) for _time in range(12)} == {PASSES}
+        assert send(wire.stranger, wire.host, address, GUARDED) == SILENCE
+        assert send(wire.stranger, wire.host, address, FREE) == PASSES
+        assert send(wire.host, wire.stranger, STRANGER[0], FREE) == PASSES
+
+
 @pytest.mark.parametrize("posture", ["guard", "strict"])
 def test_a_host_reaches_itself(wire: Wire, apply: Applied, posture: str) -> None:
     apply(*both(), posture=posture)

@@ -59,6 +59,23 @@ def test_a_first_change_that_cuts_the_way_in_is_taken_back(machine: Laboratory, 
     operator.run().ok(changed=True)
 
 
+# As CUTS, but it is mended after a few seconds.
+HICCUP = CUTS.replace(
+    "RULES\nexit", 'RULES\n[ -z "$cut" ] || (sleep 6; nft delete table ip cut) </dev/null >/dev/null 2>&1 &\nexit'
+)
+
+
+def test_a_hiccup_of_the_way_in_is_waited_for(machine: Laboratory, operator: Operator) -> None:
+    operator.ssh(HICCUP)
+    start = time.monotonic()
+    operator.run().ok(changed=True)
+    assert time.monotonic() - start > 6
+    assert "tcp . 5044 : jump" in machine.table()
+    assert not machine.succeeds("test", "-e", "/var/lib/portbook/pending.json")
+    operator.ssh(WORKS)
+    operator.run().ok(changed=False)
+
+
 def test_a_later_change_that_cuts_the_way_in_is_taken_back_to_the_table_that_was(
     machine: Laboratory, operator: Operator
 ) -> None:

@@ -84,6 +84,7 @@ def test_the_digest_stands_in_the_file():
         {"portbook_refuse": "reject"},
         {"portbook_log": "refused"},
         {"portbook_cut": False},
+        {"portbook_restore_after_flush": True},
         {"portbook_foreign": "fail"},
         {"portbook_trusted_interfaces": ["br0"]},
         {"portbook_components": ["client"]},

@@ -18,6 +18,7 @@ from ansible_collections.portbook.firewall.plugins.module_utils.foreign_rules im
 )
 
 TCP, UDP, SIX = Packet("tcp", 514), Packet("udp", 514), Packet("tcp", 514, "ip6")
+OUT = Packet("tcp", 514, direction="out")
 ACCEPT, DROP, RETURN = {"accept": None}, {"drop": None}, {"return": None}
 REJECT = {"reject": {"type": "icmpx", "expr": "admin-prohibited"}}
 COUNTER, LOG = {"counter": {"packets": 0, "bytes": 0}}, {"log": {"prefix": "x"}}
@@ -72,6 +73,30 @@ def outcome(*rules: list[Any], packet: Packet = TCP, more: list[Any] | None = No
     family = of_base.get("family", "inet")
     listed = [{"rule": {"family": family, "table": "other", "chain": "input", "expr": rule}} for rule in rules]
     return judge([base(**of_base), *listed, *(more or [])], packet).outcome
+
+
+@pytest.mark.parametrize(
+    ("hook", "found"), [("output", LOST), ("postrouting", LOST), ("input", ALLOWED), ("prerouting", ALLOWED)]
+)
+def test_on_the_way_out_other_hooks_count(hook: str, found: str) -> None:
+    assert outcome(hook=hook, packet=OUT) == found
+
+
+@pytest.mark.parametrize(
+    ("rules", "found"),
+    [
+        ([[meta("oifname", "lo"), ACCEPT]], LOST),
+        ([[meta("oifname", "lo", "!="), ACCEPT]], ALLOWED),
+        ([[meta("oifname", "eth0"), ACCEPT]], UNKNOWN),
+        ([[meta("iifname", "eth0"), ACCEPT]], UNKNOWN),
+        ([[port(514), ACCEPT]], ALLOWED),
+        ([[match({"fib": {"result": "type", "flags": ["daddr"]}}, "local"), ACCEPT]], LOST),
+        ([[match(header("ip", "daddr"), "192.0.2.1"), ACCEPT]], UNKNOWN),
+        ([[state("new"), ACCEPT]], ALLOWED),
+    ],
+)
+def test_rules_on_the_way_out(rules: list[Any], found: str) -> None:
+    assert outcome(*rules, hook="output", packet=OUT) == found
 
 
 # -- plain rules --------------------------------------------------------------------------------------

@@ -139,12 +139,10 @@ def test_resolvers_are_those_behind_a_local_stub_too(tmp_path: Path) -> None:
     assert host_local.resolvers([stub, real, str(tmp_path / "none")]) == ["127.0.0.53", "192.0.2.53", "fe80::1"]
 
 
-def test_time_servers_are_addresses_and_names_are_left_out(tmp_path: Path) -> None:
-    chrony = write(tmp_path, "chrony", "server 192.0.2.123 iburst\npool pool.example.com\n# server 192.0.2.9\n")
-    ntp = write(tmp_path, "ntp", "peer 2001:db8::123\nserver ntp.example.com\nrestrict 192.0.2.8\n")
-    systemd = write(
-        tmp_path, "timesyncd", "[Time]\nNTP=192.0.2.124 192.0.2.125\nFallbackNTP=time.example.com 192.0.2.126\n"
-    )
+def test_time_servers_are_addresses(tmp_path: Path) -> None:
+    chrony = write(tmp_path, "chrony", "server 192.0.2.123 iburst\n# pool pool.example.com\nallow 192.0.2.9\n")
+    ntp = write(tmp_path, "ntp", "peer 2001:db8::123 prefer\nrestrict 192.0.2.8\n")
+    systemd = write(tmp_path, "timesyncd.conf", "[Time]\nNTP=192.0.2.124 192.0.2.125\nFallbackNTP = 192.0.2.126\n")
     assert host_local.time_servers([chrony, ntp, systemd]) == [
         "192.0.2.123",
         "192.0.2.124",
@@ -152,6 +150,25 @@ def test_time_servers_are_addresses_and_names_are_left_out(tmp_path: Path) -> No
         "192.0.2.126",
         "2001:db8::123",
     ]
+
+
+@pytest.mark.parametrize(
+    "text", ["pool 2.pool.example.com iburst\nserver 192.0.2.1\n", "server time\n", "NTP=192.0.2.1 time.example.com\n"]
+)
+def test_time_servers_that_have_a_name_may_be_anywhere(tmp_path: Path, text: str) -> None:
+    assert host_local.time_servers([write(tmp_path, "client", text)]) == ["any"]
+
+
+@pytest.mark.parametrize(("name", "found"), [("timesyncd.conf", ["any"]), ("chrony.conf", [])])
+def test_a_client_that_nobody_has_told_of_servers(tmp_path: Path, name: str, found: list[str]) -> None:
+    """Only systemd's brings some along."""
+    assert host_local.time_servers([write(tmp_path, name, "# NTP=\n"), str(tmp_path / "none")]) == found
+
+
+def test_folders_of_a_clients_settings_are_read(tmp_path: Path) -> None:
+    write(tmp_path, "b.conf", "server 192.0.2.2\n")
+    write(tmp_path, "a.conf", "server 192.0.2.1\n")
+    assert host_local.time_servers([f"{tmp_path}/*.conf"]) == ["192.0.2.1", "192.0.2.2"]
 
 
 def test_files_that_are_not_there_name_nobody(tmp_path: Path) -> None:

@@ -135,6 +135,65 @@ def test_what_is_refused_is_logged_at_a_limited_rate(log: str) -> None:
     assert Table(ONE, log=log).chain("refused")[0] == 'limit rate 5/second log prefix "portbook refused: "'
 
 
+PERMITTED = 'ct state new limit rate 5/second log prefix "portbook permitted a.flow: "'
+FLOW = replace(ONE, flow="a.flow")
+
+
+def test_all_logs_new_connections_of_every_flow_beside_what_is_refused() -> None:
+    table = Table(FLOW, replace(FLOW, flow="b.flow", networks=("192.0.2.11",)), log="all")
+    first, second, accept, refused = table.chain("in_tcp_514")
+    assert first.endswith(PERMITTED)
+    assert (table.peers(first), table.peers(second)) == (["192.0.2.10"], ["192.0.2.11"])
+    assert "a.flow" not in second
+    assert (table.peers(accept), refused) == (["192.0.2.10", "192.0.2.11"], "jump refused")
+    assert "log" in table.chain("refused")[0]
+
+
+@pytest.mark.parametrize("log", ["off", "refused"])
+def test_otherwise_new_connections_are_not_logged(log: str) -> None:
+    assert "permitted" not in Table(FLOW, log=log).text
+
+
+def test_one_flow_alone_is_logged_both_ways() -> None:
+    table = Table(replace(FLOW, logged=True), replace(FLOW, spans=((600, 600),)))
+    assert table.chain("in_tcp_514")[0].endswith(PERMITTED)
+    assert table.chain("in_tcp_514")[-1] == "jump refused_logged"
+    assert table.chain("refused_logged") == ['limit rate 5/second log prefix "portbook refused: "', "counter drop"]
+    assert table.chain("in_tcp_600")[-1] == "jump refused"
+    assert table.chain("refused") == ["counter drop"]
+
+
+def test_a_flow_that_is_not_guarded_is_logged_and_its_port_refuses_nobody() -> None:
+    table = Table(replace(FLOW, guarded=False, logged=True))
+    (only,) = table.chain("in_tcp_514")
+    assert only.endswith(PERMITTED)
+    assert "drop" not in table.text
+
+
+def test_a_fixed_source_port_is_part_of_what_is_logged() -> None:
+    table = Table(replace(FLOW, source_spans=((700, 710),), networks=None, logged=True))
+    assert table.chain("in_tcp_514")[0] == f"tcp sport 700-710 {PERMITTED}"
+
+
+def test_protocols_without_ports_are_logged() -> None:
+    table = Table(Permission("in", "esp", networks=PEER, flow="a.flow", logged=True))
+    (line,) = [line for line in table.chain("inbound") if "log prefix" in line]
+    assert line.endswith(f"meta l4proto esp {PERMITTED}")
+
+
+def test_outbound_off_logs_nothing_outbound() -> None:
+    out = replace(OUT, guarded=False, logged=True)
+    assert Table(out).hooks() == ["postrouting priority 90"]
+    assert Table(out, outbound_off=True, log="all").hooks() == []
+
+
+def test_what_a_flow_is_called_cannot_break_the_ruleset() -> None:
+    text = Table(replace(FLOW, flow='a"; accept; \n' + "x" * 200, logged=True)).text
+    (prefix,) = re.findall(r'ct state new limit rate 5/second log prefix "([^"]*)"', text)
+    assert len(prefix) < 128
+    assert ";" not in prefix
+
+
 def test_a_watched_port_refuses_nothing() -> None:
     table = Table(replace(ONE, watched=True))
     assert table.chain("in_tcp_514")[-1] == "jump watched"
@@ -257,7 +316,7 @@ def test_without_casts_they_are_looked_up_like_the_rest() -> None:
 # -- protocols without ports --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "given"), [("vrrp", "112"), ("esp", "esp"), ("gre", "47"), ("icmpv6", "ipv6-icmp")])
+@pytest.mark.parametrize(("name", "given"), [("vrrp", "112"), ("esp", "esp"), ("gre", "47"), ("icmpv6", "icmpv6")])
 def test_protocols_without_ports_are_for_strict(name: str, given: str) -> None:
     one = Permission("in", name, networks=PEER)
     assert f"l4proto {given} accept" not in Table(ONE, one).text
@@ -315,6 +374,10 @@ def test_outbound_strict_keeps_names_and_time() -> None:
     (time,) = [rule for rule in rules if rule.endswith("udp dport 123 accept")]
     assert (table.peers(names), table.peers(time)) == (["192.0.2.53"], ["192.0.2.123"])
     assert rules[-1] == "jump refused_out"
+
+
+def test_time_servers_that_are_known_by_name_only_may_be_anywhere() -> None:
+    assert "udp dport 123 accept" in Table(strict_out=True, local=Local(time_servers=("any",))).chain("outbound")
 
 
 def test_outbound_looks_at_the_destination() -> None:

@@ -63,7 +63,7 @@ class Site:
     ) -> Brought:
         slice_ = self.slices[host]
         slice_ = {**slice_, "host": {**slice_["host"], **head}}
-        ports = exchange.management_ports(slice_, WINRM)
+        ports = exchange.management_ports(slice_) or [WINRM]
         found = look(store, exchange.read_arguments(slice_, ports), machine)
         renderer = Renderer(self.tokens, self.networks, found.programs)
         asked = exchange.asked(slice_, components, renderer, ports, over_network=True)

@@ -6,26 +6,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from windows.com import FwPolicy2, FwRule
 from windows.host import Host, policy_text
-from windows.hresult import NOT_FOUND, ComError, Crashed
-from windows.records import WRITABLE, Entry, Owner, Record, Survey, free_rule, survey, wire_record
-from windows.store import Faults, Store
+from windows.hresult import NOT_FOUND, ComError
+from windows.records import SETTINGS, WRITABLE, Entry, Owner, Record, Survey, free_rule, profile, survey, wire_record
+from windows.store import Store
 
 Result = dict[str, Any]
 Operation = dict[str, Any]
 
-REQUIRED = {
-    "create": ("rule",),
-    "change": ("id", "rule"),
-    "delete": ("id",),
-    "disable": ("id",),
-    "enable": ("id",),
-    "profile": ("profile", "setting", "value"),
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "op": ("create", "change", "delete", "disable", "enable", "profile"),
+    "profile": (1, 2, 4),
+    "setting": SETTINGS,
+    "value": (0, 1),
 }
 KILLED: Result = {
     "failed": True,
@@ -112,40 +109,26 @@ def surroundings(store: Store, args: dict[str, Any], host: Host) -> Result:
 
 # ------------------------------------------------------------------ writing
 @dataclass
-class Undo:
-    """The way back of one write, recorded before it is made: so it looks whether there is anything to take back."""
+class Step:
+    """One write and its way back, put down before it is made: one that throws may have been made all the same."""
 
-    firewall: FwPolicy2
     what: str
-    value: Any = None
-    rule: FwRule | None = None
-    bit: int = 0
-    setting: str = ""
-
-    def take(self) -> None:
-        if self.what == "profile":
-            if self.firewall.profile(self.setting, self.bit) != self.value:
-                self.firewall.set_profile(self.setting, self.bit, self.value)
-            return
-        assert self.rule is not None
-        if self.what == "enabled":
-            if self.rule.get("Enabled") != self.value:
-                self.rule.put("Enabled", self.value)
-            return
-        remove(self.firewall, self.rule, maybe_absent=True)
+    on: FwRule | int
+    was: Any
+    about: str
+    sure: bool = False
 
 
-def remove(firewall: FwPolicy2, rule: FwRule, maybe_absent: bool = False) -> None:
+def remove(firewall: FwPolicy2, rule: FwRule) -> None:
     """Remove takes the first rule of a name, perhaps somebody else's: so under a name of its own."""
     name = f"doomed-{uuid4().hex}"
     rule.put("Name", name)
-    if maybe_absent:
-        try:
-            firewall.rules.item(name)
-        except ComError as error:
-            if error.hresult == NOT_FOUND:
-                return
-            raise
+    try:
+        firewall.rules.item(name)
+    except ComError as error:
+        if error.hresult == NOT_FOUND:
+            # It was never added.
+            return
     firewall.rules.remove(name)
 
 
@@ -156,91 +139,99 @@ class Write:
     check: bool
     found: Survey
     result: Result
-    undo: list[Undo] = field(default_factory=list)
-    doomed: list[FwRule] = field(default_factory=list)
+    undo: list[Step] = field(default_factory=list)
+    doomed: list[Entry] = field(default_factory=list)
 
-    def target(self, operation: Operation) -> Entry:
-        entry = self.found.by_id().get(operation["id"])
-        if entry is None:
-            raise ModuleError(f"no rule has the id {operation['id']}")
-        if operation["op"] in ("change", "delete") and not entry.owned:
-            raise ModuleError(f"the rule '{entry.record['Name']}' is not ours")
-        return entry
+    def __post_init__(self) -> None:
+        self.known = self.found.by_id()
 
     def judge(self, operation: Operation) -> None:
         """What can be told before anything is written."""
-        if "id" in REQUIRED[operation["op"]]:
-            self.target(operation)
-        if "rule" in REQUIRED[operation["op"]]:
-            unknown = [name for name in operation["rule"] if name not in WRITABLE]
+        kind = operation["op"]
+        if kind in ("create", "change"):
+            record = operation.get("rule") or {"": None}
+            unknown = [name for name in record if name not in WRITABLE]
             if unknown:
                 raise ModuleError(f"unknown property '{unknown[0]}'")
-            if not self.owner.by_group(operation["rule"].get("Grouping") or ""):
+            if not self.owner.by_group(record.get("Grouping") or ""):
                 raise ModuleError("Grouping lacks the prefix")
+        if kind in ("create", "profile"):
+            return
+        entry = self.known.get(operation.get("id") or "")
+        if entry is None:
+            raise ModuleError(f"no rule has the id {operation.get('id') or ''}")
+        if kind in ("change", "delete"):
+            if not entry.owned or entry in self.doomed:
+                raise ModuleError(f"the rule '{entry.record['Name']}' is not ours, or named twice")
+            self.doomed.append(entry)
 
     # ---------------------------------------------------------------- operations
     def do(self, operation: Operation) -> None:
         kind = operation["op"]
-        if kind == "profile":
-            self.set_profile(operation)
-            return
         if kind in ("create", "change"):
-            self.add(operation["rule"])
-        if kind != "create":
-            self.switch(self.target(operation).rule, kind == "enable")
-        if kind in ("change", "delete") and not self.check:
-            self.doomed.append(self.target(operation).rule)
-        if kind in ("create", "change", "delete"):
+            rule = free_rule(self.firewall, operation["rule"])
+            self.step("Add", rule, {"Add": 0}, 1, operation["rule"].get("Name", ""))
+        if kind == "profile":
+            bit = operation["profile"]
+            values = next(one for one in self.found.profiles if one["profile"] == bit)
+            self.step(operation["setting"], bit, values, operation["value"], f"profile {bit}")
+        elif kind != "create":
+            entry = self.known[operation["id"]]
+            self.step("Enabled", entry.rule, entry.record, int(kind == "enable"), entry.record["Name"])
+        if kind == "delete":
             self.result["changed"] = True
 
-    def add(self, record: Record) -> None:
-        rule = free_rule(self.firewall, record)
-        if not self.check:
-            self.undo.append(Undo(self.firewall, "added", rule=rule))
-            self.firewall.rules.add(rule)
-
-    def switch(self, rule: FwRule, value: bool) -> None:
-        if rule.get("Enabled") == value:
+    def step(self, what: str, on: FwRule | int, values: Record, to: int, about: str) -> None:
+        was = values[what]
+        if int(was) == to:
             return
         self.result["changed"] = True
-        if not self.check:
-            self.undo.append(Undo(self.firewall, "enabled", not value, rule))
-            rule.put("Enabled", value)
-
-    def set_profile(self, operation: Operation) -> None:
-        bit, setting, value = operation["profile"], operation["setting"], operation["value"]
-        was = next(one for one in self.found.profiles if one["profile"] == bit)[setting]
-        if int(was) == value:
+        values[what] = to
+        if self.check:
             return
-        self.result["changed"] = True
-        if not self.check:
-            self.undo.append(Undo(self.firewall, "profile", was, bit=bit, setting=setting))
-            self.firewall.set_profile(setting, bit, bool(value) if isinstance(was, bool) else value)
+        step = Step(what, on, was, about)
+        self.undo.append(step)
+        self.set(step, to)
+        step.sure = True
+
+    def set(self, step: Step, value: int) -> None:
+        if isinstance(step.on, int):
+            flag = step.what in ("FirewallEnabled", "BlockAllInboundTraffic")
+            self.firewall.set_profile(step.what, step.on, bool(value) if flag else value)
+        elif step.what == "Add":
+            self.firewall.rules.add(step.on)
+        else:
+            step.on.put("Enabled", bool(value))
 
     # ---------------------------------------------------------------- the end
     def take_back(self) -> None:
         left = []
         for step in reversed(self.undo):
             try:
-                step.take()
+                self.back(step)
             except ComError as error:
-                left.append(f"{step.what}: {told(error)}")
+                left.append(f"{step.what} {step.about}: {told(error)}")
         self.result |= {"changed": bool(left), "undone": not left, "not_undone": left}
+        self.doomed.clear()
+
+    def back(self, step: Step) -> None:
+        if isinstance(step.on, FwRule) and step.what == "Add":
+            remove(self.firewall, step.on)
+            return
+        now = step.on.get("Enabled") if isinstance(step.on, FwRule) else profile(self.firewall, step.on)[step.what]
+        if step.sure or now != step.was:
+            self.set(step, int(step.was))
 
     def finish(self) -> None:
         """Nothing is undone from here on: a rule that cannot be removed stays disabled and is named."""
-        for rule in self.doomed:
+        for entry in self.doomed:
             try:
-                remove(self.firewall, rule)
+                remove(self.firewall, entry.rule)
             except ComError as error:
-                self.result["leftover"].append(f"{rule.get('Name')}: {told(error)}")
-
-    def look_again(self) -> None:
+                self.result["leftover"].append(f"{entry.record['Name']}: {told(error)}")
         try:
             self.result["fingerprint"] = survey(self.firewall, self.owner, ()).fingerprint
-            self.result["current_profiles"] = self.firewall.get("CurrentProfileTypes")
         except ComError:
-            # The writing is over; what it came to is not known.
             self.result["fingerprint"] = ""
 
 
@@ -250,15 +241,16 @@ def ill_formed(args: dict[str, Any]) -> str | None:
     if missing:
         return f"missing required arguments: {', '.join(missing)}"
     for operation in args["operations"]:
-        kind = operation.get("op")
-        if kind is None:
+        if operation.get("op") is None:
             return "missing required arguments: op found in operations"
-        if kind not in REQUIRED:
-            choices = ", ".join(REQUIRED)
-            return f"value of op must be one of: {choices}. Got no match for: {kind} found in operations"
-        absent = [name for name in REQUIRED[kind] if operation.get(name) is None]
-        if absent:
-            return f"op is {kind} but all of the following are missing: {', '.join(absent)} found in operations"
+        for name, choices in CHOICES.items():
+            given = operation.get(name)
+            if given is not None and given not in choices:
+                allowed = ", ".join(str(one) for one in choices)
+                return f"value of {name} must be one of: {allowed}. Got no match for: {given} found in operations"
+        absent = [name for name in ("profile", "setting", "value") if operation.get(name) is None]
+        if operation["op"] == "profile" and absent:
+            return f"op is profile but all of the following are missing: {', '.join(absent)} found in operations"
     return None
 
 
@@ -267,7 +259,7 @@ def look(firewall: FwPolicy2, owner: Owner, operations: list[Operation]) -> Surv
     touching = [one for one in operations if one["op"] in ("disable", "enable")]
     found = survey(firewall, owner, frozenset(one["name"] for one in touching if one.get("name")))
     known = found.by_id()
-    if any(not one.get("name") and one["id"] not in known for one in touching):
+    if any(not one.get("name") and one.get("id") not in known for one in touching):
         return survey(firewall, owner, None)
     return found
 
@@ -280,51 +272,30 @@ def write(store: Store, args: dict[str, Any], check_mode: bool = False, host: Ho
         return failed({}, wrong)
     result: Result = {"changed": False, "done": 0, "undone": None, "not_undone": [], "leftover": []}
     owner, operations = owner_of(args), args["operations"]
+    about = "reading the firewall failed"
     try:
         firewall = store.firewall()
+        result["current_profiles"] = firewall.get("CurrentProfileTypes")
         found = look(firewall, owner, operations)
-        result |= {"fingerprint": found.fingerprint, "current_profiles": firewall.get("CurrentProfileTypes")}
-    except ComError as error:
-        return failed(result, f"reading the firewall failed: {told(error)}")
-    if found.fingerprint != args["expect"]:
-        return failed(result, "the owned rules are not the ones that were read: nothing was changed")
-    run = Write(firewall, owner, check_mode, found, result)
-    for number, operation in enumerate(operations, 1):
-        try:
+        result["fingerprint"] = found.fingerprint
+        about = "nothing was changed"
+        if found.fingerprint != args["expect"]:
+            raise ModuleError("the owned rules are not the ones that were read")
+        run = Write(firewall, owner, check_mode, found, result)
+        for operation in operations:
+            about = f"nothing was changed, since {operation['op']} is refused"
             run.judge(operation)
-        except ModuleError as error:
-            return failed(result, f"operation {number} ({operation['op']}): {error}: nothing was changed")
+    except (ComError, ModuleError) as error:
+        return failed(result, f"{about}: {told(error)}")
+    fault = ""
     for operation in operations:
         try:
             run.do(operation)
         except ComError as error:
+            fault = f"operation {result['done'] + 1} ({operation['op']}) failed: {told(error)}"
             run.take_back()
-            run.look_again()
-            return failed(result, f"operation {result['done'] + 1} ({operation['op']}) failed: {told(error)}")
+            break
         result["done"] += 1
-    run.finish()
-    run.look_again()
-    return result
-
-
-# ------------------------------------------------------------------ for real playbook runs
-MODULES = ("windows_read", "windows_write")
-
-
-def execute(
-    module: str,
-    path: Path,
-    args: dict[str, Any],
-    check_mode: bool = False,
-    host: Host | None = None,
-    faults: Faults | None = None,
-) -> Result:
-    """One module against the store in a file, as `_execute_module` would have run it on the host."""
-    with Store.kept(path) as store:
-        store.faults = faults or Faults()
-        try:
-            if module.endswith("windows_read"):
-                return read(store, args, host)
-            return write(store, args, check_mode, host)
-        except Crashed:
-            return dict(KILLED)
+    if not check_mode:
+        run.finish()
+    return failed(result, fault) if fault else result

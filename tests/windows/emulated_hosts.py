@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from windows.emulated import execute
+from windows.execute import execute, knows
 from windows.host import Host
 from windows.store import Faults, Store
 
@@ -98,7 +98,7 @@ def install(folder: str) -> None:
     hosts = Hosts(Path(folder))
 
     def execute_module(self: Any, module_name: Any = None, module_args: Any = None, **more: Any) -> Any:
-        if not str(module_name).startswith("portbook.firewall.windows_"):
+        if not knows(str(module_name)):
             return really(self, module_name=module_name, module_args=module_args, **more)
         name = str(more["task_vars"]["inventory_hostname"])
         return hosts.execute(name, str(module_name), dict(module_args), bool(self._task.check_mode))

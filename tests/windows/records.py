@@ -56,10 +56,10 @@ def utf16(text: str) -> bytes:
     return text.encode("utf-16-be", "surrogatepass")
 
 
-def line(record: Record, names: tuple[str, ...] = WRITABLE) -> str:
-    """The order of addresses is Windows' own, so it does not count."""
+def line(record: Record) -> str:
+    """All but Enabled. The order of addresses is Windows' own, so it does not count."""
     parts = []
-    for name in names:
+    for name in WRITABLE[:-1]:
         value = record[name]
         if name in LISTED:
             value = UNIT.join(sorted(value.split(","), key=utf16))
@@ -74,14 +74,12 @@ def digest(lines: list[str]) -> str:
     return hashlib.sha256(joined.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-WITHOUT_ENABLED = WRITABLE[:-1]
-
-
-@dataclass
+@dataclass(eq=False)
 class Entry:
     record: Record
     owned: bool
     rule: FwRule
+    line: str
     id: str = ""
 
 
@@ -110,18 +108,15 @@ class Survey:
         return {entry.id: entry for entry in self.entries}
 
 
-def profiles(firewall: FwPolicy2) -> list[Record]:
-    found = []
-    for bit in (1, 2, 4):
-        one: Record = {"profile": bit} | {setting: firewall.profile(setting, bit) for setting in SETTINGS}
-        one["ExcludedInterfaces"] = firewall.profile("ExcludedInterfaces", bit) or []
-        found.append(one)
-    return found
+def profile(firewall: FwPolicy2, bit: int) -> Record:
+    one: Record = {"profile": bit} | {setting: firewall.profile(setting, bit) for setting in SETTINGS}
+    one["ExcludedInterfaces"] = firewall.profile("ExcludedInterfaces", bit) or []
+    return one
 
 
 def survey(firewall: FwPolicy2, owner: Owner, foreign: Collection[str] | None) -> Survey:
     """In one pass, each property once; of foreign rules those of these names, or all for None."""
-    settings = profiles(firewall)
+    settings = [profile(firewall, bit) for bit in (1, 2, 4)]
     entries = []
     for rule in firewall.rules:
         record: Record = {name: on_wire(name, rule.get(name)) for name in WRITABLE[:2]}
@@ -130,16 +125,17 @@ def survey(firewall: FwPolicy2, owner: Owner, foreign: Collection[str] | None) -
             continue
         for name in WRITABLE[2:]:
             record[name] = on_wire(name, rule.get(name))
-        entries.append(Entry(record, owned, rule))
+        entries.append(Entry(record, owned, rule, line(record)))
     give_ids(entries)
-    return Survey(settings, entries, digest([line(entry.record) for entry in entries if entry.owned]))
+    owned_lines = [entry.line + RECORD + str(entry.record["Enabled"]) for entry in entries if entry.owned]
+    return Survey(settings, entries, digest(owned_lines))
 
 
 def give_ids(entries: list[Entry]) -> None:
     """Of what all properties but Enabled say; the enabled ones of those alike come first."""
     alike: dict[str, list[Entry]] = {}
     for entry in entries:
-        alike.setdefault(digest([line(entry.record, WITHOUT_ENABLED)]), []).append(entry)
+        alike.setdefault(digest([entry.line]), []).append(entry)
     for identifier, same in alike.items():
         same.sort(key=lambda entry: not entry.record["Enabled"])
         for number, entry in enumerate(same, 1):

@@ -42,9 +42,9 @@ def test_another_protocol_does_not_match() -> None:
     assert not matched(tcp(443), protocol=17)
 
 
-@pytest.mark.parametrize(("port", "held"), [(79, False), (80, True), (81, False), (7999, False), (8000, True)])
+@pytest.mark.parametrize(("port", "held"), [(79, False), (80, True), (81, False), (8000, True), (8011, False)])
 def test_ports_are_a_list_of_ports_and_ranges(port: int, held: bool) -> None:
-    assert matched(tcp("80,8000-8010"), local_port=port) is held
+    assert matched(tcp("80,8000-8010,8012"), local_port=port) is held
 
 
 def test_local_and_remote_are_of_this_machine_in_both_directions() -> None:
@@ -64,6 +64,11 @@ def test_rpc_is_what_the_right_service_has_open() -> None:
     assert matched(tcp("RPC"), RPC, local_port=49800)
     assert matched(tcp("RPC", ServiceName="Spooler"), RPC, local_port=49700, service="spooler")
     assert not matched(tcp("RPC", ServiceName="Spooler"), RPC, local_port=49800)
+
+
+def test_rpc_of_a_service_that_has_nothing_open_makes_its_rule_idle() -> None:
+    assert matched(tcp("RPC,443"), RPC, service="sshd")
+    assert not matched(tcp("RPC,443", ServiceName="sshd"), RPC, service="sshd")
 
 
 def test_the_mapper_is_port_135_of_its_service() -> None:

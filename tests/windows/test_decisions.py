@@ -134,6 +134,7 @@ def test_a_rule_that_is_switched_off_does_nothing() -> None:
         {"LocalPorts": "RPC"},
         {"LocalPorts": "443,IPHTTPS"},
         {"Interfaces": ["Wi-Fi"]},
+        {"Interfaces": ["Ethernet", "Wi-Fi"]},
         {"ApplicationName": "%nowhere%\\app.exe"},
     ],
 )

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from windows.emulated import KILLED, execute, read, write
+from windows.emulated import KILLED, read, write
+from windows.execute import execute
 from windows.host import Host
 from windows.hresult import Crashed
-from windows.store import Faults, Store
+from windows.store import Store
 
 PREFIX = "poc:"
 Rule = dict[str, Any]
@@ -282,21 +283,39 @@ def test_a_rule_that_is_not_ours_is_not_deleted(store: Store) -> None:
     assert store.store_writes == 0
 
 
+def test_a_rule_is_not_deleted_twice(three: Store) -> None:
+    delete = {"op": "delete", "id": named(look(three), "web")["id"]}
+    three.reset_counts()
+    assert "named twice" in put(three, delete, delete)["msg"]
+    assert three.store_writes == 0
+
+
 @pytest.mark.parametrize(
     ("operation", "reason"),
     [
-        ({"op": "create"}, "op is create but all of the following are missing: rule"),
+        ({"op": "create"}, "unknown property ''"),
         ({"op": "burn"}, "value of op must be one of"),
-        ({"op": "enable"}, "op is enable but all of the following are missing: id"),
+        ({"op": "enable"}, "no rule has the id"),
+        ({"op": "profile", "profile": 4}, "op is profile but all of the following are missing: setting, value"),
+        ({"op": "profile", "profile": 3}, "value of profile must be one of: 1, 2, 4. Got no match for: 3"),
     ],
 )
 def test_an_operation_without_what_it_needs_is_refused(store: Store, operation: Rule, reason: str) -> None:
     assert reason in put(store, operation)["msg"]
 
 
-def test_who_may_not_write_is_told_and_nothing_is_left(three: Store) -> None:
+def test_what_was_done_last_is_taken_back_first(three: Store) -> None:
     before = look(three)
-    result = put(three, *five(three)[2:], deny=True)
+    web = {"id": named(before, "web")["id"]}
+    result = put(three, {"op": "disable", **web}, {"op": "enable", **web}, *create(LAST), fail_match="^Add")
+    assert result["undone"]
+    assert look(three) == before
+
+
+@pytest.mark.parametrize("first", range(5))
+def test_who_may_not_write_is_told_and_nothing_is_left(three: Store, first: int) -> None:
+    before = look(three)
+    result = put(three, *five(three)[first:], deny=True)
     assert result["failed"]
     assert "0x80070005" in result["msg"]
     assert result["undone"]
@@ -352,13 +371,16 @@ def test_a_crash_at_any_write_never_leaves_fewer_rules_than_wanted(three: Store,
     assert "dns" in ours
 
 
-def test_a_module_in_the_place_of_the_real_one_keeps_its_store_in_a_file(tmp_path: Path) -> None:
+def test_a_module_in_the_place_of_the_real_one_keeps_its_store_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "host.json"
     Store.sample(101).save(path)
     state = execute("portbook.firewall.windows_read", path, {"prefix": PREFIX})
     args = {"prefix": PREFIX, "expect": state["fingerprint"], "operations": create(WEB, DNS)}
     assert execute("portbook.firewall.windows_write", path, args, check_mode=True)["changed"]
-    crashed = execute("portbook.firewall.windows_write", path, args, faults=Faults(crash_write=frozenset({2})))
-    assert crashed == KILLED
+    monkeypatch.setenv("FAKEFW_CRASH_WRITE", "2")
+    assert execute("portbook.firewall.windows_write", path, args) == KILLED
+    monkeypatch.delenv("FAKEFW_CRASH_WRITE")
     after = execute("portbook.firewall.windows_read", path, {"prefix": PREFIX})
     assert [rule["Name"] for rule in after["rules"] if rule["owned"]] == ["web"]

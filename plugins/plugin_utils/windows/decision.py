@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..model import VendorRule
 from . import baseline, foreign, host, order, profiles
 from .difference import Difference, difference
 from .foreign import Finding
@@ -37,6 +38,7 @@ class Asked:
     management: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
     over_network: bool = True
+    vendors: tuple[VendorRule, ...] = ()
 
     @property
     def refuses(self) -> bool:
@@ -193,8 +195,10 @@ class _Deciding:
         return found
 
     def _way_in(self) -> tuple[tuple[str, ...], list[FirewallRule]]:
+        """Also where only one component has guards, whatever the host's own posture."""
         asked = self.asked
-        if not asked.refuses:
+        guarded = any(one.guarded and one.traffic.direction == "in" for one in self.permissions([]))
+        if not (asked.refuses or guarded):
             return self.memory.ways, []
         ways = self.memory.came_from(self.store.connected if asked.over_network else ())
         addresses = [*asked.management, *ways]
@@ -240,6 +244,7 @@ class _Deciding:
             self._tell_what_stays(wanted)
             wanted, reasons = {}, set()
         operations = [order.disable(one) for one, _reason in wanted.values()]
+        self._tell_what_will_not_last(one for one, _reason in wanted.values())
         disabled = []
         for one, known in self.memory.still_disabled(self.store.foreign):
             if known.reason in reasons or one.rule.traffic.direction in reasons:
@@ -249,7 +254,9 @@ class _Deciding:
                 self.decision.enabled.append(one.rule.name)
         disabled += [(one, Disabled(one.rule.name, reason)) for one, reason in wanted.values()]
         self.decision.disabled = sorted(one.rule.name for one, _reason in wanted.values())
-        if not self.asked.refuses:
+        if self.asked.refuses:
+            self._tell_vendors(made)
+        else:
             self._tell_what_is_open()
         return operations, by_id(disabled)
 
@@ -268,7 +275,7 @@ class _Deciding:
             if self.asked.may_disable:
                 wanted[stored.id] = (stored, "door")
             else:
-                self._find(f"rule {foreign.named(stored.rule)}", flow, "open to others")
+                self._find(f"rule {self._named(stored.rule)}", flow, "open to others")
 
     def _tell_what_stays(self, wanted: Mapping[str, tuple[StoredRule, str]]) -> None:
         stays = {"in": "strict", "out": "outbound strict"}
@@ -290,10 +297,33 @@ class _Deciding:
             if rule.traffic.direction == "in" and rule.traffic.ports.spans
         ]
         for one, flow in foreign.doors(ports, self.store):
-            self._find(f"rule {foreign.named(one.rule)}", flow, "open to others")
+            self._find(f"rule {self._named(one.rule)}", flow, "open to others")
+
+    def _tell_vendors(self, made: Guards) -> None:
+        """Rules that the products themselves made for everyone: nobody needs them, and a guard holds against them."""
+        ports = [(rule.traffic, rule.name) for rule in self.own if rule.traffic.direction == "in"]
+        held = [rule.traffic.local_ports.spans for rule in made.rules]
+        for one, flow in foreign.doors(ports, self.store):
+            known = foreign.maker(one.rule, self.asked.vendors)
+            if known and any(one.rule.traffic.ports.spans & spans for spans in held):
+                self._find(f"rule {self._named(one.rule)}", flow, "refused to others")
+
+    def _tell_what_will_not_last(self, disabled: Iterable[StoredRule]) -> None:
+        for one in disabled:
+            made = foreign.maker(one.rule, self.asked.vendors)
+            if made and made.remade:
+                self.decision.warnings.append(
+                    f"the rule {one.rule.name!r} is disabled, but {made.made_by} makes it anew; guards hold against it"
+                )
+
+    def _named(self, rule: FirewallRule) -> str:
+        return foreign.named(rule, self.asked.vendors)
 
     def _hindrances(self) -> None:
-        found = foreign.hindrances(self.own, self.store)
+        # A block of others is harmless as long as its profile is off.
+        came = self.store.connected if self.asked.over_network and self.asked.ports else ()
+        ways = [baseline.way_in([address], self.asked.ports) for address in came]
+        found = foreign.hindrances([*self.own, *ways], self.store)
         found += [
             Finding(f"profile {name} blocks all inbound traffic", "all inbound flows", "lost")
             for name in host.all_blocked(self.store)

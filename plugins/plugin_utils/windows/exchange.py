@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..host_request import host_settings
+from ..model import VendorRule
 from .baseline import SVCHOST
 from .decision import Asked, Decision
 from .model import NAMES, PREFIX, PROFILES, FirewallRule
@@ -37,8 +38,9 @@ def write_arguments(store: Store, decision: Decision) -> dict[str, Any]:
     return {**_OURS, "expect": store.fingerprint, "operations": decision.operations}
 
 
-def management_ports(slice_: Mapping[str, Any], of_connection: int) -> list[int]:
-    return host_settings(slice_)["management_ports"] or [of_connection]
+def management_ports(slice_: Mapping[str, Any]) -> list[int]:
+    """As the inventory has them; empty: those of Ansible's connection."""
+    return list(host_settings(slice_)["management_ports"])
 
 
 def asked(
@@ -47,6 +49,7 @@ def asked(
     renderer: Renderer,
     ports: Iterable[int],
     over_network: bool,
+    vendors: Iterable[VendorRule] = (),
 ) -> Asked:
     head = slice_["host"]
     return Asked(
@@ -60,6 +63,7 @@ def asked(
         management=tuple(head["management"]),
         ports=tuple(ports),
         over_network=over_network,
+        vendors=tuple(vendors),
     )
 
 

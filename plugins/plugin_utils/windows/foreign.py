@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ..model import VendorRule
 from .model import ANY_PROTOCOL, FirewallRule, StoredRule, Traffic
 from .store import Store
 from .texts import Addresses, Ports
@@ -15,7 +16,7 @@ from .texts import Addresses, Ports
 
 @dataclass(frozen=True)
 class Finding:
-    """`outcome`: lost, unknown, or open to others."""
+    """`outcome`: lost, unknown, open to others, or refused to others: a guard holds against it."""
 
     where: str
     flow: str
@@ -75,8 +76,18 @@ def beyond(
     ]
 
 
-def named(rule: FirewallRule) -> str:
-    return f"{rule.name!r}" + (f" ({rule.group})" if rule.group else "")
+def maker(rule: FirewallRule, vendors: Iterable[VendorRule]) -> VendorRule | None:
+    """Who makes such rules, by what the catalogue knows of them."""
+    for one in vendors:
+        if rule.name.lower() == one.name.lower() or (one.group and rule.group.lower() == one.group.lower()):
+            return one
+    return None
+
+
+def named(rule: FirewallRule, vendors: Iterable[VendorRule] = ()) -> str:
+    made = maker(rule, vendors)
+    by = f", made by {made.made_by}" if made else ""
+    return f"{rule.name!r}" + (f" ({rule.group})" if rule.group else "") + by
 
 
 def meet(one: Traffic, other: Traffic) -> bool:

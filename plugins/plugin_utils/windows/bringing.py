@@ -1,0 +1,135 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One Windows host: asked, decided on, written. `run` calls a module; everything else is pure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..book import Catalog
+from ..model import VendorRule
+from . import engines, exchange
+from .decision import Asked, Decision, decide, decide_removal
+from .rules import Renderer, Wanted
+from .store import Store, WrongAnswer, meaning_of_failure, store_of
+
+Run = Callable[[str, dict[str, Any]], dict[str, Any]]
+
+
+class _Unreadable(Exception):
+    """Why a host could not be read."""
+
+
+@dataclass(frozen=True)
+class WindowsHost:
+    """`port` is the one that Ansible uses, as far as the controller knows."""
+
+    name: str
+    run: Run
+    port: int
+    over_network: bool
+    check: bool
+    diff: bool
+    catalog: Callable[[], Catalog]
+    vendors: tuple[VendorRule, ...] = ()
+
+    def bring(
+        self,
+        slice_: Mapping[str, Any],
+        components: list[str] | None,
+        tokens: Mapping[str, Iterable[Iterable[int]]],
+        networks: Callable[[str], list[str]],
+    ) -> dict[str, Any]:
+        start = time.monotonic()
+        ports, engine = exchange.management_ports(slice_), slice_["host"]["windows_engine"]
+        if engine != "native":
+            renderer = Renderer(tokens, networks, {})
+            asked = exchange.asked(slice_, components, renderer, ports or [self.port], self.over_network)
+            return self._by_others(engine, asked, renderer.wanted(slice_, None), start)
+        try:
+            store = self._read(exchange.read_arguments(slice_, ports or [self.port]))
+        except _Unreadable as error:
+            return _failed(str(error))
+        asked = exchange.asked(
+            slice_,
+            components,
+            Renderer(tokens, networks, store.programs),
+            ports or [store.ssh_port or self.port],
+            self.over_network,
+            self.vendors,
+        )
+        return self._act(store, decide(store, asked), start)
+
+    def remove(self, components: list[str] | None, engine: str = "native") -> dict[str, Any]:
+        start = time.monotonic()
+        if engine != "native":
+            return self._remove_by_others(engine, components, start)
+        try:
+            store = self._read(exchange.removal_arguments())
+        except _Unreadable as error:
+            return _failed(str(error))
+        return self._act(store, decide_removal(store, components), start)
+
+    def _by_others(self, engine: str, asked: Asked, whole: Mapping[str, Wanted], start: float) -> dict[str, Any]:
+        try:
+            content = engines.content(asked, whole)
+            if engine == "community":
+                done = engines.community(content, asked, self.run)
+            else:
+                done = engines.dsc(content, asked, engines.names_of(self.catalog(), asked.wanted), self.run)
+        except engines.CannotDo as error:
+            return _failed(f"{self.name}: {error}")
+        return self._done(done, [engines.LIMITS[engine], *content.notes], start)
+
+    def _remove_by_others(self, engine: str, components: list[str] | None, start: float) -> dict[str, Any]:
+        """Guards stand as long as anything does: of what else was applied they cannot know."""
+        catalog = self.catalog()
+        named = components or [one.name for one in catalog.components.values() if not one.party]
+        try:
+            if engine == "community":
+                done = engines.community_removal(engines.groups_of(named, whole=components is None), self.run)
+            else:
+                done = engines.dsc_removal(engines.names_of(catalog, named), self.run)
+        except engines.CannotDo as error:
+            return _failed(f"{self.name}: {error}")
+        return self._done(done, [engines.LIMITS[engine]], start)
+
+    def _done(self, done: dict[str, Any], notes: Iterable[str], start: float) -> dict[str, Any]:
+        seconds = round(time.monotonic() - start, 2)
+        words = {"create": [], "delete": [], "keep": 0, "foreign": []}
+        return {**words, **done, "warnings": self._named(notes), "seconds": seconds, "applied": not self.check}
+
+    def _read(self, arguments: dict[str, Any]) -> Store:
+        done = self.run("portbook.firewall.windows_read", arguments)
+        if done.get("failed"):
+            raise _Unreadable(f"{self.name}: {meaning_of_failure(str(done.get('msg', 'the module said nothing')))}")
+        try:
+            return store_of(done)
+        except WrongAnswer as error:
+            raise _Unreadable(f"{self.name}: the answer of windows_read {error}") from None
+
+    def _act(self, store: Store, decision: Decision, start: float) -> dict[str, Any]:
+        """One write at most, and none in check mode."""
+        result = {**exchange.result(store, decision), "warnings": self._named(decision.warnings)}
+        if decision.errors:
+            texts = self._named(decision.errors)
+            return {**result, "changed": False, "failed": True, "msg": "\n".join(texts), "errors": texts}
+        if decision.operations and not self.check:
+            done = self.run("portbook.firewall.windows_write", exchange.write_arguments(store, decision))
+            if done.get("failed"):
+                return {**done, "msg": f"{self.name}: {exchange.failed_write(done)}"}
+            result["warnings"] += self._named(exchange.after_write(store, done))
+        if not self.diff:
+            del result["diff"]
+        return {**result, "seconds": round(time.monotonic() - start, 2), "applied": not self.check}
+
+    def _named(self, texts: Iterable[str]) -> list[str]:
+        return [f"{self.name}: {text}" for text in texts]
+
+
+def _failed(message: str) -> dict[str, Any]:
+    return {"changed": False, "failed": True, "msg": message}

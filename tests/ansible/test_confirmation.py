@@ -1,0 +1,100 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A held change is confirmed over a new connection, and one that fails is tried again while the host waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleConnectionFailure
+
+from ansible_collections.portbook.firewall.plugins.action import apply
+
+TURN: Any = SimpleNamespace(host="siem", task_vars={})
+CONFIRMED, WAITS_NO_LONGER = {"confirmed": True}, {"confirmed": False}
+HELD = 30
+
+
+class Clock:
+    """Time passes where somebody waits, and with every attempt."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Action(apply.ActionModule):
+    """With answers in place of a host; each attempt takes its time."""
+
+    def __init__(self, clock: Clock, answer: Callable[[int], dict[str, Any]], takes: float) -> None:
+        self._clock, self._answer, self._takes = clock, answer, takes
+        self.resets, self.started = 0, []
+        self._connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="x"), reset=self._reset)
+
+    def _reset(self) -> None:
+        self.resets += 1
+
+    def _module(self, _name: str, arguments: dict[str, Any], _task_vars: dict[str, Any]) -> dict[str, Any]:
+        assert arguments == {"state": "confirm", "token": "t"}
+        assert self.resets == len(self.started) + 1, "each attempt is a new connection"
+        self.started.append(self._clock.now - 1000)
+        self._clock.now += self._takes
+        return self._answer(len(self.started))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(apply, "time", made)
+    return made
+
+
+def fails(text: str = "Connection refused") -> dict[str, Any]:
+    raise AnsibleConnectionFailure(text)
+
+
+def test_one_that_succeeds_is_all(clock: Clock) -> None:
+    action = Action(clock, lambda _number: CONFIRMED, 1)
+    assert action._confirm("t", TURN, 0.3) == {"held": False}
+    assert action.started == [0]
+
+
+@pytest.mark.parametrize("failing", [fails, lambda: {"failed": True, "msg": "another run holds the firewall"}])
+def test_a_hiccup_is_tried_again(clock: Clock, failing: Callable[[], dict[str, Any]]) -> None:
+    action = Action(clock, lambda number: CONFIRMED if number == 3 else failing(), 0.5)
+    assert action._confirm("t", TURN, 0.3) == {"held": False}
+    assert action.started == [0, 1.5, 3]
+
+
+@pytest.mark.parametrize("takes", [0.1, 4, 10])
+@pytest.mark.parametrize("seconds", [0.2, 5])
+def test_what_never_succeeds_is_told_shortly_before_the_host_acts(clock: Clock, takes: float, seconds: float) -> None:
+    """`seconds` is how long the host had been holding when it answered."""
+    action = Action(clock, lambda _number: fails(), takes)
+    done = action._confirm("t", TURN, seconds)
+    assert done["failed"]
+    assert "was not confirmed over a new connection" in done["msg"]
+    assert done["msg"].endswith("Connection refused")
+    assert len(action.started) > 1
+    assert HELD - seconds - takes - 5 < action.started[-1] <= HELD - seconds - 3
+    assert action._connection._shell.tmpdir is None
+
+
+def test_a_host_that_no_longer_waits_is_not_asked_again(clock: Clock) -> None:
+    action = Action(clock, lambda _number: WAITS_NO_LONGER, 1)
+    assert action._confirm("t", TURN, 0.3)["msg"].endswith("it no longer waits")
+    assert action.started == [0]
+
+
+def test_there_is_one_attempt_however_long_the_change_took(clock: Clock) -> None:
+    action = Action(clock, lambda _number: CONFIRMED, 1)
+    assert action._confirm("t", TURN, 40) == {"held": False}

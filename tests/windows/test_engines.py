@@ -1,0 +1,188 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules of other collections make of a plan means what our own make of it, where they can do it at all."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+from golden.helpers.running import Machine, shipped_catalog
+from windows.bringing import Site, site
+from windows.building import holding, tcp
+from windows.execute import on
+from windows.host import Host
+from windows.packets import interesting_packets, truth
+from windows.store import Faults, Store
+
+from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.bringing import WindowsHost
+
+CONTROLLER = "198.51.100.200"
+HOSTS = ("pxe", "hub", "client", "manager", "agent")
+ENGINES = ("community", "dsc")
+
+
+@cache
+def company(clients: str = "192.0.2.128/25") -> Site:
+    everywhere = {
+        "portbook_management": [CONTROLLER],
+        "portbook_peers": {"pxe_client": [clients]},
+    }
+
+    def host(name: str, component: str, address: str, **variables: Any) -> Machine:
+        return Machine(name, component, (address,), "windows", variables)
+
+    return site(
+        [
+            host("pxe", "twopxe_server", "192.0.2.10"),
+            host("hub", "stifler_server", "192.0.2.11"),
+            host("client", "stifler_client", "192.0.2.12"),
+            host("other", "stifler_client", "198.51.100.12"),
+            host("manager", "netwrix_enterprise_manager", "192.0.2.20"),
+            host("agent", "netwrix_agent", "192.0.2.21"),
+        ],
+        everywhere,
+    )
+
+
+class Bench:
+    """One host's store, and the calls that reached it."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.calls: list[str] = []
+
+    def run(self, module: str, args: dict[str, Any]) -> dict[str, Any]:
+        self.calls.append(module.rpartition(".")[2])
+        return on(self.store, module, args, host=Host(services=None))
+
+    def host(self) -> WindowsHost:
+        return WindowsHost("host", self.run, 5986, over_network=True, check=False, diff=False, catalog=shipped_catalog)
+
+    def bring(
+        self, name: str, engine: str, company_: Site, only: list[str] | None = None, **head: Any
+    ) -> dict[str, Any]:
+        slice_ = company_.slices[name]
+        slice_ = {**slice_, "host": {**slice_["host"], "windows_engine": engine, **head}}
+        return self.host().bring(slice_, only, company_.tokens, company_.networks)
+
+    def remove(self, engine: str) -> dict[str, Any]:
+        return self.host().remove(None, engine)
+
+    def rules(self) -> list[str]:
+        return sorted(str(rule.name) for rule in self.store.rules if str(rule.grouping).startswith("portbook"))
+
+
+def same_meaning(one: Store, other: Store) -> bool:
+    packets = interesting_packets(one, other, Store.sample(400))
+    assert len(packets) > 100
+    return truth(packets, one) == truth(packets, other)
+
+
+def brought(name: str, engine: str, store: Store, **head: Any) -> Bench:
+    bench = Bench(store)
+    done = bench.bring(name, engine, company(), **head)
+    assert not done.get("failed"), done
+    return bench
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("posture", ["open", "guard"])
+@pytest.mark.parametrize("name", HOSTS)
+def test_an_engine_means_what_the_native_one_means(name: str, posture: str, engine: str) -> None:
+    native = brought(name, "native", Store.sample(400), posture=posture, outbound="open")
+    theirs = brought(name, engine, Store.sample(400), posture=posture, outbound="open")
+    assert same_meaning(native.store, theirs.store)
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_community_is_strict_where_nobody_else_has_permissions(name: str) -> None:
+    head = {"posture": "strict", "outbound": "strict"}
+    assert same_meaning(
+        brought(name, "native", Store(), **head).store, brought(name, "community", Store(), **head).store
+    )
+
+
+def test_the_comparison_can_fail() -> None:
+    native = brought("pxe", "native", Store.sample(400), posture="guard")
+    theirs = brought("pxe", "community", Store.sample(400), posture="guard")
+    theirs.store.rules = [rule for rule in theirs.store.rules if rule.name != "portbook/guard/in/tcp-8050"]
+    theirs.store.rules += holding(tcp(8050)).rules
+    assert not same_meaning(native.store, theirs.store)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_rules_of_others_stay_as_they_are(engine: str) -> None:
+    bench = brought("pxe", engine, Store.sample(400))
+    others = [rule for rule in bench.store.rules if not str(rule.grouping).startswith("portbook")]
+    assert others == Store.sample(400).rules
+
+
+def test_a_second_run_of_community_changes_nothing() -> None:
+    bench = brought("hub", "community", Store.sample(400))
+    assert bench.bring("hub", "community", company())["changed"] is False
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_stale_rules_go_when_the_plan_changes(engine: str) -> None:
+    bench = brought("hub", engine, Store.sample(400), outbound="open")
+    everything = bench.rules()
+    bench.bring("hub", engine, company(), outbound="off", posture="watch")
+    assert not [name for name in bench.rules() if "/guard/" in name or "/out/" in name]
+    bench.bring("hub", engine, company(), outbound="open")
+    assert bench.rules() == everything
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_new_peers_replace_the_old_ones(engine: str) -> None:
+    bench = brought("pxe", engine, Store.sample(400))
+    bench.bring("pxe", engine, company("192.0.2.64/26"))
+    fresh = Bench(Store.sample(400))
+    fresh.bring("pxe", "native", company("192.0.2.64/26"))
+    assert same_meaning(bench.store, fresh.store)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_remove_leaves_nothing_of_ours(engine: str) -> None:
+    bench = brought("client", engine, Store.sample(400), outbound="open")
+    bench.remove(engine)
+    assert bench.rules() == []
+    assert bench.store.to_json() == Store.sample(400).to_json()
+
+
+def test_community_makes_a_call_for_each_rule_and_dsc_one() -> None:
+    community = brought("pxe", "community", Store.sample(400))
+    assert set(community.calls) == {"win_firewall_rule"}
+    assert len(community.calls) > len(community.rules())
+    assert brought("pxe", "dsc", Store.sample(400)).calls == ["dsc3"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_each_run_says_what_the_engine_cannot_do(engine: str) -> None:
+    done = Bench(Store()).bring("pxe", engine, company())
+    assert f"engine {engine}: rules and policies of others are not looked at" in done["warnings"][0]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_without_management_addresses_an_engine_refuses_to_refuse(engine: str) -> None:
+    bench = Bench(Store())
+    done = bench.bring("pxe", engine, company(), management=[])
+    assert done["failed"]
+    assert "Set portbook_management to the addresses of your controllers" in done["msg"]
+    assert bench.calls == []
+
+
+def test_dsc_refuses_what_it_cannot_express() -> None:
+    done = Bench(Store()).bring("pxe", "dsc", company(), posture="strict")
+    assert "FirewallRuleList knows neither the settings of profiles nor types of ICMP" in done["msg"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_call_that_fails_says_what_stays(engine: str) -> None:
+    bench = Bench(Store.sample(400))
+    bench.store.faults = Faults(deny=True)
+    done = bench.bring("pxe", engine, company())
+    assert done["failed"]
+    assert "What was changed before stays (nothing)" in done["msg"]
