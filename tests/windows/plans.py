@@ -179,8 +179,8 @@ def meant(before: Store, want: Want) -> Store:
     for line in lines:
         for given in _permissions(line):
             _add(store, given)
-    for direction, protocol, port in _guarded(lines, want):
-        _guard(store, lines, direction, protocol, port, refuses)
+    for one in _guarded(lines, want):
+        _guard(store, lines, *one, refuses)
     return store
 
 
@@ -225,7 +225,7 @@ def _texts(line: Line) -> list[str]:
     return found + (["0.0.0.0"] if line.cast == "broadcast" and found != ["*"] else [])
 
 
-def _guarded(lines: list[Line], want: Want) -> set[tuple[str, str, int]]:
+def _guarded(lines: Iterable[Line], want: Want) -> set[tuple[str, str, int]]:
     """Each guarded port by itself."""
     return {
         (line.direction, line.protocol, port)
