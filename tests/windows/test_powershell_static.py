@@ -104,7 +104,7 @@ def script(path: Path) -> Script:
 CHECKS: dict[str, Callable[[Script], list[str]]] = {
     "it parses, and 5.1 knows all of it": wrong_syntax,
     "it is ASCII": not_ascii,
-    "its commands exist in 5.1": lambda one: doubtful_commands(one, COMMANDS | shared()),
+    "its commands exist in 5.1": lambda one: doubtful_commands(one, {**COMMANDS, **shared()}),
     "its types exist in .NET Framework 4.6": lambda one: doubtful_types(one, TYPES),
     "its methods are known": lambda one: doubtful_methods(one, allowed_methods()),
     "its variables are set": doubtful_variables,
