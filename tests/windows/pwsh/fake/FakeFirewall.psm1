@@ -96,4 +96,4 @@ function Set-NetFirewallProfile {
     }
 }
 
-Export-ModuleMember -Function New-Object, Get-NetFirewallProfile, Set-NetFirewallProfile
+Export-ModuleMember -Function @('New-Object', 'Get-NetFirewallProfile', 'Set-NetFirewallProfile')
