@@ -54,7 +54,6 @@ TYPES: dict[str, list[str]] = {
     "Net.Dns": ["GetHostAddresses"],
     "Net.IPAddress": [],
     "Net.NetworkInformation.IPGlobalProperties": ["GetIPGlobalProperties"],
-    "Net.NetworkInformation.NetworkInterface": ["GetAllNetworkInterfaces"],
     "Security.Cryptography.SHA256": ["Create"],
     "StringComparer": ["Ordinal"],
     "StringComparison": ["Ordinal"],
