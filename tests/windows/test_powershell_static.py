@@ -78,7 +78,7 @@ METHODS = {
     "Guid, Version, IPAddress": "ToString",
     "HashAlgorithm, Encoding": "ComputeHash GetBytes",
     "IPAddress (.NET 4.5)": "MapToIPv4",
-    "IPGlobalProperties, NetworkInterface": "GetActiveTcpConnections GetIPProperties",
+    "IPGlobalProperties": "GetActiveTcpConnections",
     "INetFwPolicy2": "BlockAllInboundTraffic DefaultInboundAction DefaultOutboundAction FirewallEnabled",
     "INetFwPolicy2, what may be missing": "ExcludedInterfaces",
     "INetFwRules": "Add Item Remove",
