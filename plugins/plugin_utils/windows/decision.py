@@ -14,7 +14,7 @@ from . import baseline, foreign, host, order, profiles
 from .difference import Difference, difference
 from .foreign import Finding
 from .guard import Guards, Permission, guards
-from .memory import Disabled, Forgotten, Memory, remembered
+from .memory import Disabled, Forgotten, Memory, by_id, remembered
 from .model import BASELINE, GUARD, MEMORY, PREFIX, WAY_IN, FirewallRule, StoredRule
 from .order import Operation, in_order
 from .rules import Wanted
@@ -122,10 +122,9 @@ def _removal_of_all(store: Store) -> Decision:
         memory = Memory()
     decision.words = difference([], store.owned)
     operations = [*decision.words.operations, *profiles.restored(store, memory)]
-    for one in store.foreign:
-        if one.id in memory.disabled and not one.rule.enabled:
-            operations.append(order.enable(one))
-            decision.enabled.append(one.rule.name)
+    for one, _known in memory.still_disabled(store.foreign):
+        operations.append(order.enable(one))
+        decision.enabled.append(one.rule.name)
     decision.settings = [_setting_text(one) for one in operations if one.data["op"] == "profile"]
     decision.operations = in_order(operations)
     return decision
@@ -196,8 +195,10 @@ class _Deciding:
         return found
 
     def _way_in(self) -> tuple[tuple[str, ...], list[FirewallRule]]:
+        """Also where only one component has guards, whatever the host's own posture."""
         asked = self.asked
-        if not asked.refuses:
+        guarded = any(one.guarded and one.traffic.direction == "in" for one in self.permissions([]))
+        if not (asked.refuses or guarded):
             return self.memory.ways, []
         ways = self.memory.came_from(self.store.connected if asked.over_network else ())
         addresses = [*asked.management, *ways]
@@ -244,22 +245,20 @@ class _Deciding:
             wanted, reasons = {}, set()
         operations = [order.disable(one) for one, _reason in wanted.values()]
         self._tell_what_will_not_last(one for one, _reason in wanted.values())
-        disabled = {id_: Disabled(one.rule.name, reason) for id_, (one, reason) in wanted.items()}
-        self.decision.disabled = sorted(one.name for one in disabled.values())
-        for stored in self.store.foreign:
-            known = self.memory.disabled.get(stored.id)
-            if known is None or stored.rule.enabled:
-                continue
-            if known.reason in reasons:
-                disabled[stored.id] = known
+        disabled = []
+        for one, known in self.memory.still_disabled(self.store.foreign):
+            if known.reason in reasons or one.rule.traffic.direction in reasons:
+                disabled.append((one, known))
             else:
-                operations.append(order.enable(stored))
-                self.decision.enabled.append(stored.rule.name)
+                operations.append(order.enable(one))
+                self.decision.enabled.append(one.rule.name)
+        disabled += [(one, Disabled(one.rule.name, reason)) for one, reason in wanted.values()]
+        self.decision.disabled = sorted(one.rule.name for one, _reason in wanted.values())
         if self.asked.refuses:
             self._tell_vendors(made)
         else:
             self._tell_what_is_open()
-        return operations, disabled
+        return operations, by_id(disabled)
 
     def _doors(self, made: Guards, wanted: dict[str, tuple[StoredRule, str]]) -> None:
         """A port that no block rule can refuse is as open as the rules of others make it."""
@@ -273,8 +272,9 @@ class _Deciding:
             and rule.traffic.ports.spans & one.spans
         ]
         for stored, flow in foreign.doors(ports, self.store):
-            wanted.setdefault(stored.id, (stored, "door"))
-            if not self.asked.may_disable:
+            if self.asked.may_disable:
+                wanted[stored.id] = (stored, "door")
+            else:
                 self._find(f"rule {self._named(stored.rule)}", flow, "open to others")
 
     def _tell_what_stays(self, wanted: Mapping[str, tuple[StoredRule, str]]) -> None:
@@ -320,7 +320,10 @@ class _Deciding:
         return foreign.named(rule, self.asked.vendors)
 
     def _hindrances(self) -> None:
-        found = foreign.hindrances(self.own, self.store)
+        # A block of others is harmless as long as its profile is off.
+        came = self.store.connected if self.asked.over_network and self.asked.ports else ()
+        ways = [baseline.way_in([address], self.asked.ports) for address in came]
+        found = foreign.hindrances([*self.own, *ways], self.store)
         found += [
             Finding(f"profile {name} blocks all inbound traffic", "all inbound flows", "lost")
             for name in host.all_blocked(self.store)

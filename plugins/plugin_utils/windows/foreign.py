@@ -120,7 +120,13 @@ def covers(wide: Traffic, narrow: Traffic) -> bool:
         and _icmp_within(narrow.icmp, wide.icmp)
         and narrow.profiles & ~wide.profiles == 0
         and not wide.others
+        and not _goes_round(narrow)
     )
+
+
+def _goes_round(traffic: Traffic) -> bool:
+    """What comes through a tunnel, or authenticated and then past blocks, no rule of another kind lets in."""
+    return any(key in ("EdgeTraversalOptions", "SecureFlags") for key, _value in traffic.others)
 
 
 def _ports_meet(one: Ports, other: Ports) -> bool:

@@ -7,15 +7,18 @@ and nowhere else to be forgotten. Pure."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from .model import MEMORY, NAMES, FirewallRule, StoredRule, Traffic
 
 _FORMAT = 1
+_NAMED = f"{NAMES}memory/"
 # Of a description; Windows takes fewer than 10,000 characters.
 _LONGEST = 8000
-_HEAD = "Not a rule but what portbook.firewall remembers of this host; it is disabled and refuses nothing. "
+_LONGEST_NAME = 200
+_HEAD = "Not a rule but what portbook.firewall remembers of this host; it is disabled and refuses nothing: "
 _MOST_WAYS = 4
 
 
@@ -47,34 +50,60 @@ class Memory:
         return bool(any(self.guarded.values()) or self.disabled or self.settings or self.ways)
 
     def rules(self) -> list[FirewallRule]:
-        if not self:
-            return []
-        text = json.dumps(
-            {
-                "format": _FORMAT,
-                "guarded": {group: sorted(names) for group, names in sorted(self.guarded.items()) if names},
-                "disabled": [[id_, one.name, one.reason] for id_, one in sorted(self.disabled.items())],
-                "settings": [[bit, name, one.before, one.after] for (bit, name), one in sorted(self.settings.items())],
-                "ways": list(self.ways),
-            },
-            separators=(",", ":"),
-        ).replace("|", "\\u007c")
-        pieces = [text[at : at + _LONGEST] for at in range(0, len(text), _LONGEST)]
+        """As many as it takes, each of which can be read without the others: a write may be killed between them."""
         return [
             FirewallRule(
-                name=f"{NAMES}memory/{number}",
+                name=f"{_NAMED}{number}",
                 group=MEMORY,
                 traffic=Traffic(action="block"),
-                description=f"{_HEAD}{number}/{len(pieces)}: {piece}",
+                description=f"{_HEAD}{text}",
                 enabled=False,
             )
-            for number, piece in enumerate(pieces, 1)
+            for number, text in enumerate(_written(self._entries()), 1)
         ]
 
+    def _entries(self) -> Iterator[list[Any]]:
+        for group, names in sorted(self.guarded.items()):
+            for name in sorted(names):
+                yield ["guarded", group, name]
+        for id_, one in sorted(self.disabled.items()):
+            yield ["disabled", id_, one.name[:_LONGEST_NAME], one.reason]
+        for (bit, setting), changed in sorted(self.settings.items()):
+            yield ["setting", bit, setting, changed.before, changed.after]
+        for address in self.ways:
+            yield ["way", address]
+
     def came_from(self, addresses: Iterable[str]) -> tuple[str, ...]:
-        """A controller that is known changes nothing."""
-        new = [one for one in addresses if one not in self.ways]
-        return (*new, *self.ways)[:_MOST_WAYS]
+        """A controller that is known changes nothing, and none that is connected now is forgotten."""
+        now = tuple(dict.fromkeys(addresses))
+        known = (*(one for one in now if one not in self.ways), *self.ways)
+        return tuple(one for number, one in enumerate(known) if number < _MOST_WAYS or one in now)
+
+    def still_disabled(self, foreign: Iterable[StoredRule]) -> list[tuple[StoredRule, Disabled]]:
+        """Rules that are alike in all are told apart by a number, which is another when one more comes: how many of
+        them we disabled is all that counts."""
+        left: dict[str, list[Disabled]] = {}
+        for id_, one in sorted(self.disabled.items(), key=lambda item: (len(item[0]), item[0])):
+            left.setdefault(_alike(id_), []).append(one)
+        return [
+            (stored, left[_alike(stored.id)].pop(0))
+            for stored in foreign
+            if not stored.rule.enabled and left.get(_alike(stored.id))
+        ]
+
+
+def by_id(disabled: Iterable[tuple[StoredRule, Disabled]]) -> dict[str, Disabled]:
+    """Numbered as rules are that are alike and all disabled."""
+    found: dict[str, Disabled] = {}
+    for stored, one in disabled:
+        first = _alike(stored.id)
+        number = sum(_alike(id_) == first for id_ in found) + 1
+        found[first if number == 1 else f"{first}#{number}"] = one
+    return found
+
+
+def _alike(id_: str) -> str:
+    return id_.partition("#")[0]
 
 
 class Forgotten(ValueError):
@@ -82,48 +111,37 @@ class Forgotten(ValueError):
 
 
 def remembered(owned: Iterable[StoredRule]) -> Memory:
-    """A write that was killed leaves two memories: what either knows counts."""
-    pieces: dict[tuple[int, int], list[str]] = {}
-    for one in owned:
-        if one.rule.group != MEMORY:
-            continue
-        head, _colon, piece = one.rule.description.removeprefix(_HEAD).partition(": ")
-        number, _slash, count = head.partition("/")
-        if not (one.rule.description.startswith(_HEAD) and number.isdigit() and count.isdigit()):
-            raise Forgotten(_lost(one.rule.name))
-        pieces.setdefault((int(number), int(count)), []).append(piece)
+    """A write that was killed leaves two memories, or part of one: what any of them knows counts."""
     found = Memory()
-    for text in _texts(pieces):
-        found = _merged(found, _memory(text))
+    for one in owned:
+        if one.rule.group == MEMORY or one.rule.name.startswith(_NAMED):
+            if not one.rule.description.startswith(_HEAD):
+                raise Forgotten(_lost(one.rule.name))
+            found = _merged(found, _memory(one.rule.name, one.rule.description.removeprefix(_HEAD)))
     return found
 
 
-def _texts(pieces: Mapping[tuple[int, int], list[str]]) -> list[str]:
-    """Whole texts, by how many pieces they have; of several with equal counts, those that can be read."""
-    texts = []
-    for count in sorted({count for _number, count in pieces}):
-        columns = [pieces.get((number, count), []) for number in range(1, count + 1)]
-        if not all(columns):
-            raise Forgotten(_lost(f"{NAMES}memory"))
-        if count == 1:
-            texts += columns[0]
-            continue
-        whole = [""]
-        for column in columns:
-            whole = [before + piece for before in whole for piece in dict.fromkeys(column)]
-        texts += [one for one in whole if _readable(one)] or [whole[0]]
-    return texts
+def _written(entries: Iterable[list[Any]]) -> Iterator[str]:
+    piece: list[str] = []
+    for entry in entries:
+        text = json.dumps(entry, separators=(",", ":")).replace("|", "\\u007c")
+        if piece and sum(map(len, piece)) + len(piece) + len(text) > _LONGEST:
+            yield _piece(piece)
+            piece = []
+        piece.append(text)
+    if piece:
+        yield _piece(piece)
 
 
-def _readable(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
+def _piece(entries: list[str]) -> str:
+    return f'{{"format":{_FORMAT},"known":[{",".join(entries)}]}}'
 
 
-def _memory(text: str) -> Memory:
+def _memory(name: str, text: str) -> Memory:
+    guarded: dict[str, tuple[str, ...]] = {}
+    disabled: dict[str, Disabled] = {}
+    settings: dict[tuple[int, str], Changed] = {}
+    ways: list[str] = []
     try:
         data = json.loads(text)
         if data["format"] != _FORMAT:
@@ -131,16 +149,26 @@ def _memory(text: str) -> Memory:
                 f"the host remembers in format {data['format']}, this version of the collection knows {_FORMAT}: "
                 "apply with the version that wrote it, or a newer one"
             )
-        return Memory(
-            {str(group): tuple(map(str, names)) for group, names in data["guarded"].items()},
-            {str(id_): Disabled(str(name), str(reason)) for id_, name, reason in data["disabled"]},
-            {(int(bit), str(name)): Changed(int(before), int(after)) for bit, name, before, after in data["settings"]},
-            tuple(map(str, data["ways"])),
-        )
+        for what, *entry in data["known"]:
+            if what == "guarded":
+                group, rule = map(str, entry)
+                guarded[group] = (*guarded.get(group, ()), rule)
+            elif what == "disabled":
+                id_, rule, reason = map(str, entry)
+                disabled[id_] = Disabled(rule, reason)
+            elif what == "setting":
+                bit, setting, before, after = entry
+                settings[int(bit), str(setting)] = Changed(int(before), int(after))
+            elif what == "way":
+                (address,) = map(str, entry)
+                ways.append(address)
+            else:
+                raise ValueError(what)
     except Forgotten:
         raise
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise Forgotten(_lost(f"{NAMES}memory")) from None
+        raise Forgotten(_lost(name)) from None
+    return Memory(guarded, disabled, settings, tuple(ways))
 
 
 def _merged(one: Memory, other: Memory) -> Memory:
@@ -149,7 +177,7 @@ def _merged(one: Memory, other: Memory) -> Memory:
         {group: tuple(sorted({*one.guarded.get(group, ()), *other.guarded.get(group, ())})) for group in groups},
         {**one.disabled, **other.disabled},
         {**other.settings, **one.settings},
-        tuple(dict.fromkeys((*one.ways, *other.ways)))[:_MOST_WAYS],
+        tuple(dict.fromkeys((*one.ways, *other.ways))),
     )
 
 

@@ -14,19 +14,19 @@ from .store import Store
 
 _ON, _IN, _OUT = "FirewallEnabled", "DefaultInboundAction", "DefaultOutboundAction"
 BLOCK, ALLOW = 0, 1
+OFF, ON = 0, 1
 Key = tuple[int, str]
 
 
 def needed(store: Store, memory: Memory, *, refuses: bool, strict: bool, strict_out: bool) -> dict[Key, int]:
-    """`guard` has to switch a profile on to refuse anything in it; all that was let in still is, but for what is
-    guarded."""
+    """`guard` has to switch a profile on to refuse anything in it; all that passed because it was off still does, but
+    for what is guarded."""
     found: dict[Key, int] = {}
     for bit in store.current:
         if refuses or strict_out:
             found[bit, _ON] = 1
-            off = not store.settings[bit, _ON]
-            if not strict and (off or memory.settings.get((bit, _IN)) == Changed(BLOCK, ALLOW)):
-                found[bit, _IN] = ALLOW
+            if not store.settings[bit, _ON] or memory.settings.get((bit, _ON)) == Changed(OFF, ON):
+                found |= {(bit, _IN): ALLOW, (bit, _OUT): ALLOW}
         if strict:
             found[bit, _IN] = BLOCK
         if strict_out:

@@ -17,11 +17,13 @@ from ..model import LOCAL_SUBNET, MANAGEMENT, SYMBOLIC_PEERS
 from ..spans import Span, Spans
 from .model import NAMES, NUMBERS, PREFIX, WITH_PORTS, FirewallRule, Traffic, same_path
 from .store import FoundProgram
-from .texts import ANY_PORTS, ANYWHERE, MOST_ADDRESSES, Addresses, Ports
+from .texts import ANY_PORTS, ANYWHERE, MOST_ADDRESSES, WRITABLE, Addresses, Ports
 
 _LONGEST_DESCRIPTION = 1000
 _UNSET = AddressSet(Spans(((0, 0),)))
 _EVERYONE_NEAR = AddressSet(Spans(((2**32 - 1, 2**32 - 1),)))
+# Windows has no rule for nobody: nothing comes from the address of all, and nothing goes to the one of none.
+_NOBODY = {"in": Addresses(_EVERYONE_NEAR), "out": Addresses(_UNSET)}
 RuleData = Mapping[str, Any]
 
 
@@ -87,6 +89,8 @@ class Renderer:
         )
         guarded = first["guarded"] and not watched(slice_, first)
         remote = self._remote(slice_, rules)
+        if not (remote.every or remote.known or remote.words):
+            remote = _NOBODY[first["direction"]]
         split_rules = tuple(
             replace(rule, name=f"{rule.name}{suffix}", traffic=replace(traffic, remote=part))
             for suffix, part in split(remote)
@@ -131,7 +135,8 @@ class Renderer:
             return Addresses(words=frozenset({"LocalSubnet"}))
         if peers in SYMBOLIC_PEERS:
             return ANYWHERE
-        return Addresses(AddressSet.union(map(parse, self.networks(slice_["sets"][peers]["digest"]))))
+        found = AddressSet.union(map(parse, self.networks(slice_["sets"][peers]["digest"]))) & WRITABLE
+        return ANYWHERE if found == WRITABLE else Addresses(found)
 
     def _cast_out(self, slice_: Mapping[str, Any], rules: list[RuleData]) -> Addresses:
         """What is sent to all or to a group has their address, not the peers'. Windows takes no IPv6 group

@@ -28,6 +28,7 @@ _ADDRESS_WORDS = {
 }
 # Windows refuses ::, ::1 and multicast as the end of a range; none of them is ever the address of a peer.
 _WRITABLE_V6 = Spans(((2, (0xFEFF << 112) | ((1 << 112) - 1)),))
+WRITABLE = AddressSet(EVERYWHERE.v4, _WRITABLE_V6)
 # A machine without an address asks for one from 0.0.0.0: never refused.
 REFUSABLE = AddressSet(Spans(((1, 2**32 - 1),)), _WRITABLE_V6)
 
