@@ -36,6 +36,8 @@ class Kind:
     """Where pytest writes its results, for the kinds that are pytest's."""
     beside: bool = False
     """Runs beside the others: it waits more than it computes, or needs one processor only."""
+    optional: bool = False
+    """Needs what cannot be had everywhere, so that `--require all` does not ask for it."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,28 @@ def machine_kind() -> Kind:
     return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
 
 
+PWSH = "PORTBOOK_PWSH"
+
+
+def needs_of_pwsh() -> str | None:
+    pwsh = os.environ.get(PWSH) or shutil.which("pwsh")
+    if pwsh is None:
+        return f"PowerShell 7.4 or newer missing: put pwsh on the path, or name it in {PWSH}"
+    try:
+        told = subprocess.run([pwsh, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+        version = tuple(int(part) for part in told.removeprefix("PowerShell ").split(".")[:2])
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:
+        return f"{pwsh} does not say its version ({error}): name another in {PWSH}"
+    return None if version >= (7, 4) else f"PowerShell 7.4 or newer, and {pwsh} is {told}: name another in {PWSH}"
+
+
+def pwsh_kind() -> Kind:
+    proves = "a real PowerShell runs the Windows modules, against a fake of Windows' rule store"
+    kind = pytest_kind("pwsh", proves)
+    command = ["tests/windows/pwsh" if word == "tests/pwsh" else word for word in kind.command]
+    return replace(kind, command=command, needs=lambda: kind.needs() or needs_of_pwsh(), optional=True)
+
+
 def tool(name: str) -> str:
     return str(BIN / name)
 
@@ -180,10 +204,17 @@ def kinds() -> list[Kind]:
         ),
         pytest_kind("unit", "each part does what it says", "-n", "auto"),
         pytest_kind("golden", "plans and renderings are the ones on file"),
-        pytest_kind("windows", "a model of Windows' rule store does what was recorded, and what we write to it"),
+        pytest_kind(
+            "windows",
+            "a model of Windows' rule store does what was recorded, and what we write to it",
+            "-n",
+            "auto",
+            "--ignore=tests/windows/pwsh",
+        ),
         kernel_kind(),
         demo_kind(),
         machine_kind(),
+        pwsh_kind(),
         pytest_kind("ansible", "real ansible-playbook runs give the right plans", "-n", "auto"),
         pytest_kind("fuzz", "properties hold for inputs that nobody thought of", "-n", "auto"),
         Kind(
@@ -294,9 +325,11 @@ def report(results: list[Result], absent: list[str]) -> None:
     print(f"{counts[PASSED]} passed, {counts[FAILED]} failed{skipped}")
 
 
-def names(known: list[str]) -> Callable[[str], list[str]]:
+def names(known: list[str], every: list[str]) -> Callable[[str], list[str]]:
+    """What an option takes: some of the known ones, or `all` for every one."""
+
     def parse(text: str) -> list[str]:
-        chosen = known if text == "all" else [name for name in text.split(",") if name]
+        chosen = every if text == "all" else [name for name in text.split(",") if name]
         unknown = [name for name in chosen if name not in known]
         if unknown:
             raise argparse.ArgumentTypeError(
@@ -311,10 +344,10 @@ def main() -> int:
     every = kinds()
     known = [kind.name for kind in every]
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", type=names(known), default=known, metavar="KIND[,KIND]")
+    parser.add_argument("--only", type=names(known, known), default=known, metavar="KIND[,KIND]")
     parser.add_argument(
         "--require",
-        type=names(known),
+        type=names(known, [kind.name for kind in every if not kind.optional]),
         default=[],
         metavar="KIND[,KIND]|all",
         help="fail if one of these did not run",

@@ -95,16 +95,11 @@ try {
 }
 catch { $result.connections.Clear() }
 if (-not $asked.domain) { $result.domain = @{} } else {
-    $domain = @{ name = ''; member = $null; addresses = @(); dns = @() }
+    $domain = @{ name = ''; member = $null; addresses = @() }
     try { $domain.name = [string][Net.NetworkInformation.IPGlobalProperties]::GetIPGlobalProperties().DomainName } catch { $domain.name = '' }
     try { $domain.member = [bool](Get-CimInstance -ClassName Win32_ComputerSystem).PartOfDomain } catch { $domain.member = $null }
     # an empty name would resolve to the host's own addresses
     try { if ($domain.name -cne '') { $domain.addresses = Get-PlainAddress -Address ([Net.Dns]::GetHostAddresses($domain.name)) } } catch { $domain.addresses = @() }
-    try {
-        $up = @([Net.NetworkInformation.NetworkInterface]::GetAllNetworkInterfaces() | Where-Object { $_.OperationalStatus -eq 'Up' })
-        $domain.dns = Get-PlainAddress -Address @($up | ForEach-Object { $_.GetIPProperties().DnsAddresses })
-    }
-    catch { $domain.dns = @() }
     $result.domain = $domain
 }
 try {

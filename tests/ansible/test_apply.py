@@ -21,12 +21,6 @@ def test_what_is_not_applied_is_said(desk: Desk):
     assert {one["changed"] for one in run.recap.values()} == {0}
 
 
-def test_what_is_not_applied_on_windows_is_said_with_its_name(desk: Desk):
-    desk.inventory(site(web_1={"ansible_connection": "psrp", "portbook_backend": "auto"}))
-    run = desk.run(SITE_PLAYBOOK, keep=False, options=["--limit", "web-1"]).ok()
-    assert "not applied: the backend of Windows hosts comes with a later version" in run.words
-
-
 def test_unsupported_fail_makes_it_an_error(desk: Desk):
     run = desk.run(SITE_PLAYBOOK, keep=False, portbook_unsupported="fail").failed()
     assert {host for host, one in run.recap.items() if one["failed"]} == PLAYING

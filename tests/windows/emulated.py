@@ -90,7 +90,6 @@ def surroundings(store: Store, args: dict[str, Any], host: Host) -> Result:
         "name": host.domain_name,
         "member": host.member,
         "addresses": list(host.domain_addresses),
-        "dns": list(host.dns),
     }
     return {
         "policy": {key: dict(settings) for key, settings in store.policy.items()},

@@ -28,7 +28,6 @@ class Host:
     domain_name: str = ""
     member: bool | None = False
     domain_addresses: tuple[str, ...] = ()
-    dns: tuple[str, ...] = ()
     sockets: tuple[dict[str, Any], ...] = field(default_factory=tuple)
     powershell: str = "5.1.20348.2700"
     os: str = "10.0.20348.0"

@@ -147,7 +147,7 @@ def not_ascii(script: Script) -> list[str]:
 
 
 def doubtful_commands(script: Script, allowed: Mapping[str, Iterable[str]]) -> list[str]:
-    """Commands that are not on the list, or have a parameter that is not. Here their case counts, unlike in PowerShell."""
+    """Commands that are not on the list, or have a parameter that is not; here the case of their names counts."""
     found = []
     known = {name: frozenset(parameters) for name, parameters in allowed.items()} | script.functions
     lower = {name: {one.lower() for one in parameters} for name, parameters in known.items()}

@@ -1,0 +1,51 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbooks that try the PowerShell modules, against their emulation: both are held to the same words."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PLAYBOOKS = CHECKOUT / "tests" / "windows" / "pwsh"
+
+
+@pytest.fixture
+def collections(tmp_path: Path) -> Path:
+    """A collection of our name with nothing but the stand-ins in it."""
+    plugins = tmp_path / "ansible_collections" / "portbook" / "firewall" / "plugins"
+    for name in ("windows_read", "windows_write"):
+        for kind, text in (("action", "from windows.stand_in import ActionModule\n"), ("modules", "")):
+            (plugins / kind).mkdir(parents=True, exist_ok=True)
+            (plugins / kind / f"{name}.py").write_text(text)
+    return tmp_path
+
+
+@pytest.mark.parametrize("shuffled", ["0", "1"], ids=["in order", "in any order"])
+@pytest.mark.parametrize("playbook", ["modules.yml", "contract.yml"])
+def test_the_emulation_does_what_the_playbook_says(playbook: str, shuffled: str, collections: Path) -> None:
+    given = {"folder": collections, "interpreter": "/bin/sh", "local_port": 5986}
+    extra = [word for name, value in given.items() for word in ("-e", f"{name}={value}")]
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "localhost,", str(PLAYBOOKS / playbook), *extra],
+        cwd=collections,
+        env={
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(collections),
+            "ANSIBLE_NOCOLOR": "1",
+            "PYTHONPATH": str(CHECKOUT / "tests"),
+            "FAKEFW_SHUFFLE": shuffled,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert "failed=0" in done.stdout
