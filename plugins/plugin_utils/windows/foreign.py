@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..model import VendorRule
+from .guard import MEANINGS
 from .model import ANY_PROTOCOL, FirewallRule, StoredRule, Traffic
 from .store import Store
 from .texts import Addresses, Ports
@@ -130,9 +131,9 @@ def _goes_round(traffic: Traffic) -> bool:
 
 
 def _ports_meet(one: Ports, other: Ports) -> bool:
-    if one.every or other.every:
+    if one.every or other.every or one.words & other.words or (one.words | other.words) - set(MEANINGS):
         return True
-    return bool(one.spans & other.spans) or bool(one.words & other.words) or bool(one.words) != bool(other.words)
+    return bool(one.covered(MEANINGS) & other.covered(MEANINGS))
 
 
 def _ports_within(narrow: Ports, wide: Ports) -> bool:
