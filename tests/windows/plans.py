@@ -170,17 +170,17 @@ def meant(before: Store, want: Want) -> Store:
             rule.enabled = False
     if refuses:
         _add(store, {**_CAME_BY, "Direction": 1})
-    for direction, on, rules in (
+    for number, on, always in (
         (1, want.posture == "strict", _ALWAYS),
         (2, want.outbound == "strict", _ALWAYS_OUT),
     ):
-        for one in rules if on else ():
-            _add(store, {**one, "Direction": direction})
+        for one in always if on else ():
+            _add(store, {**one, "Direction": number})
     for line in lines:
         for given in _permissions(line):
             _add(store, given)
-    for one in _guarded(lines, want):
-        _guard(store, lines, *one, refuses)
+    for direction, protocol, port in _guarded(lines, want):
+        _guard(store, lines, direction, protocol, port, refuses)
     return store
 
 
