@@ -35,7 +35,7 @@ def outbound(programs: Mapping[str, FoundProgram], domain: Domain) -> list[Firew
         rules.append(_rule("out", f"dns-{protocol}", protocol, ((53, 53),), resolvers, "Names are looked up."))
     clock = _rule("out", "ntp", "udp", ((123, 123),), ANYWHERE, "The clock is set.")
     rules.append(_bound(clock, "w32time", programs))
-    if domain.member:
+    if domain.member and domain.addresses:
         controllers = Addresses(_known(domain.addresses))
         for protocol, spans in (("tcp", _DOMAIN_TCP), ("udp", _DOMAIN_UDP)):
             why = "The domain's controllers, for logons and group policy."

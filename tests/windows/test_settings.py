@@ -1,0 +1,214 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Profiles are switched as a posture needs, and back; policies that make them void are named before anything is
+written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from windows.bringing import HOST, remove
+from windows.engine import apply, asked, read_it, rule, wanted
+from windows.state import Profile
+from windows.store import Store
+
+from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.decision import Decision, decide
+
+WEB = rule(peers="192.0.2.7")
+GUARDED = wanted(WEB, guarded=True)
+
+
+def run(store: Store, posture: str = "guard", **more: Any) -> list[str]:
+    """The plan guards nothing where the posture is open."""
+    guarded = more.pop("guarded", posture != "open")
+    found = apply(store, asked(wanted(WEB, guarded=guarded), posture=posture, **more))
+    assert found.decision.errors == []
+    return found.decision.settings
+
+
+def now(store: Store, bit: int = 4) -> tuple[bool, int, int]:
+    profile = store.profiles[bit]
+    return profile.enabled, profile.inbound, profile.outbound
+
+
+# -- settings -----------------------------------------------------------------------------------------
+def test_a_guard_needs_no_setting_where_the_firewall_is_on() -> None:
+    store = Store().profile(4, inbound=1)
+    assert run(store) == []
+    assert now(store) == (True, 1, 1)
+
+
+def test_a_guard_switches_a_profile_on_and_lets_in_and_out_what_it_did() -> None:
+    store = Store().profile(4, enabled=False, outbound=0)
+    run(store)
+    assert now(store) == (True, 1, 1)
+
+
+def test_only_profiles_in_use_are_switched() -> None:
+    store = Store().profile(1, enabled=False).profile(4, enabled=False)
+    run(store)
+    assert (now(store, 1), now(store)) == ((False, 0, 1), (True, 1, 1))
+
+
+def test_open_switches_nothing() -> None:
+    store = Store().profile(4, enabled=False, inbound=1)
+    assert run(store, posture="open") == []
+
+
+def test_strict_blocks_by_default_and_outbound_strict_too() -> None:
+    store = Store().profile(4, inbound=1)
+    assert run(store, posture="strict") == ["profile public: DefaultInboundAction = 0"]
+    assert run(store, posture="strict", outbound="strict") == ["profile public: DefaultOutboundAction = 0"]
+    assert now(store) == (True, 0, 0)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("inbound", [0, 1])
+@pytest.mark.parametrize("outbound", [0, 1])
+def test_strict_then_guard_then_open_gives_everything_back(enabled: bool, inbound: int, outbound: int) -> None:
+    before = Profile(enabled=enabled, inbound=inbound, outbound=outbound)
+    store = Store()
+    store.profiles[4] = replace(before)
+    run(store, posture="strict", outbound="strict")
+    assert now(store) == (True, 0, 0)
+    run(store, posture="guard")
+    assert now(store) == ((True, inbound, outbound) if enabled else (True, 1, 1))
+    run(store, posture="open")
+    assert store.profiles[4] == before
+
+
+@pytest.mark.parametrize("postures", [("guard",), ("strict",), ("guard", "strict"), ("strict", "guard")])
+def test_removal_gives_every_setting_back(postures: tuple[str, ...]) -> None:
+    store = Store().profile(4, enabled=False, inbound=1, outbound=0)
+    before = {bit: replace(one) for bit, one in store.profiles.items()}
+    for posture in postures:
+        run(store, posture=posture)
+    remove(store)
+    assert store.profiles == before
+
+
+def test_what_somebody_else_set_after_us_is_left() -> None:
+    store = Store().profile(4, inbound=1)
+    run(store, posture="strict")
+    store.profile(4, inbound=1)
+    run(store, posture="open")
+    store.profile(4, inbound=0)
+    remove(store)
+    assert now(store) == (True, 0, 1)
+
+
+def test_what_was_set_in_a_network_that_the_host_left_is_given_back_too() -> None:
+    store = Store().profile(4, enabled=False)
+    run(store, posture="strict")
+    store.current_profiles = 1
+    run(store, posture="guard")
+    assert now(store) == (True, 0, 1)
+    remove(store)
+    assert now(store) == (False, 0, 1)
+
+
+def test_a_component_with_guards_of_its_own_switches_the_profile_on_and_keeps_the_way_in() -> None:
+    store = Store().profile(4, enabled=False)
+    run(store, posture="open", guarded=True)
+    assert now(store)[0]
+    assert [one.name for one in store.rules if one.grouping == "portbook: way in"] == ["portbook/way-in/in/1"]
+
+
+# -- the host itself ----------------------------------------------------------------------------------
+def decided(store: Store, **more: Any) -> Decision:
+    return decide(read_it(store, more.pop("host", HOST)), asked(GUARDED, **more))
+
+
+POLICIES = [
+    ("AllowLocalPolicyMerge", 0, {"posture": "open"}),
+    ("DoNotAllowExceptions", 1, {"posture": "open"}),
+    ("EnableFirewall", 0, {}),
+    ("DefaultInboundAction", 0, {"posture": "strict"}),
+    ("DefaultOutboundAction", 0, {"outbound": "strict"}),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "how"), POLICIES)
+def test_a_policy_that_makes_ours_void_is_an_error_that_names_profile_and_policy(
+    name: str, value: int, how: dict[str, str]
+) -> None:
+    store = Store()
+    store.policy = {"PublicProfile": {name: value}}
+    found = decided(store, **how)
+    assert found.operations == []
+    (error,) = found.errors
+    assert error.startswith("profile public: the group policy HKLM\\SOFTWARE\\Policies")
+    assert f"PublicProfile, {name} = {value}" in error
+    assert "portbook_windows_policy: warn" in error
+    warned = decided(store, policy="warn", **how)
+    assert warned.errors == []
+    assert any(f"{name} = {value}" in one for one in warned.warnings)
+
+
+@pytest.mark.parametrize(("name", "value", "how"), POLICIES)
+def test_the_other_value_of_it_and_other_profiles_are_none(name: str, value: int, how: dict[str, str]) -> None:
+    store = Store()
+    store.policy = {"PublicProfile": {name: 1 - value}, "DomainProfile": {name: value}}
+    assert decided(store, **how).errors == []
+
+
+def test_all_profiles_that_are_concerned_are_named_at_once() -> None:
+    store = Store()
+    store.current_profiles = 7
+    store.policy = {key: {"AllowLocalPolicyMerge": 0} for key in ("DomainProfile", "StandardProfile", "PublicProfile")}
+    errors = decided(store).errors
+    assert [one.partition(":")[0] for one in errors] == ["profile domain", "profile private", "profile public"]
+
+
+@pytest.mark.parametrize("state", [1, 2])
+def test_what_windows_says_of_its_policy_is_told_where_the_registry_said_nothing(state: int) -> None:
+    store = Store()
+    store.modify_state = state
+    assert f"LocalPolicyModifyState {state}" in decided(store).errors[0]
+
+
+def test_a_profile_that_blocks_everything_is_told_as_such_and_not_as_a_policy() -> None:
+    store = Store().profile(4, block_all=True)
+    store.modify_state = 2
+    (error,) = decided(store).errors
+    assert error.startswith("profile public blocks all inbound traffic")
+    assert decided(store, foreign="warn").errors == []
+
+
+def test_a_block_of_a_policy_is_told() -> None:
+    store = Store.of(
+        {"Name": "theirs", "Enabled": True, "Action": 0, "Protocol": 6, "LocalPorts": "80", "Source": "gpo"}
+    )
+    assert "rule of a group policy 'theirs' refuses what portbook/app.web/in/1" in decided(store).errors[0]
+
+
+def test_interfaces_that_are_left_out_are_told() -> None:
+    store = Store().profile(4, excluded_interfaces=("Ethernet 2",))
+    assert any("Ethernet 2 unfiltered" in one for one in decided(store).warnings)
+
+
+def test_another_firewall_is_told_and_an_error_where_that_was_decided() -> None:
+    other = replace(HOST, products=("Shield 9",))
+    assert any("Shield 9" in one for one in decided(Store(), host=other).warnings)
+    assert "Shield 9" in decided(Store(), host=other, foreign="fail").errors[0]
+
+
+def test_a_program_or_service_that_the_host_lacks_is_told() -> None:
+    store, path = Store(), "C:\\Nowhere\\a.exe"
+    host = replace(HOST, services=frozenset({"dnscache"}))
+    want = wanted(rule(program=path, service="AppSvc"))
+    found = read_it(store, host, services=["AppSvc"])
+    lacking = replace(found, programs={path: replace(next(iter(found.programs.values())), path=path, exists=False)})
+    warnings = " ".join(decide(lacking, asked(want)).warnings)
+    assert f"the program {path} is not on this host" in warnings
+    assert "the service AppSvc is not on this host" in warnings
+
+
+def test_a_variable_that_the_host_lacks_is_an_error() -> None:
+    path = "%NOWHERE%\\a.exe"
+    found = read_it(Store(), programs=[path])
+    errors = decide(found, asked(wanted(rule(program=path)))).errors
+    assert errors == [f"the program {path} names a variable that the host does not have. Give the whole path"]
