@@ -130,9 +130,7 @@ def _goes_round(traffic: Traffic) -> bool:
 
 
 def _ports_meet(one: Ports, other: Ports) -> bool:
-    if one.every or other.every:
-        return True
-    return bool(one.spans & other.spans) or bool(one.words & other.words) or bool(one.words) != bool(other.words)
+    return bool(one.covered & other.covered)
 
 
 def _ports_within(narrow: Ports, wide: Ports) -> bool:
