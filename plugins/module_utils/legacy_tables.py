@@ -9,7 +9,7 @@ import os
 import shlex
 import shutil
 import subprocess
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
 
 _NAMES = {"ip": "/proc/net/ip_tables_names", "ip6": "/proc/net/ip6_tables_names"}
 _PROGRAMS = {"ip": "iptables", "ip6": "ip6tables"}
@@ -91,7 +91,8 @@ def _chain(family: str, table: str, name: str, base: Object) -> Object:
 def parsed(family: str, saved: str) -> List[Object]:
     """What iptables-save prints."""
     found: List[Object] = []
-    table, chains = "", set()
+    table = ""
+    chains: Set[str] = set()
     for line in saved.splitlines():
         if line.startswith("*"):
             table, chains = line[1:].strip(), set()
@@ -113,7 +114,7 @@ def _named(table: str) -> str:
     return f"{table} (iptables-legacy)"
 
 
-def _rule(line: str, chains: Any) -> Tuple[str, List[Object]]:
+def _rule(line: str, chains: Set[str]) -> Tuple[str, List[Object]]:
     words = iter(shlex.split(line))
     next(words)
     name = next(words)
@@ -158,7 +159,7 @@ def _options(words: List[str]) -> Iterator[Tuple[str, List[str]]]:
             yield mark + words[start], words[start + 1 : at]
 
 
-def _target(option: str, name: str, chains: Any) -> Object:
+def _target(option: str, name: str, chains: Set[str]) -> Object:
     if name in chains:
         return {"goto" if option == "-g" else "jump": {"target": name}}
     if name in _VERDICTS:

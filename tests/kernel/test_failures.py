@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -187,7 +189,10 @@ def test_two_runs_at_once_and_the_second_learns_who_is_the_first(host: Host) -> 
             os._exit(0)
     os.read(ready[0], 1)
     try:
-        with pytest.raises(StateError, match=rf"another run holds .*: process {first}, started as .*Wait for it"):
+        since = r"at work since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \(\d+ s\)(, by ssh from \S+)?"
+        with pytest.raises(
+            StateError, match=rf"another run holds .*: process {first}, started as .*, {since}\. Wait for it"
+        ):
             host.apply(TWO)
         assert host.all() == before
         assert host.apply(TWO, check=True).changed
@@ -195,6 +200,40 @@ def test_two_runs_at_once_and_the_second_learns_who_is_the_first(host: Host) -> 
         os.write(go[1], b"!")
         os.waitpid(first, 0)
     assert host.apply(TWO).changed
+
+
+def test_the_second_of_two_runs_learns_where_the_first_came_from(host: Host) -> None:
+    """Also if sudo took that out of its own environment: it stands in an ancestor's."""
+    host.apply(ONE)
+    holds = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX); print(flush=True); "
+    words = [
+        "env",
+        "SSH_CONNECTION=192.0.2.77 40000 192.0.2.1 22",
+        "sh",
+        "-c",
+        'env -u SSH_CONNECTION "$@"; true',
+        "sh",
+    ]
+    words += [sys.executable, "-c", f"{holds}sys.stdin.read()", str(host.folder)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first:
+        assert first.stdout is not None
+        first.stdout.readline()
+        with pytest.raises(StateError, match=r"at work since .*, by ssh from 192\.0\.2\.77\. Wait for it"):
+            host.apply(TWO)
+        first.communicate(b"")
+    assert host.apply(TWO).changed
+
+
+@pytest.mark.parametrize("request_", [{}, {"check": True}, {"removes": True, "replace_all": True}])
+def test_a_host_that_a_newer_version_knows_is_left_to_it(host: Host, request_: dict[str, Any]) -> None:
+    host.apply(ONE)
+    (host.folder / "state.json").write_text('{"format": 2, "slices": {"one": "in words of its own"}}')
+    before = host.all()
+    with pytest.raises(
+        StateError, match=r"state\.json has format 2, this version .* knows 1: a newer one has been here"
+    ):
+        host.apply({} if "removes" in request_ else TWO, **request_)
+    assert host.all() == before
 
 
 def test_a_run_that_was_killed_holds_nothing(host: Host) -> None:
