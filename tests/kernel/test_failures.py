@@ -19,7 +19,7 @@ from kernel.helpers.processes import become_nobody, drop_net_admin, mount, remou
 
 from ansible_collections.portbook.firewall.plugins.module_utils import boot, nft_process
 from ansible_collections.portbook.firewall.plugins.module_utils.host_state import StateError
-from ansible_collections.portbook.firewall.plugins.module_utils.nft_process import Nft, NftError
+from ansible_collections.portbook.firewall.plugins.module_utils.nft_process import NftError
 
 REAL_ROOT = Path("/proc/self/uid_map").read_text().split()[2] != "1"
 
@@ -36,10 +36,13 @@ def fails(host: Host, do: Callable[[], Any], *causes: str) -> None:
     assert not host.apply(ONE).changed
 
 
-def test_nft_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nft_process.shutil, "which", lambda *_words, **_more: None)
-    with pytest.raises(NftError, match="nft is not installed on this host"):
-        Nft()
+def test_nft_is_not_installed(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    def apply() -> None:
+        monkeypatch.setattr(nft_process.shutil, "which", lambda *_words, **_more: None)
+        host.nft_path = ""
+        host.apply(TWO)
+
+    fails(host, apply, "NftError: nft is not installed on this host. Install the package nftables")
 
 
 @pytest.mark.skipif(not REAL_ROOT, reason="there is no other user in this namespace")
@@ -134,8 +137,23 @@ def test_an_nft_that_does_not_answer(host: Host, tmp_path: Path, monkeypatch: py
     fails(host, apply, "NftError: nft -c refuses the ruleset: no answer within 0.2 s")
 
 
-def test_a_kernel_without_nf_tables(host: Host, tmp_path: Path) -> None:
-    host.nft_path = fake_nft(tmp_path, 'echo "cache initialization failed: Invalid argument" >&2; exit 1')
+NO_NF_TABLES = (
+    "src/mnl.c:60: Unable to initialize Netlink socket: Protocol not supported",
+    "netlink: Error: cache initialization failed: Invalid argument",
+)
+
+
+@pytest.mark.parametrize("told_by_nft", NO_NF_TABLES)
+def test_a_kernel_without_nf_tables(host: Host, tmp_path: Path, told_by_nft: str) -> None:
+    def apply() -> None:
+        host.nft_path = fake_nft(tmp_path, f'echo "{told_by_nft}" >&2; exit 1')
+        host.apply(TWO)
+
+    fails(host, apply, "NftError: ", "the kernel has no nf_tables. Load the module nf_tables, or use another backend")
+
+
+def test_a_host_that_never_had_rules_stays_without_a_trace(host: Host, tmp_path: Path) -> None:
+    host.nft_path = fake_nft(tmp_path, f'echo "{NO_NF_TABLES[0]}" >&2; exit 1')
     with pytest.raises(NftError, match="the kernel has no nf_tables"):
         host.apply(ONE)
     assert not host.folder.exists()
