@@ -59,11 +59,11 @@ class Trial:
 
     def plan(self, catalog: Catalog | None = None) -> dict[str, Any]:
         everywhere = {"portbook_evidence": "strict"} if self.scenario.strict else {}
-        result = plan([self._machine(node) for node in self.network], everywhere, catalog)
+        result = plan([self.machine(node) for node in self.network], everywhere, catalog)
         assert result.errors == (), "\n".join(result.errors)
         return result.data
 
-    def _machine(self, node: Node) -> Machine:
+    def machine(self, node: Node) -> Machine:
         """Only the host that decides has the variables, and none that says no more than the default does."""
         prefix = f"portbook_{node.component}" if node.party else node.component
         variables: dict[str, Any] = {

@@ -170,12 +170,12 @@ def meant(before: Store, want: Want) -> Store:
             rule.enabled = False
     if refuses:
         _add(store, {**_CAME_BY, "Direction": 1})
-    for direction, on, rules in (
+    for number, on, always in (
         (1, want.posture == "strict", _ALWAYS),
         (2, want.outbound == "strict", _ALWAYS_OUT),
     ):
-        for one in rules if on else ():
-            _add(store, {**one, "Direction": direction})
+        for one in always if on else ():
+            _add(store, {**one, "Direction": number})
     for line in lines:
         for given in _permissions(line):
             _add(store, given)
@@ -225,7 +225,7 @@ def _texts(line: Line) -> list[str]:
     return found + (["0.0.0.0"] if line.cast == "broadcast" and found != ["*"] else [])
 
 
-def _guarded(lines: list[Line], want: Want) -> set[tuple[str, str, int]]:
+def _guarded(lines: Iterable[Line], want: Want) -> set[tuple[str, str, int]]:
     """Each guarded port by itself."""
     return {
         (line.direction, line.protocol, port)

@@ -110,15 +110,35 @@ def _without(figures_: list[str], taken: Iterable[object]) -> list[str]:
 
 def table(book: Book, network: tuple[Node, ...], tried: Universe, strict: bool) -> Table:
     found: Table = defaultdict(set)
+    for view in views(book, network, tried, strict):
+        for address in view.addresses:
+            found[view.viewer.name, view.direction, address] |= view.packets
+    return dict(found)
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A talk as one of its ends sees it."""
+
+    talk: Talk
+    viewer: Node
+    direction: str
+    addresses: tuple[str, ...]
+    packets: set[Packet]
+
+
+def views(book: Book, network: tuple[Node, ...], tried: Universe, strict: bool) -> Iterator[View]:
     for talk in talks(book, network, strict):
         flow = book.flows[talk.flow]
         some = _packets(flow, talk, tried)
         a, b = talk.initiator, talk.responder
         for viewer, direction, other in ((a, "out", b), (b, "in", a)):
-            for address in tried.addresses:
-                if address != viewer.address and _reaches(book, flow, talk, viewer, other, address):
-                    found[viewer.name, direction, address] |= some
-    return dict(found)
+            reached = (
+                address
+                for address in tried.addresses
+                if address != viewer.address and _reaches(book, flow, talk, viewer, other, address)
+            )
+            yield View(talk, viewer, direction, tuple(reached), some)
 
 
 def pairs(book: Book, network: tuple[Node, ...], tried: Universe, strict: bool) -> Pairs:
