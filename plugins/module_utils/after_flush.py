@@ -24,6 +24,7 @@ RestartSec=1
 [Install]
 WantedBy=multi-user.target
 """
+# nft 1.1 does not understand `monitor destroy tables`.
 # Who replaces the table in one transaction is heard of, too, but then there is a table. Who holds the lock is at work.
 # What cannot be loaded is tried three times, then not before the next deletion.
 _SCRIPT_TEXT = """#!/bin/sh
@@ -54,9 +55,11 @@ look() {{
 if [ "$1" = mend ]; then
     mend
 else
-    "$nft" monitor destroy tables | {{
+    "$nft" monitor tables | {{
         look
-        while read -r _event; do look; done
+        while read -r event; do
+            case $event in add*) ;; *) look ;; esac
+        done
     }}
 fi
 """

@@ -20,13 +20,15 @@ _DROP_IN = f"{_UNITS}/nftables.service.d/portbook.conf"
 _SCRIPT = f"{FOLDER}/{after_flush.SCRIPT}"
 _RESTORES = f"{_UNITS}/{after_flush.UNIT}"
 _OURS = (_LOADS, _DROP_IN, _SCRIPT, _RESTORES)
+# Without default dependencies no target waits by itself. There is no word of nftables.service: where that comes after
+# sysinit.target, as on Fedora, it would be a cycle, and it loads ours again in any case.
 _UNIT_TEXT = """# Made by the Ansible collection portbook.firewall; changes are overwritten.
 [Unit]
 Description=Firewall table of portbook
 DefaultDependencies=no
 Wants=network-pre.target
-Before=network-pre.target shutdown.target
-After=nftables.service local-fs.target
+Before=sysinit.target network-pre.target shutdown.target
+After=local-fs.target
 Conflicts=shutdown.target
 RequiresMountsFor={folder}
 ConditionPathExists={ruleset}

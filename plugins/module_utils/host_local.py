@@ -33,9 +33,13 @@ ANY = "any"
 
 
 def way_in() -> Optional[Tuple[str, int]]:
+    return way_of(os.getpid())
+
+
+def way_of(process: int) -> Optional[Tuple[str, int]]:
     """Address of the one who came in by ssh, and our port. sudo hides it from us, but not from our ancestors."""
-    for process in _ancestors():
-        for entry in _environment(process):
+    for one in _ancestors(process):
+        for entry in _environment(one):
             if entry.startswith("SSH_CONNECTION="):
                 parts = entry.partition("=")[2].split()
                 if len(parts) == 4 and parts[3].isdigit():
@@ -43,8 +47,7 @@ def way_in() -> Optional[Tuple[str, int]]:
     return None
 
 
-def _ancestors() -> Iterator[int]:
-    process = os.getpid()
+def _ancestors(process: int) -> Iterator[int]:
     for _step in range(_MAX_ANCESTORS):
         if process <= 1:
             return

@@ -14,6 +14,8 @@ import time
 from contextlib import contextmanager, suppress
 from typing import Any, Dict, Iterator, List, Optional
 
+from . import host_local
+
 FOLDER = "/var/lib/portbook"
 STATE, RULESET, PENDING, TAKING_BACK = "state.json", "table.nft", "pending.json", "taking-back.json"
 _NEXT = ".next"
@@ -71,14 +73,22 @@ class HostState:
             return []
 
     def read(self) -> Dict[str, Any]:
-        """Nothing, or nothing readable, is a host that we know nothing of: the next apply mends it."""
+        """Nothing, or nothing readable, is a host that we know nothing of: the next apply mends it.
+
+        What a newer version remembers is not ours to forget."""
         try:
             with open(self.path(STATE), encoding="utf-8") as file:
                 state = json.load(file)
         except (OSError, ValueError):
             state = {}
         empty = {"format": _FORMAT, "slices": {}, "settings": {}, "way_in": [], "applied": {}}
-        known = isinstance(state, dict) and state.get("format") == _FORMAT
+        form = state.get("format") if isinstance(state, dict) else None
+        if isinstance(form, int) and form > _FORMAT:
+            raise StateError(
+                f"{self.path(STATE)} has format {form}, this version of portbook.firewall knows {_FORMAT}: a newer one "
+                "has been here. Use that one; or remove this host's rules with it, then apply with this one"
+            )
+        known = isinstance(state, dict) and form == _FORMAT
         return {**empty, **state} if known else empty
 
     def text(self, name: str) -> Optional[str]:
@@ -149,8 +159,22 @@ def _holder(inode: int) -> str:
         locks = []
     for lock in locks:
         if "FLOCK" in lock and "->" not in lock and lock[5].rpartition(":")[2] == str(inode) and lock[4] != "0":
-            return f"process {lock[4]}, started as {' '.join(_command(lock[4]))[:80]}"
+            came = host_local.way_of(int(lock[4]))
+            by_ssh = f", by ssh from {came[0]}" if came else ""
+            return f"process {lock[4]}, started as {' '.join(_command(lock[4]))[:80]}{_since(lock[4])}{by_ssh}"
     return "an unknown process"
+
+
+def _since(process: str) -> str:
+    """The kernel counts in ticks from its own start on."""
+    try:
+        with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
+            ticks = int(file.read().rpartition(")")[2].split()[19])
+        with open("/proc/uptime", encoding="utf-8") as file:
+            age = float(file.read().split()[0]) - ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return ""
+    return f", at work since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(time.time() - age))} ({age:.0f} s)"
 
 
 def _command(process: str) -> List[str]:

@@ -114,7 +114,7 @@ def _named(table: str) -> str:
     return f"{table} (iptables-legacy)"
 
 
-def _rule(line: str, chains: Any) -> Tuple[str, List[Object]]:
+def _rule(line: str, chains: Set[str]) -> Tuple[str, List[Object]]:
     words = iter(shlex.split(line))
     next(words)
     name = next(words)
@@ -159,7 +159,7 @@ def _options(words: List[str]) -> Iterator[Tuple[str, List[str]]]:
             yield mark + words[start], words[start + 1 : at]
 
 
-def _target(option: str, name: str, chains: Any) -> Object:
+def _target(option: str, name: str, chains: Set[str]) -> Object:
     if name in chains:
         return {"goto" if option == "-g" else "jump": {"target": name}}
     if name in _VERDICTS:

@@ -11,13 +11,16 @@ module: apply
 short_description: Bring a host to its part of the plan
 description:
   - Plans like M(portbook.firewall.plan) and applies the host's part with the host's own firewall.
-  - In this version only nftables can be applied. With C(portbook_backend) set to V(auto), a Linux host that does not
-    run
-    firewalld gets nftables. For other hosts the rules are planned and shown, and a warning says so;
-    C(portbook_unsupported) set to V(fail) makes it an error. A host is never given another backend instead.
-  - A change that refuses something is held by the host until it is confirmed over a new connection; without that, the
-    host puts back what it had within 30 seconds.
-  - With the variable C(portbook_plan_file) it refuses to go on if the file is another plan than the inventory gives.
+  - With C(portbook_backend) set to V(auto), a Windows host gets rules of Windows Firewall, and a Linux host that does
+    not run firewalld a table of nftables. firewalld cannot be applied in this version. Its rules are planned and shown,
+    and a warning says so; C(portbook_unsupported) set to V(fail) makes it an error. A host is never given another
+    backend instead.
+  - On Linux a change that refuses something is held by the host until it is confirmed over a new connection; without
+    that, the host puts back what it had within 30 seconds.
+  - A Windows host is asked once and written once. A write that fails in the middle is taken back.
+  - A host to which the inventory gives no component any more is emptied of what it still holds.
+  - With the variable C(portbook_plan_file) it refuses to go on if the file is another plan than the inventory gives, or
+    was changed by hand.
 version_added: 0.1.0
 author:
   - The portbook.firewall maintainers (@portbook)
@@ -48,7 +51,7 @@ attributes:
     support: full
   diff_mode:
     description: Can say what differs on the host.
-    support: none
+    support: full
   platform:
     description: Platforms of the target hosts.
     support: full
@@ -114,6 +117,58 @@ errors:
   type: list
   elements: str
   sample: []
+create:
+  description: Rules that are new on the host.
+  returned: if the host was brought to its part
+  type: list
+  elements: str
+  sample: [portbook/utmstack.agent-beats/in/1]
+change:
+  description: Rules that became others.
+  returned: if the host was brought to its part
+  type: list
+  elements: str
+  sample: []
+delete:
+  description: Rules that went.
+  returned: if the host was brought to its part
+  type: list
+  elements: str
+  sample: []
+keep:
+  description: How many rules stayed as they were.
+  returned: if the host was brought to its part
+  type: int
+  sample: 12
+foreign:
+  description: What rules of others make of flows, where that is worth a look.
+  returned: if the host was brought to its part
+  type: list
+  elements: dict
+  sample: []
+disabled:
+  description: Rules of others that were disabled, which C(portbook_windows_foreign) asks for.
+  returned: on Windows
+  type: list
+  elements: str
+  sample: []
+enabled:
+  description: Rules of others that had been disabled by us and are enabled again.
+  returned: on Windows
+  type: list
+  elements: str
+  sample: []
+settings:
+  description: Settings of profiles that were changed.
+  returned: on Windows
+  type: list
+  elements: str
+  sample: []
+seconds:
+  description: How long the host was worked on.
+  returned: if the host was brought to its part
+  type: float
+  sample: 0.11
 applied:
   description: Whether the rules were applied to the host.
   returned: success

@@ -103,7 +103,7 @@ class _Planner:
         hosts = {
             plan.name: plan
             for kin in viewers
-            if kin.components or kin.profile.allow or _refuses_all(kin)
+            if kin.components or kin.profile.allow
             for plan in self._hosts(kin, named)
         }
         used = {rule.peers for host in hosts.values() for rule in host.rules}
@@ -384,13 +384,6 @@ class _Planner:
         planned = {(rule.component, rule.flow) for rule in rules}
         more = (NotPlanned(*key, why) for key, why in alone.items() if key not in planned)
         return tuple(rules), _told_once((*skipped, *more))
-
-
-def _refuses_all(kin: _Kin) -> bool:
-    """A host that plays no part and is to be strict all the same. A party's hosts have to be named: nobody's domain
-    controllers are firewalled by surprise."""
-    strict = "strict" in (kin.profile.posture, kin.profile.outbound)
-    return strict and not kin.parts and kin.platform == "linux"
 
 
 def _told_once(skipped: Iterable[NotPlanned]) -> tuple[NotPlanned, ...]:

@@ -89,11 +89,17 @@ def test_open_refuses_nothing(inventory: str, host: str, tmp_path: Path) -> None
     assert "hook" not in rendered(inventory, host, {"portbook_posture": "open"}, tmp_path / "portbook")
 
 
-def test_a_host_that_plays_no_part_and_is_to_be_strict_is_left_with_the_way_in(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("posture", "refuses"), [("strict", True), ("guard", False)])
+def test_a_host_with_nothing_but_an_allowance_is_refused_to_all_only_if_it_is_to_be_strict(
+    posture: str, refuses: bool, tmp_path: Path
+) -> None:
     chosen = BY_NAME["utmstack-9"]
-    machines = [*chosen.machines, Machine("bystander", "offices", ("192.0.2.99",), rules=False)]
-    variables = {**chosen.variables(shipped()), "portbook_posture": "strict"}
+    allow = {"portbook_allow": [{"name": "web", "ports": 80, "peers": "any"}]}
+    machines = [
+        *chosen.machines,
+        Machine("bystander", "utmstack_console", ("192.0.2.99",), "linux", allow, rules=False),
+    ]
+    variables = {**chosen.variables(shipped()), "portbook_posture": posture}
     text = given(request(machines, variables, "bystander"), tmp_path / "portbook")
-    assert "tcp dport 22 accept" in text
-    assert "jump refused" in text
-    assert "map " not in text
+    assert ("jump refused" in text) == refuses
+    assert ("tcp dport 22 accept" in text) == refuses

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from kernel.helpers.processes import become_nobody, drop_net_admin, mount, remou
 
 from ansible_collections.portbook.firewall.plugins.module_utils import boot, nft_process
 from ansible_collections.portbook.firewall.plugins.module_utils.host_state import StateError
-from ansible_collections.portbook.firewall.plugins.module_utils.nft_process import Nft, NftError
+from ansible_collections.portbook.firewall.plugins.module_utils.nft_process import NftError
 
 REAL_ROOT = Path("/proc/self/uid_map").read_text().split()[2] != "1"
 
@@ -34,10 +36,13 @@ def fails(host: Host, do: Callable[[], Any], *causes: str) -> None:
     assert not host.apply(ONE).changed
 
 
-def test_nft_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nft_process.shutil, "which", lambda *_words, **_more: None)
-    with pytest.raises(NftError, match="nft is not installed on this host"):
-        Nft()
+def test_nft_is_not_installed(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    def apply() -> None:
+        monkeypatch.setattr(nft_process.shutil, "which", lambda *_words, **_more: None)
+        host.nft_path = ""
+        host.apply(TWO)
+
+    fails(host, apply, "NftError: nft is not installed on this host. Install the package nftables")
 
 
 @pytest.mark.skipif(not REAL_ROOT, reason="there is no other user in this namespace")
@@ -132,8 +137,23 @@ def test_an_nft_that_does_not_answer(host: Host, tmp_path: Path, monkeypatch: py
     fails(host, apply, "NftError: nft -c refuses the ruleset: no answer within 0.2 s")
 
 
-def test_a_kernel_without_nf_tables(host: Host, tmp_path: Path) -> None:
-    host.nft_path = fake_nft(tmp_path, 'echo "cache initialization failed: Invalid argument" >&2; exit 1')
+NO_NF_TABLES = (
+    "src/mnl.c:60: Unable to initialize Netlink socket: Protocol not supported",
+    "netlink: Error: cache initialization failed: Invalid argument",
+)
+
+
+@pytest.mark.parametrize("told_by_nft", NO_NF_TABLES)
+def test_a_kernel_without_nf_tables(host: Host, tmp_path: Path, told_by_nft: str) -> None:
+    def apply() -> None:
+        host.nft_path = fake_nft(tmp_path, f'echo "{told_by_nft}" >&2; exit 1')
+        host.apply(TWO)
+
+    fails(host, apply, "NftError: ", "the kernel has no nf_tables. Load the module nf_tables, or use another backend")
+
+
+def test_a_host_that_never_had_rules_stays_without_a_trace(host: Host, tmp_path: Path) -> None:
+    host.nft_path = fake_nft(tmp_path, f'echo "{NO_NF_TABLES[0]}" >&2; exit 1')
     with pytest.raises(NftError, match="the kernel has no nf_tables"):
         host.apply(ONE)
     assert not host.folder.exists()
@@ -187,7 +207,10 @@ def test_two_runs_at_once_and_the_second_learns_who_is_the_first(host: Host) -> 
             os._exit(0)
     os.read(ready[0], 1)
     try:
-        with pytest.raises(StateError, match=rf"another run holds .*: process {first}, started as .*Wait for it"):
+        since = r"at work since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \(\d+ s\)(, by ssh from \S+)?"
+        with pytest.raises(
+            StateError, match=rf"another run holds .*: process {first}, started as .*, {since}\. Wait for it"
+        ):
             host.apply(TWO)
         assert host.all() == before
         assert host.apply(TWO, check=True).changed
@@ -195,6 +218,40 @@ def test_two_runs_at_once_and_the_second_learns_who_is_the_first(host: Host) -> 
         os.write(go[1], b"!")
         os.waitpid(first, 0)
     assert host.apply(TWO).changed
+
+
+def test_the_second_of_two_runs_learns_where_the_first_came_from(host: Host) -> None:
+    """Also if sudo took that out of its own environment: it stands in an ancestor's."""
+    host.apply(ONE)
+    holds = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX); print(flush=True); "
+    words = [
+        "env",
+        "SSH_CONNECTION=192.0.2.77 40000 192.0.2.1 22",
+        "sh",
+        "-c",
+        'env -u SSH_CONNECTION "$@"; true',
+        "sh",
+    ]
+    words += [sys.executable, "-c", f"{holds}sys.stdin.read()", str(host.folder)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first:
+        assert first.stdout is not None
+        first.stdout.readline()
+        with pytest.raises(StateError, match=r"at work since .*, by ssh from 192\.0\.2\.77\. Wait for it"):
+            host.apply(TWO)
+        first.communicate(b"")
+    assert host.apply(TWO).changed
+
+
+@pytest.mark.parametrize("request_", [{}, {"check": True}, {"removes": True, "replace_all": True}])
+def test_a_host_that_a_newer_version_knows_is_left_to_it(host: Host, request_: dict[str, Any]) -> None:
+    host.apply(ONE)
+    (host.folder / "state.json").write_text('{"format": 2, "slices": {"one": "in words of its own"}}')
+    before = host.all()
+    with pytest.raises(
+        StateError, match=r"state\.json has format 2, this version .* knows 1: a newer one has been here"
+    ):
+        host.apply({} if "removes" in request_ else TWO, **request_)
+    assert host.all() == before
 
 
 def test_a_run_that_was_killed_holds_nothing(host: Host) -> None:

@@ -107,7 +107,9 @@ def test_by_default_what_is_unknown_warns_and_with_fail_it_refuses(host: Host) -
 
 def test_a_reject_at_the_end_is_lost(host: Host) -> None:
     other(
-        "ct state established accept", "reject with icmpx admin-prohibited", base="type filter hook input priority 0;"
+        "ct state established accept",
+        "reject with icmpx type admin-prohibited",
+        base="type filter hook input priority 0;",
     )
     with pytest.raises(StateError, match="refuse what the plan permits"):
         host.apply(ONE)

@@ -399,7 +399,7 @@ def test_outbound_strict_leaves_older_connections_alone(wire: Wire, apply: Appli
 
 def test_taking_everything_away_opens_everything(wire: Wire, apply: Applied) -> None:
     apply(*both(), posture="strict", outbound="strict")
-    apply()
+    apply(posture="guard", outbound="off")
     assert {send(wire.stranger, wire.host, HOST[0], GUARDED) for send in (tcp, udp)} == {PASSES}
     with wire.host.inside():
         assert run("nft", "list", "ruleset") == ""

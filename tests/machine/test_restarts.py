@@ -40,9 +40,11 @@ def test_the_table_is_back_after_a_reboot_before_there_is_a_network(
     table = machine.table()
     machine.reboot()
     assert machine.table() == table
+    before = machine.run("systemctl", "show", "--value", "--property=Before", "portbook-firewall.service").split()
+    assert {"sysinit.target", "network-pre.target"} <= set(before), "not by luck"
     there = moment(machine, "portbook-firewall.service", "ActiveEnter")
     assert 0 < there < moment(machine, "network-pre.target", "ActiveEnter")
-    assert there < moment(machine, "ssh.service", "ExecMainStart")
+    assert there < moment(machine, "sysinit.target", "ActiveEnter") < moment(machine, "ssh.service", "ExecMainStart")
     assert machine.run("systemctl", "--failed", "--no-legend", "--plain") == ""
     machine.listen(GUARDED)
     assert machine.reached([(PEER, GUARDED), (STRANGER, GUARDED)]) == {(PEER, GUARDED)}

@@ -87,18 +87,23 @@ def test_two_runs_at_once_the_second_says_who_is_at_work(machine: Laboratory, op
         pass
     second = operator.run().failed()
     assert "another run holds the firewall of this host: process" in second.words
+    assert f", by ssh from {CONTROLLER}. Wait for it, or stop it" in second.words
     machine.run("rm", "/run/slow")
     finished(first).ok(changed=True)
 
 
 def test_a_host_without_nft_is_told_what_to_install(machine: Laboratory, operator: Operator) -> None:
     machine.run("rm", "/usr/sbin/nft")
+    before = files(machine)
     assert "nft is not installed on this host. Install the package nftables" in operator.run().failed().words
+    assert files(machine) == before
 
 
 def test_a_host_without_root_is_told_to_become_root(machine: Laboratory, operator: Operator) -> None:
     operator.inventory(ansible_user="deploy")
+    before = files(machine)
     assert "Set become: true" in operator.run().failed().words
+    assert (files(machine), machine.table()) == (before, "")
 
 
 def test_a_host_whose_python_is_too_old_is_told_so(machine: Laboratory, operator: Operator) -> None:

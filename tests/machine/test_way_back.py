@@ -109,10 +109,17 @@ def test_a_reboot_before_the_confirmation_takes_the_change_back(machine: Laborat
 
 
 def test_while_a_change_waits_another_run_is_told_to_wait(machine: Laboratory, operator: Operator) -> None:
-    operator.ssh(CUTS)
-    operator.run().failed()
-    join(machine)
+    """The first run gets stuck before it has a new connection."""
+    stuck = operator.folder / "stuck"
+    hangs = f'for word in "$@"; do case "$word" in stop|exit) touch {stuck}; exec sleep 60 ;; esac; done'
+    operator.ssh(f"{hangs}\n{WORKS}")
+    first = operator.start()
+    while first.poll() is None and not stuck.exists():
+        time.sleep(0.1)
+    operator.ssh(WORKS)
     assert "still waits to be confirmed" in operator.run().failed().words
+    first.kill()
+    first.wait()
 
 
 @pytest.mark.parametrize("posture", ["strict", "guard"])

@@ -5,13 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
-import pytest
 from unit.helpers.book import MESH, SIMPLE, book, flow, host, port, windows
-
-from ansible_collections.portbook.firewall.plugins.plugin_utils.peers import HostInput
 
 CLIENT = host("c1", "client", "192.0.2.11")
 OTHER_CLIENT = host("c2", "client", "192.0.2.20")
@@ -49,37 +43,6 @@ def test_responders_with_different_ports_each_get_their_own_outbound_rule():
 
 def test_hosts_that_play_no_part_are_not_in_the_plan():
     plan = SIMPLE.plan(CLIENT, SERVER, host("bystander", "webservers", "192.0.2.99"))
-    assert set(plan.hosts) == {"c1", "s1"}
-
-
-WITH_PARTY = book(
-    {"client": {}, "server": {"ports": {"main": port(8080)}}, "siem": {"party": True}},
-    {
-        "acme.talk": flow("client", "server", "main", peer="required"),
-        "acme.tell": flow("server", "siem", 514, peer="if_present"),
-    },
-)
-STRICT = ({"portbook_posture": "strict"}, {"portbook_outbound": "strict"})
-
-
-@pytest.mark.parametrize("strict", STRICT)
-def test_a_host_that_plays_no_part_is_in_the_plan_if_it_is_to_be_strict(strict: dict[str, str]):
-    plan = SIMPLE.plan(CLIENT, SERVER, host("bystander", "webservers", "192.0.2.99", **strict))
-    assert [rule.peers for rule in plan.hosts["bystander"].rules] == ["management"]
-
-
-@pytest.mark.parametrize("strict", STRICT)
-@pytest.mark.parametrize(
-    "other",
-    [
-        partial(host, "controller", "siem", "192.0.2.98"),
-        partial(windows, "desktop", "offices", "192.0.2.97"),
-        partial(host, "switch", "offices", "192.0.2.96", ansible_connection="ansible.netcommon.network_cli"),
-    ],
-    ids=["of a party", "Windows", "a device"],
-)
-def test_no_other_host_is_firewalled_by_surprise(other: Callable[..., HostInput], strict: dict[str, str]):
-    plan = WITH_PARTY.plan(CLIENT, SERVER, other(**strict))
     assert set(plan.hosts) == {"c1", "s1"}
 
 

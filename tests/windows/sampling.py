@@ -168,7 +168,7 @@ def interesting_packets(
 
 def mixed(every: list[Axes], machine: Machine, number: int, chance: random.Random) -> list[Packet]:
     found = []
-    for _ in range(number if every else 0):
+    for _number in range(number if every else 0):
         one = chance.choice(every)
         protocol = chance.choice(one["protocol"])
         choice: dict[str, Any] = {"direction": one["direction"][0], "protocol": protocol}

@@ -18,7 +18,7 @@ from windows.state import Faults
 from windows.store import Store
 
 
-class ActionModule(ActionBase):
+class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         given: dict[str, str] = {}

@@ -43,7 +43,7 @@ def test_a_hundred_thousand_packets_are_judged_in_seconds() -> None:
             remote_port=chance.randrange(65536),
             interface=chance.choice(MACHINE.interfaces).name,
         )
-        for _ in range(100_000)
+        for _number in range(100_000)
     ]
     start = time.monotonic()
     assert any(truth(packets, store, MACHINE))

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from golden.helpers.running import shipped_catalog
 from playbook_runs import Desk, Run, play
 from windows.emulated_hosts import CONTROLLER, Hosts
 from windows.store import Store
@@ -149,6 +151,30 @@ def test_a_host_without_a_part_that_cannot_be_asked_is_no_failure(windows: Windo
     )
     windows.site({"portbook_backend": "none"})
     assert "cannot be told" not in windows.run(SITE, keep=False, options=["--limit", "away"]).ok().words
+
+
+def test_every_windows_component_is_brought_by_its_own_role(tmp_path: Path) -> None:
+    desk, book = Desk(tmp_path), shipped_catalog()
+    hosts = Hosts(tmp_path / "stores")
+    desk.emulate_windows(hosts.folder)
+    ours = [name for name, one in book.components.items() if not one.party and "windows" in one.platforms]
+    assert len(ours) > 10
+    parties = {name: ["192.0.2.128/25"] for name, one in book.components.items() if one.party}
+    children: dict[str, Any] = {}
+    for number, name in enumerate(ours, 10):
+        children[name] = {"hosts": {name.replace("_", "-"): {"ansible_host": f"192.0.2.{number}"}}}
+        hosts.add(name.replace("_", "-"))
+    variables = {"ansible_connection": "winrm", "portbook_peers": parties, "portbook_outbound": "open"}
+    desk.inventory({"all": {"vars": variables, "children": children}})
+    plays = [play(hosts=name, roles=[f"portbook.firewall.{name}"]) for name in ours]
+    desk.run("portbook.firewall.plan").ok()
+    desk.run(*plays).ok()
+    planned = json.loads(desk.plan_file.read_text())["hosts"]
+    for name in ours:
+        host = name.replace("_", "-")
+        groups = {str(rule.grouping) for rule in hosts.store(host).rules}
+        assert (f"portbook: {name}" in groups) == any(rule["component"] == name for rule in planned[host]["rules"])
+        assert f"portbook: {name}" in groups, name
 
 
 # -- refused, and nothing lost --------------------------------------------------------------------------

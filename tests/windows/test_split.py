@@ -28,8 +28,8 @@ V6 = 0x20010DB8 << 96
 def scattered(count: int, seed: int = 1) -> Addresses:
     """Addresses none of which touches another, in both families."""
     generator = random.Random(seed)
-    v4 = sorted({generator.randrange(1 << 24, 223 << 24) & ~1 for _ in range(count)})
-    v6 = sorted({(V6 + generator.randrange(1 << 80)) & ~1 for _ in range(count // 4)})
+    v4 = sorted({generator.randrange(1 << 24, 223 << 24) & ~1 for _number in range(count)})
+    v6 = sorted({(V6 + generator.randrange(1 << 80)) & ~1 for _number in range(count // 4)})
     return Addresses(AddressSet(Spans.of((one, one) for one in v4), Spans.of((one, one) for one in v6)))
 
 

@@ -195,8 +195,8 @@ def test_a_rule_reads_back_with_the_same_traffic() -> None:
     rules = [
         rule(
             f"flow-{number}/in/1",
-            ",".join(str(generator.randrange(1, 65536)) for _ in range(3)),
-            ",".join(f"10.{generator.randrange(256)}.{number}.0/24" for _ in range(4)) + ",2001:db8::7,fd00::/8",
+            ",".join(str(generator.randrange(1, 65536)) for _place in range(3)),
+            ",".join(f"10.{generator.randrange(256)}.{number}.0/24" for _place in range(4)) + ",2001:db8::7,fd00::/8",
             protocol=generator.choice(["tcp", "udp"]),
             program=APP if number % 2 else "",
             service="AppSvc" if number % 3 else "",

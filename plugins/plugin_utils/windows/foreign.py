@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..model import VendorRule
-from .guard import MEANINGS
 from .model import ANY_PROTOCOL, FirewallRule, StoredRule, Traffic
 from .store import Store
 from .texts import Addresses, Ports
@@ -131,9 +130,7 @@ def _goes_round(traffic: Traffic) -> bool:
 
 
 def _ports_meet(one: Ports, other: Ports) -> bool:
-    if one.every or other.every or one.words & other.words or (one.words | other.words) - set(MEANINGS):
-        return True
-    return bool(one.covered(MEANINGS) & other.covered(MEANINGS))
+    return bool(one.covered & other.covered)
 
 
 def _ports_within(narrow: Ports, wide: Ports) -> bool:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ...module_utils.intervals import cut
@@ -15,13 +15,6 @@ from ..spans import Span, Spans
 from .model import GUARD, NAMES, WITH_PORTS, FirewallRule, Traffic
 from .texts import ANY_PORTS, MOST_ADDRESSES, Addresses, Ports, complement, entries
 
-# What words of Windows may turn out to be, so that a guard refuses nothing that a permission lets in.
-MEANINGS: Mapping[str, Spans] = {
-    "RPC": Spans(((49152, 65535),)),
-    "RPC-EPMap": Spans(((135, 135),)),
-    "IPHTTPS": Spans(((443, 443),)),
-    "mDNS": Spans(((5353, 5353),)),
-}
 _NAMES = {6: "tcp", 17: "udp"}
 
 
@@ -74,7 +67,7 @@ def _stretches(given: list[Permission]) -> dict[Addresses, Spans]:
         return {}
     found: dict[Addresses, list[Span]] = {}
     numbered = dict(enumerate(given))
-    items = ((number, one.traffic.ports.covered(MEANINGS).items) for number, one in numbered.items())
+    items = ((number, one.traffic.ports.covered.items) for number, one in numbered.items())
     for span, numbers in cut(items):
         here = [numbered[number] for number in numbers]
         if any(one.guarded for one in here):

@@ -115,11 +115,10 @@ class Renderer:
     def _ports(self, figures: Iterable[str]) -> Ports:
         spans: list[Span] = []
         for figure in figures:
-            spans += (
-                [(low, high) for low, high in self.tokens[figure]]
-                if figure in self.tokens
-                else [port_text.span_of(figure)]
-            )
+            if figure in self.tokens:
+                spans.extend((low, high) for low, high in self.tokens[figure])
+            else:
+                spans.append(port_text.span_of(figure))
         return Ports(Spans.of(spans)) if spans else ANY_PORTS
 
     def _remote(self, slice_: Mapping[str, Any], rules: list[RuleData]) -> Addresses:

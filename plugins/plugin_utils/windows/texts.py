@@ -19,6 +19,12 @@ MOST_ADDRESSES = 500
 """Per rule; some builds of Windows fail on 1,000."""
 
 _PORT_WORDS = {one.lower(): one for one in ("RPC", "RPC-EPMap", "IPHTTPS", "Teredo", "Ply2Disc", "mDNS")}
+_MEANINGS: Mapping[str, Spans] = {
+    "RPC": Spans(((49152, 65535),)),
+    "RPC-EPMap": Spans(((135, 135),)),
+    "IPHTTPS": Spans(((443, 443),)),
+    "mDNS": Spans(((5353, 5353),)),
+}
 _ADDRESS_WORDS = {
     one.lower(): one
     for one in (
@@ -41,13 +47,13 @@ class Ports:
     words: frozenset[str] = frozenset()
     every: bool = False
 
-    def covered(self, meanings: Mapping[str, Spans]) -> Spans:
-        """All ports that these may turn out to be."""
+    @property
+    def covered(self) -> Spans:
+        """All ports that these may turn out to be; of a word that nobody knows, any."""
         if self.every:
             return port_text.ALL_PORTS
-        return Spans.of(
-            span for one in (self.spans, *(meanings.get(word, Spans()) for word in self.words)) for span in one
-        )
+        meant = [_MEANINGS.get(word, port_text.ALL_PORTS) for word in self.words]
+        return Spans.of(span for one in (self.spans, *meant) for span in one)
 
 
 ANY_PORTS = Ports(every=True)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 GIVEN = "PORTBOOK_MACHINE_ROOT"
-SUITE = "bookworm"
+SUITE = os.environ.get("PORTBOOK_MACHINE_SUITE", "bookworm")
+"""Of Debian: bullseye has nft 0.9.8 and Python 3.9, trixie 1.1 and 3.13."""
 _PACKAGES = "systemd systemd-sysv dbus libpam-systemd python3 nftables openssh-server netbase iproute2 sudo"
 _UNREAD = ("man", "doc", "info", "locale")
 _PREPARE = (

@@ -1,0 +1,63 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""In systemd's place: what is enabled and what is started are files of the test's own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.portbook.firewall.plugins.module_utils import after_flush, boot
+
+_SYSTEMCTL = """#!/bin/sh
+[ "$1" = --quiet ] && shift
+word=$1; shift; [ "$1" = --now ] && shift
+unit=$1
+wants={units}/$(sed -n 's/^WantedBy=//p' {units}/"$unit" 2>/dev/null).wants
+case $word in
+    enable) mkdir -p "$wants" && ln -sf ../"$unit" "$wants/$unit" ;;
+    disable) rm -f {units}/*.wants/"$unit" {started}/"$unit"; rmdir {units}/*.wants 2>/dev/null ;;
+    start|restart) [ -e {units}/"$unit" ] && touch {started}/"$unit" ;;
+    stop) rm -f {started}/"$unit" ;;
+    is-active) [ -e {started}/"$unit" ]; exit ;;
+    daemon-reload) ;;
+    *) exit 1 ;;
+esac
+true
+"""
+
+
+class ServiceManager:
+    def __init__(self, folder: Path, state: Path, patch: pytest.MonkeyPatch) -> None:
+        self.units, self.started, programs = (folder / name for name in ("units", "started", "programs"))
+        for one in (self.units, self.started, programs):
+            one.mkdir()
+        systemctl = programs / "systemctl"
+        systemctl.write_text(_SYSTEMCTL.format(units=self.units, started=self.started))
+        systemctl.chmod(0o755)
+        # The machine's own bus is none of the test's business.
+        (programs / "busctl").symlink_to("/bin/true")
+        patch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+        ours = {
+            "_UNITS": str(self.units),
+            "_LOADS": f"{self.units}/{boot.UNIT}",
+            "_DROP_IN": f"{self.units}/nftables.service.d/portbook.conf",
+            "_SCRIPT": f"{state}/{after_flush.SCRIPT}",
+            "_RESTORES": f"{self.units}/{after_flush.UNIT}",
+        }
+        for name, value in ours.items():
+            patch.setattr(boot, name, value)
+        patch.setattr(boot, "_OURS", tuple(value for name, value in ours.items() if name != "_UNITS"))
+        patch.setattr(boot, "has_systemd", lambda: True)
+
+    def all(self) -> dict[str, str]:
+        """Files by name, with their texts; links, and what runs, by name alone."""
+        found = {
+            str(path.relative_to(self.units)): path.read_text() if not path.is_symlink() else "link"
+            for path in sorted(self.units.rglob("*"))
+            if not path.is_dir()
+        }
+        return {**found, "started": " ".join(sorted(path.name for path in self.started.iterdir()))}
