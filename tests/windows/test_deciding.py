@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from golden.test_truth_table import Scenario
 from hypothesis import given
 from hypothesis import strategies as st
 from windows.bringing import HOST, Site, remove
@@ -16,7 +17,7 @@ from windows.engine import apply, asked, foreign, read_it, rule, wanted
 from windows.packets import Packet, interesting_packets, truth
 from windows.plans import Line, Want, bring, machine, take_away
 from windows.store import Store
-from windows.truth_table import Scenario, sited
+from windows.truth_table import sited
 from windows.worlds import WANTS, others, ours
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.decision import Decision, decide
