@@ -14,7 +14,7 @@ $spec = @{
             type = 'list'; elements = 'dict'; required = $true
             options = @{
                 op = @{ type = 'str'; required = $true; choices = 'create', 'change', 'delete', 'disable', 'enable', 'profile' }
-                id = @{ type = 'str' }; name = @{ type = 'str' }; rule = @{ type = 'dict' }
+                id = @{ type = 'str' }; name = @{ type = 'str' }; rule = @{ type = 'dict' }; stays = @{ type = 'bool'; default = $false }
                 profile = @{ type = 'int'; choices = 1, 2, 4 }; value = @{ type = 'int'; choices = 0, 1 }
                 setting = @{ type = 'str'; choices = 'FirewallEnabled', 'DefaultInboundAction', 'DefaultOutboundAction', 'BlockAllInboundTraffic' }
             }
@@ -45,13 +45,13 @@ function Set-FwValue {
 
 # The way back is put down before the write: one that throws may have been made all the same.
 function Invoke-FwStep {
-    param([string]$What, $On, $Values, [int]$To, [string]$About)
+    param([string]$What, $On, $Values, [int]$To, [string]$About, [bool]$Stays)
     $from = [int]$Values[$What]
     if ($from -eq $To) { return }
     $result.changed = $true
     $Values[$What] = $To
     if ($module.CheckMode) { return }
-    $step = @{ what = $What; on = $On; from = $from; about = $About; sure = $false }
+    $step = @{ what = $What; on = $On; from = $from; about = $About; stays = $Stays; sure = $false }
     [void]$undo.Add($step)
     Set-FwValue -Step $step -Value $To
     $step.sure = $true
@@ -99,7 +99,7 @@ catch {
 
 try {
     foreach ($op in $asked.operations) {
-        if ($op.op -in 'create', 'change') { Invoke-FwStep -What 'Add' -On (ConvertFrom-FwRecord -Record $op.rule) -Values @{ Add = 0 } -To 1 -About $op.rule['Name'] }
+        if ($op.op -in 'create', 'change') { Invoke-FwStep -What 'Add' -On (ConvertFrom-FwRecord -Record $op.rule) -Values @{ Add = 0 } -To 1 -About $op.rule['Name'] -Stays $op.stays }
         if ($op.op -eq 'profile') {
             $values = @($state.profiles | Where-Object { $_.profile -eq $op.profile })[0]
             Invoke-FwStep -What $op.setting -On $op.profile -Values $values -To $op.value -About "profile $($op.profile)"
@@ -117,6 +117,7 @@ catch {
     for ($i = $undo.Count - 1; $i -ge 0; $i--) {
         $step = $undo[$i]
         try {
+            if ($step.stays -and $result.not_undone.Count -gt 0) { continue }
             if ($step.what -ceq 'Add') { Remove-FwRule -Rule $step.on; continue }
             if ($step.what -ceq 'Enabled') { $now = $step.on.Enabled }
             else { $now = (Get-FwProfile -Policy $policy -Bit $step.on)[$step.what] }

@@ -115,6 +115,7 @@ class Step:
     on: FwRule | int
     was: Any
     about: str
+    stays: bool = False
     sure: bool = False
 
 
@@ -169,7 +170,7 @@ class Write:
         kind = operation["op"]
         if kind in ("create", "change"):
             rule = free_rule(self.firewall, operation["rule"])
-            self.step("Add", rule, {"Add": 0}, 1, operation["rule"].get("Name", ""))
+            self.step("Add", rule, {"Add": 0}, 1, operation["rule"].get("Name", ""), bool(operation.get("stays")))
         if kind == "profile":
             bit = operation["profile"]
             values = next(one for one in self.found.profiles if one["profile"] == bit)
@@ -180,7 +181,7 @@ class Write:
         if kind == "delete":
             self.result["changed"] = True
 
-    def step(self, what: str, on: FwRule | int, values: Record, to: int, about: str) -> None:
+    def step(self, what: str, on: FwRule | int, values: Record, to: int, about: str, stays: bool = False) -> None:
         was = values[what]
         if int(was) == to:
             return
@@ -188,7 +189,7 @@ class Write:
         values[what] = to
         if self.check:
             return
-        step = Step(what, on, was, about)
+        step = Step(what, on, was, about, stays)
         self.undo.append(step)
         self.set(step, to)
         step.sure = True
@@ -206,6 +207,8 @@ class Write:
     def take_back(self) -> None:
         left = []
         for step in reversed(self.undo):
+            if step.stays and left:
+                continue
             try:
                 self.back(step)
             except ComError as error:

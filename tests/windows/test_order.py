@@ -177,7 +177,6 @@ def test_a_hundred_rules_of_others_are_disabled_and_remembered_whenever_the_run_
         assert (others(store), ours(store)) == (others(world), [])
 
 
-@pytest.mark.xfail(strict=True, reason="the write module takes back what is remembered though a step before failed")
 def test_taking_back_that_fails_too_forgets_nothing() -> None:
     """Of the rules of others that could not be enabled again."""
     world = Store.of(THEIRS).profile(4, enabled=False)

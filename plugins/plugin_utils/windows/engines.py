@@ -56,12 +56,10 @@ def content(asked: Asked, whole: Mapping[str, Wanted]) -> Content:
     """`whole` is all of the host's part of the plan: what was applied before cannot be read, so guards spare
     the peers of all of it."""
     every = {**whole, **asked.wanted}
-    permissions = [Permission(rule.traffic, rule.name in one.guarded) for one in every.values() for rule in one.rules]
-    # Also where only one component has guards, whatever the host's own posture.
-    refuses = asked.refuses or any(one.guarded and one.traffic.direction == "in" for one in permissions)
+    refuses = asked.refuses or any(one.guarded for one in every.values())
     if refuses and not (asked.management and asked.ports):
         raise CannotDo(
-            f"posture {asked.posture}: this engine cannot see from where Ansible comes in. "
+            "ports are to be refused to others, and this engine cannot see from where Ansible comes in. "
             "Set portbook_management to the addresses of your controllers"
         )
     ways = (baseline.way_in(asked.management, asked.ports),) if refuses else ()
@@ -69,6 +67,7 @@ def content(asked: Asked, whole: Mapping[str, Wanted]) -> Content:
     if asked.strict_out:
         base += baseline.outbound({}, Domain())
     always: dict[str, tuple[FirewallRule, ...]] = {WAY_IN: ways, BASELINE: tuple(base)}
+    permissions = [Permission(rule.traffic, rule.name in one.guarded) for one in every.values() for rule in one.rules]
     made: Guards = guards(
         [*permissions, *(Permission(rule.traffic, False) for some in always.values() for rule in some)]
     )

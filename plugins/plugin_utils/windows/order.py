@@ -34,14 +34,16 @@ class Operation:
 
 
 def create(rule: FirewallRule) -> Operation:
-    phase = _adding(rule) if rule.enabled else Phase.REMEMBER
-    return Operation(phase, {"op": "create", "rule": rule.record()})
+    if not rule.enabled:
+        # If something cannot be taken back, the host must still know of it.
+        return Operation(Phase.REMEMBER, {"op": "create", "rule": rule.record(), "stays": True})
+    return Operation(_adding(rule), {"op": "create", "rule": rule.record()})
 
 
 def change(old: StoredRule, new: FirewallRule) -> Operation:
     """Of what stands beside the traffic, which stays as it is."""
-    phase = _adding(new) if new.enabled else Phase.REMEMBER
-    return Operation(phase, {"op": "change", "id": old.id, "rule": new.record()})
+    data = {"op": "change", "id": old.id, "rule": new.record()}
+    return Operation(_adding(new), data) if new.enabled else Operation(Phase.REMEMBER, {**data, "stays": True})
 
 
 def enable(one: StoredRule) -> Operation:
