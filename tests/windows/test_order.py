@@ -24,7 +24,7 @@ from windows.store import Faults, Store
 from windows.worlds import WANTS, others, ours, stores
 from windows.worlds import settings as settings_of
 
-EXAMPLES = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+EXAMPLES = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 Run = Callable[[Store, Faults | None], Brought]
 
 
@@ -36,6 +36,8 @@ def removing(components: tuple[str, ...] | None) -> Run:
     return lambda store, faults: take_away(store, components, faults)
 
 
+FIRST = st.one_of(st.none(), WANTS, WANTS)
+"""What was applied before, if anything."""
 RUNS = st.one_of(WANTS.map(bringing), WANTS.map(bringing), st.sampled_from([None, ("app",)]).map(removing))
 
 
@@ -65,6 +67,13 @@ def wrong_moments(frames: list[Frame], judge: Projector, ends: tuple[Frame, Fram
     return found
 
 
+def held_before(world: Store, first: Want | None) -> Store:
+    before = world.copy()
+    if first is not None:
+        bring(before, first)
+    return before
+
+
 def state(store: Store) -> Any:
     """All that can be read of a host: ids, every property, the settings."""
     return read_it(store)
@@ -75,23 +84,21 @@ def held(store: Store) -> Counter[str]:
     return Counter(repr(replace(rule, id="")) for rule in ours(store))
 
 
-@EXAMPLES
-@given(stores(most=5), WANTS, RUNS)
-def test_at_every_moment_only_what_was_or_will_be_passes(world: Store, first: Want, run: Run) -> None:
-    before = world.copy()
-    bring(before, first)
+@settings(EXAMPLES, max_examples=150)
+@given(stores(most=5), FIRST, RUNS)
+def test_at_every_moment_only_what_was_or_will_be_passes(world: Store, first: Want | None, run: Run) -> None:
+    before = held_before(world, first)
     after, frames, _done = film(before, run)
     note(" / ".join(frame.next for frame in frames))
     assert wrong_moments(frames, projector(before, after), (frames[0], frames[-1])) == []
 
 
 @EXAMPLES
-@given(stores(most=5), WANTS, RUNS)
+@given(stores(most=5), FIRST, RUNS)
 def test_a_write_that_fails_is_taken_back_and_on_the_way_only_what_was_or_would_be_passes(
-    world: Store, first: Want, run: Run
+    world: Store, first: Want | None, run: Run
 ) -> None:
-    before = world.copy()
-    bring(before, first)
+    before = held_before(world, first)
     after, whole, _done = film(before, run)
     judge = projector(before, after)
     for number in range(1, len(whole)):
@@ -110,10 +117,9 @@ def test_a_write_that_fails_is_taken_back_and_on_the_way_only_what_was_or_would_
 
 
 @EXAMPLES
-@given(stores(most=5), WANTS, WANTS)
-def test_a_run_that_is_killed_at_any_write_is_mended_by_the_next(world: Store, first: Want, want: Want) -> None:
-    before = world.copy()
-    bring(before, first)
+@given(stores(most=5), FIRST, WANTS)
+def test_a_run_that_is_killed_at_any_write_is_mended_by_the_next(world: Store, first: Want | None, want: Want) -> None:
+    before = held_before(world, first)
     after, whole, _done = film(before, bringing(want))
     for number in range(1, len(whole)):
         note(f"killed at {number}: {whole[number - 1].next}")

@@ -92,7 +92,7 @@ def foreign_rules(draw: st.DrawFn) -> dict[str, Any]:
 
 PROFILES = st.builds(
     Profile,
-    enabled=st.sampled_from([True, True, False]),
+    enabled=st.booleans(),
     inbound=st.sampled_from([0, 0, 1]),
     outbound=st.sampled_from([1, 1, 0]),
 )
