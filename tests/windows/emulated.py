@@ -205,7 +205,7 @@ class Write:
 
     # ---------------------------------------------------------------- the end
     def take_back(self) -> None:
-        left = []
+        left: list[str] = []
         for step in reversed(self.undo):
             if step.stays and left:
                 continue
