@@ -1,0 +1,24 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What docs/windows.md shows is what a host gets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from golden.helpers.running import Machine
+from windows.bringing import look, site
+from windows.store import Store
+
+from ansible_collections.portbook.firewall.plugins.plugin_utils.windows import exchange
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "windows.md"
+
+
+def test_the_listing_of_a_boot_server_is_what_it_gets() -> None:
+    clients = {"portbook_peers": {"pxe_client": ["192.0.2.128/25"]}}
+    company = site([Machine("boot-1", "twopxe_server", ("192.0.2.10",), "windows", clients)])
+    before = look(Store.sample(400), exchange.read_arguments(company.slices["boot-1"], [5986]))
+    brought = company.bring(Store.sample(400), "boot-1")
+    assert f"```text\n{exchange.result(before, brought.decision)['diff']['after']}```" in PAGE.read_text("utf-8")
