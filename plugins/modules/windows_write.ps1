@@ -57,10 +57,10 @@ function Invoke-FwStep {
     $step.sure = $true
 }
 
-# Remove takes the first rule of a name, so it gets a name of its own. One that was never added is not found by it.
+# Remove takes the first rule of a name, so it gets a name of its own, that is still ours. One that was never added is not found.
 function Remove-FwRule {
     param($Rule)
-    $name = 'doomed-' + [Guid]::NewGuid().ToString('N')
+    $name = $asked.names + 'doomed-' + [Guid]::NewGuid().ToString('N')
     $Rule.Name = $name
     try { [void]$policy.Rules.Item($name) }
     catch { if ((Get-FwFault -Fault $_) -like '*0x80070002*') { return } }

@@ -119,9 +119,9 @@ class Step:
     sure: bool = False
 
 
-def remove(firewall: FwPolicy2, rule: FwRule) -> None:
-    """Remove takes the first rule of a name, perhaps somebody else's: so under a name of its own."""
-    name = f"doomed-{uuid4().hex}"
+def remove(firewall: FwPolicy2, rule: FwRule, names: str) -> None:
+    """Remove takes the first rule of a name, maybe somebody else's: so under a name of its own, that is still ours."""
+    name = f"{names}doomed-{uuid4().hex}"
     rule.put("Name", name)
     try:
         firewall.rules.item(name)
@@ -218,7 +218,7 @@ class Write:
 
     def back(self, step: Step) -> None:
         if isinstance(step.on, FwRule) and step.what == "Add":
-            remove(self.firewall, step.on)
+            remove(self.firewall, step.on, self.owner.names)
             return
         now = step.on.get("Enabled") if isinstance(step.on, FwRule) else profile(self.firewall, step.on)[step.what]
         if step.sure or now != step.was:
@@ -228,7 +228,7 @@ class Write:
         """Nothing is undone from here on: a rule that cannot be removed stays disabled and is named."""
         for entry in self.doomed:
             try:
-                remove(self.firewall, entry.rule)
+                remove(self.firewall, entry.rule, self.owner.names)
             except ComError as error:
                 self.result["leftover"].append(f"{entry.record['Name']}: {told(error)}")
         try:

@@ -342,7 +342,7 @@ def test_a_rule_that_cannot_be_removed_stays_switched_off_and_is_named(three: St
     assert not result.get("failed")
     assert len(result["leftover"]) == 1
     assert "0x80004005" in result["leftover"][0]
-    left = next(rule for rule in look(three)["rules"] if rule["Name"].startswith("doomed-"))
+    left = next(rule for rule in look(three)["rules"] if rule["Name"].startswith("portbook/doomed-"))
     assert left["owned"]
     assert not left["Enabled"]
 

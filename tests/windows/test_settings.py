@@ -212,3 +212,19 @@ def test_a_variable_that_the_host_lacks_is_an_error() -> None:
     found = read_it(Store(), programs=[path])
     errors = decide(found, asked(wanted(rule(program=path)))).errors
     assert errors == [f"the program {path} names a variable that the host does not have. Give the whole path"]
+
+
+def test_a_default_that_somebody_hardened_after_us_stays_hard() -> None:
+    store = Store().profile(4, enabled=False)
+    run(store)
+    assert now(store) == (True, 1, 1)
+    store.profile(4, inbound=0)
+    assert run(store) == []
+    assert now(store) == (True, 0, 1)
+
+
+def test_a_block_of_a_policy_that_may_concern_us_is_told_and_no_error() -> None:
+    given = {"Name": "theirs", "Enabled": True, "Action": 0, "Protocol": 6, "Source": "gpo"}
+    found = decided(Store.of({**given, "RemoteAddresses": "192.0.2.0/29", "ApplicationName": "C:\\theirs.exe"}))
+    assert found.errors == []
+    assert [(one.where, one.outcome) for one in found.foreign] == [("rule of a group policy 'theirs'", "unknown")]

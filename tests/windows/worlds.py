@@ -121,13 +121,7 @@ def is_ours(rule: Rule) -> bool:
 
 def others(store: Store) -> Counter[str]:
     """What rules of others say and whether they are on, in no order: of two that are alike, each is as good."""
-    return Counter(repr(replace(rule, id="")) for rule in store.rules if not is_ours(rule) and not _doomed(rule))
-
-
-def _doomed(rule: Rule) -> bool:
-    """A rule of ours that somebody had moved to a group of his, and a write that was killed while it removed it: the
-    module had given it another name, so nobody can tell any more that it was ours. It is off."""
-    return str(rule.name).startswith("doomed-") and not rule.enabled
+    return Counter(repr(replace(rule, id="")) for rule in store.rules if not is_ours(rule))
 
 
 def ours(store: Store) -> list[Rule]:

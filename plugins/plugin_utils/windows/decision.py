@@ -342,10 +342,11 @@ class _Deciding:
     def _look_at_host(self) -> None:
         asked, store = self.asked, self.store
         policies = host.policies(store, refuses=asked.refuses, strict=asked.strict, strict_out=asked.strict_out)
-        policies += [
-            f"{one.where} {'refuses' if one.outcome == 'lost' else 'may refuse'} what {one.flow} permits"
-            for one in foreign.policy_hindrances(self.own, store)
-        ]
+        for one in foreign.policy_hindrances(self.own, store):
+            if one.outcome == "lost":
+                policies.append(f"{one.where} refuses what {one.flow} permits")
+            else:
+                self.decision.foreign.append(one)
         for text in policies:
             if asked.policy == "fail":
                 self._error(text, "Change the policy, or set portbook_windows_policy: warn")
@@ -357,8 +358,8 @@ class _Deciding:
             self.decision.warnings.append(
                 f"{name}: {what} is not on this host, so the rule matches nothing until it is"
             )
-        for one in asked.wanted.values():
-            self.decision.warnings += one.notes
+        for wanted in asked.wanted.values():
+            self.decision.warnings += wanted.notes
         for product in store.products:
             text = f"{product} is registered as a firewall of this host: Windows' own rules may not decide"
             if asked.refuses and asked.foreign == "fail":

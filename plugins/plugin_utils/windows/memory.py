@@ -171,12 +171,16 @@ def _memory(name: str, text: str) -> Memory:
     return Memory(guarded, disabled, settings, tuple(ways))
 
 
+def _really_changed(settings: Mapping[tuple[int, str], Changed]) -> dict[tuple[int, str], Changed]:
+    return {key: changed for key, changed in settings.items() if changed.before != changed.after}
+
+
 def _merged(one: Memory, other: Memory) -> Memory:
     groups = {*one.guarded, *other.guarded}
     return Memory(
         {group: tuple(sorted({*one.guarded.get(group, ()), *other.guarded.get(group, ())})) for group in groups},
         {**one.disabled, **other.disabled},
-        {**other.settings, **one.settings},
+        {**other.settings, **one.settings, **_really_changed(one.settings), **_really_changed(other.settings)},
         tuple(dict.fromkeys((*one.ways, *other.ways))),
     )
 

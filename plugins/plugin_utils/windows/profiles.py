@@ -25,13 +25,26 @@ def needed(store: Store, memory: Memory, *, refuses: bool, strict: bool, strict_
     for bit in store.current:
         if refuses or strict_out:
             found[bit, _ON] = 1
-            if not store.settings[bit, _ON] or memory.settings.get((bit, _ON)) == Changed(OFF, ON):
-                found |= {(bit, _IN): ALLOW, (bit, _OUT): ALLOW}
+            if _switched(bit, store, memory):
+                keys = [(bit, _IN), (bit, _OUT)]
+                found |= dict.fromkeys((key for key in keys if not _hardened(key, store, memory)), ALLOW)
         if strict:
             found[bit, _IN] = BLOCK
         if strict_out:
             found[bit, _OUT] = BLOCK
     return found
+
+
+def _switched(bit: int, store: Store, memory: Memory) -> bool:
+    """Whether it is we who switch the profile on, or did."""
+    return not store.settings[bit, _ON] or memory.settings.get((bit, _ON)) == Changed(OFF, ON)
+
+
+def _hardened(key: Key, store: Store, memory: Memory) -> bool:
+    """Whether somebody else blocks by default what we had left open."""
+    known = memory.settings.get(key)
+    on = bool(store.settings[key[0], _ON])
+    return on and store.settings[key] == BLOCK and (known is None or known.after != BLOCK)
 
 
 def settle(store: Store, memory: Memory, wanted: Mapping[Key, int]) -> tuple[list[Operation], dict[Key, Changed]]:
@@ -42,7 +55,7 @@ def settle(store: Store, memory: Memory, wanted: Mapping[Key, int]) -> tuple[lis
         present = store.settings[key]
         known = memory.settings.get(key)
         before = known.before if known is not None and known.after == present else present
-        if before != value:
+        if before != value or (key[1] != _ON and _switched(key[0], store, memory)):
             remembered[key] = Changed(before, value)
         if present != value:
             operations.append(order.set_profile(*key, value))
@@ -51,7 +64,7 @@ def settle(store: Store, memory: Memory, wanted: Mapping[Key, int]) -> tuple[lis
             continue
         if key[0] not in store.current:
             remembered[key] = changed
-        elif store.settings[key] == changed.after:
+        elif store.settings[key] == changed.after != changed.before:
             operations.append(order.set_profile(*key, changed.before))
     return operations, remembered
 
@@ -61,5 +74,5 @@ def restored(store: Store, memory: Memory) -> list[Operation]:
     return [
         order.set_profile(*key, changed.before)
         for key, changed in memory.settings.items()
-        if store.settings[key] == changed.after
+        if store.settings[key] == changed.after != changed.before
     ]

@@ -60,8 +60,11 @@ class Renderer:
         for (component, flow, direction), alike in groups.items():
             before = found.get(component, Wanted())
             for number, rules in enumerate(alike.values(), 1):
-                one = self._one(slice_, f"{NAMES}{flow}/{direction}/{number}", rules)
-                before = Wanted((*before.rules, *one.rules), before.guarded | one.guarded, (*before.notes, *one.notes))
+                for part, some in _mapper_apart(rules):
+                    one = self._one(slice_, f"{NAMES}{flow}/{direction}/{number}{part}", some)
+                    before = Wanted(
+                        (*before.rules, *one.rules), before.guarded | one.guarded, (*before.notes, *one.notes)
+                    )
             found[component] = before
         return found
 
@@ -150,6 +153,17 @@ class Renderer:
                 groups = [parse(one) for one in rule["group"] or () if ":" not in one]
                 found |= Addresses(AddressSet.union(groups))
         return found
+
+
+def _mapper_apart(rules: list[RuleData]) -> Iterator[tuple[str, list[RuleData]]]:
+    """The endpoint mapper is a service of its own: a rule that is bound to another one would never match it."""
+    first = rules[0]
+    both = any({"135", "rpc_dynamic"} <= set(rule["ports"]) for rule in rules)
+    if not both or first["direction"] == "out" or not (first["program"] or first["service"]):
+        yield "", rules
+        return
+    yield "", [{**rule, "ports": [one for one in rule["ports"] if one != "135"]} for rule in rules]
+    yield "/mapper", [{**rule, "ports": ["135"], "program": None, "service": None} for rule in rules]
 
 
 def _alike(rule: RuleData) -> tuple[Any, ...]:
