@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from windows.building import holding
 from windows.engine import asked, read_it, rule, wanted
 from windows.engine import foreign as theirs
+from windows.longer import LONGER
 from windows.packets import Judge, interesting_packets
 from windows.plans import machine
 from windows.store import Store
@@ -24,7 +25,11 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.foreign 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.model import StoredRule, Traffic
 
 HERE = machine(7)
-MANY = settings(max_examples=300, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+MANY = settings(
+    max_examples=100 * LONGER,
+    derandomize=LONGER == 1,
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
+)
 
 
 def traffic(given_: dict[str, Any]) -> Traffic:

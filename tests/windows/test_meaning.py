@@ -8,13 +8,18 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from windows.histories import HISTORIES, Step
+from windows.longer import LONGER
 from windows.packets import Packet, interesting_packets, truth
 from windows.plans import Want, bring, machine, meant, take_away
 from windows.store import Store
 from windows.worlds import WANTS, others, ours, stores
 from windows.worlds import settings as settings_of
 
-EXAMPLES = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+EXAMPLES = settings(
+    max_examples=60 * LONGER,
+    derandomize=LONGER == 1,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 
 
 def unlike(actual: Store, expected: Store, *more: Store) -> list[str]:

@@ -36,7 +36,7 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.model im
 SMALL = Memory(
     {f"{PREFIX}app": ("portbook/a/in/1", "portbook/b/in/1")},
     {"0123": Disabled("theirs", "in")},
-    {(4, "FirewallEnabled"): Changed(0, 1)},
+    {(4, "FirewallEnabled"): Changed.to(0, 1)},
     ("198.51.100.200",),
 )
 LARGE = replace(SMALL, disabled={f"{number:032x}": Disabled(f"Rule {number}", "in") for number in range(700)})
@@ -99,7 +99,7 @@ def test_two_memories_after_a_kill_are_one_that_knows_what_either_does() -> None
     other = Memory(
         {f"{PREFIX}app": ("portbook/b/in/1", "portbook/c/in/1"), f"{PREFIX}other": ("portbook/d/in/1",)},
         {"4567": Disabled("more of theirs", "out")},
-        {(1, "DefaultInboundAction"): Changed(1, 0)},
+        {(1, "DefaultInboundAction"): Changed.to(1, 0)},
         ("203.0.113.1", "198.51.100.200"),
     )
     found = remembered(kept([*SMALL.rules(), *other.rules()]))

@@ -18,13 +18,18 @@ from windows.bringing import Brought
 from windows.engine import read_it
 from windows.film import Filmed, Frame, Projector, filmed
 from windows.hresult import Crashed
+from windows.longer import LONGER
 from windows.packets import interesting_packets, truth
 from windows.plans import Line, Want, bring, machine, take_away
 from windows.store import Faults, Store
 from windows.worlds import WANTS, others, ours, stores
 from windows.worlds import settings as settings_of
 
-EXAMPLES = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+EXAMPLES = settings(
+    max_examples=15 * LONGER,
+    derandomize=LONGER == 1,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 Run = Callable[[Store, Faults | None], Brought]
 
 
@@ -84,7 +89,7 @@ def held(store: Store) -> Counter[str]:
     return Counter(repr(replace(rule, id="")) for rule in ours(store))
 
 
-@settings(EXAMPLES, max_examples=150)
+@settings(EXAMPLES, max_examples=60 * LONGER)
 @given(stores(most=5), FIRST, RUNS)
 def test_at_every_moment_only_what_was_or_will_be_passes(world: Store, first: Want | None, run: Run) -> None:
     before = held_before(world, first)

@@ -24,10 +24,20 @@ _MOST_WAYS = 4
 
 @dataclass(frozen=True)
 class Changed:
-    """A profile's setting as it was before us, and as we left it."""
+    """A profile's setting before us, and as we left it; a write that was killed may have left it either way."""
 
     before: int
-    after: int
+    afters: frozenset[int]
+
+    @staticmethod
+    def to(before: int, after: int) -> Changed:
+        return Changed(before, frozenset({after}))
+
+    def by_us(self, present: int) -> bool:
+        return present in self.afters
+
+    def __or__(self, other: Changed) -> Changed:
+        return Changed(self.before, self.afters | other.afters)
 
 
 @dataclass(frozen=True)
@@ -68,8 +78,10 @@ class Memory:
                 yield ["guarded", group, name]
         for id_, one in sorted(self.disabled.items()):
             yield ["disabled", id_, one.name[:_LONGEST_NAME], one.reason]
-        for (bit, setting), changed in sorted(self.settings.items()):
-            yield ["setting", bit, setting, changed.before, changed.after]
+        for bit, setting in sorted(self.settings):
+            changed = self.settings[bit, setting]
+            for after in sorted(changed.afters):
+                yield ["setting", bit, setting, changed.before, after]
         for address in self.ways:
             yield ["way", address]
 
@@ -158,7 +170,8 @@ def _memory(name: str, text: str) -> Memory:
                 disabled[id_] = Disabled(rule, reason)
             elif what == "setting":
                 bit, setting, before, after = entry
-                settings[int(bit), str(setting)] = Changed(int(before), int(after))
+                key, changed = (int(bit), str(setting)), Changed.to(int(before), int(after))
+                settings[key] = settings[key] | changed if key in settings else changed
             elif what == "way":
                 (address,) = map(str, entry)
                 ways.append(address)
@@ -171,16 +184,12 @@ def _memory(name: str, text: str) -> Memory:
     return Memory(guarded, disabled, settings, tuple(ways))
 
 
-def _really_changed(settings: Mapping[tuple[int, str], Changed]) -> dict[tuple[int, str], Changed]:
-    return {key: changed for key, changed in settings.items() if changed.before != changed.after}
-
-
 def _merged(one: Memory, other: Memory) -> Memory:
     groups = {*one.guarded, *other.guarded}
     return Memory(
         {group: tuple(sorted({*one.guarded.get(group, ()), *other.guarded.get(group, ())})) for group in groups},
         {**one.disabled, **other.disabled},
-        {**other.settings, **one.settings, **_really_changed(one.settings), **_really_changed(other.settings)},
+        {**one.settings, **{key: one.settings.get(key, new) | new for key, new in other.settings.items()}},
         tuple(dict.fromkeys((*one.ways, *other.ways))),
     )
 

@@ -37,14 +37,15 @@ def needed(store: Store, memory: Memory, *, refuses: bool, strict: bool, strict_
 
 def _switched(bit: int, store: Store, memory: Memory) -> bool:
     """Whether it is we who switch the profile on, or did."""
-    return not store.settings[bit, _ON] or memory.settings.get((bit, _ON)) == Changed(OFF, ON)
+    known = memory.settings.get((bit, _ON))
+    return not store.settings[bit, _ON] or (known is not None and known.before == OFF and known.by_us(ON))
 
 
 def _hardened(key: Key, store: Store, memory: Memory) -> bool:
     """Whether somebody else blocks by default what we had left open."""
     known = memory.settings.get(key)
     on = bool(store.settings[key[0], _ON])
-    return on and store.settings[key] == BLOCK and (known is None or known.after != BLOCK)
+    return on and store.settings[key] == BLOCK and (known is None or not known.by_us(BLOCK))
 
 
 def settle(store: Store, memory: Memory, wanted: Mapping[Key, int]) -> tuple[list[Operation], dict[Key, Changed]]:
@@ -54,9 +55,9 @@ def settle(store: Store, memory: Memory, wanted: Mapping[Key, int]) -> tuple[lis
     for key, value in wanted.items():
         present = store.settings[key]
         known = memory.settings.get(key)
-        before = known.before if known is not None and known.after == present else present
+        before = known.before if known is not None and known.by_us(present) else present
         if before != value or (key[1] != _ON and _switched(key[0], store, memory)):
-            remembered[key] = Changed(before, value)
+            remembered[key] = Changed.to(before, value)
         if present != value:
             operations.append(order.set_profile(*key, value))
     for key, changed in memory.settings.items():
@@ -64,7 +65,7 @@ def settle(store: Store, memory: Memory, wanted: Mapping[Key, int]) -> tuple[lis
             continue
         if key[0] not in store.current:
             remembered[key] = changed
-        elif store.settings[key] == changed.after != changed.before:
+        elif changed.by_us(store.settings[key]) and store.settings[key] != changed.before:
             operations.append(order.set_profile(*key, changed.before))
     return operations, remembered
 
@@ -74,5 +75,5 @@ def restored(store: Store, memory: Memory) -> list[Operation]:
     return [
         order.set_profile(*key, changed.before)
         for key, changed in memory.settings.items()
-        if store.settings[key] == changed.after != changed.before
+        if changed.by_us(store.settings[key]) and store.settings[key] != changed.before
     ]
