@@ -55,18 +55,19 @@ def watched(slice_: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
 def _rule(rule: Mapping[str, Any], tokens: Mapping[str, list[list[int]]]) -> dict[str, Any]:
     return {
         **{key: rule[key] for key in ("id", "flow", "direction", "protocol", "peers", "cast", "guarded", "log")},
-        "spans": _spans(rule["ports"], tokens),
-        "source_spans": _spans(rule["source_ports"], tokens),
-        "container_spans": _spans(rule["container_ports"], tokens) or _published(rule, tokens),
+        "spans": spans_of(rule["ports"], tokens),
+        "source_spans": spans_of(rule["source_ports"], tokens),
+        "container_spans": spans_of(rule["container_ports"], tokens) or _published(rule, tokens),
     }
 
 
 def _published(rule: Mapping[str, Any], tokens: Mapping[str, list[list[int]]]) -> list[list[int]]:
     """A container that listens on the port it publishes."""
-    return _spans(rule["ports"], tokens) if rule["listener"].startswith("docker") else []
+    return spans_of(rule["ports"], tokens) if rule["listener"].startswith("docker") else []
 
 
-def _spans(figures: Iterable[str], tokens: Mapping[str, list[list[int]]]) -> list[list[int]]:
+def spans_of(figures: Iterable[str], tokens: Mapping[str, list[list[int]]]) -> list[list[int]]:
+    """Of ports as a plan has them, with numbers in place of tokens."""
     found: list[list[int]] = []
     for figure in figures:
         span: Span | None = None if figure in tokens else port_text.span_of(figure)

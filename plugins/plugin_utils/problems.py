@@ -71,10 +71,14 @@ def _gather(found: dict[tuple[str, str, str], list[str]]) -> list[Problem]:
 
 
 def _places(where: list[str]) -> str:
-    names = sorted(set(where))
-    if len(names) <= _MOST_PLACES:
-        return ", ".join(names)
-    return f"{', '.join(names[:_MOST_PLACES])} and {len(names) - _MOST_PLACES} more"
+    return few(set(where), _MOST_PLACES)
+
+
+def few(names: Iterable[str], most: int) -> str:
+    """The first of them, and how many are left."""
+    ordered = sorted(names)
+    left = len(ordered) - most
+    return ", ".join(ordered[:most]) + (f" and {left} more" if left > 0 else "")
 
 
 def _printable(text: str, most: int) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import plan_file
+from .problems import few
 
 _MOST_NAMED = 5
 
@@ -63,9 +64,4 @@ def _differences(kept: dict[str, str], current: dict[str, str]) -> str:
         ("only in the inventory", current.keys() - kept.keys()),
         ("with other rules", {name for name in both if kept[name] != current[name]}),
     )
-    return "; ".join(f"{what}: {_named(names)}" for what, names in parts if names) or "they differ in no host"
-
-
-def _named(names: set[str]) -> str:
-    first = sorted(names)[:_MOST_NAMED]
-    return ", ".join(first) + (f" and {len(names) - len(first)} more" if len(names) > len(first) else "")
+    return "; ".join(f"{what}: {few(names, _MOST_NAMED)}" for what, names in parts if names) or "they differ in no host"

@@ -89,8 +89,13 @@ def _reasons(found: list[Mapping[str, Any]]) -> list[str]:
     reasons = [f"{rule['why'].rstrip('.')} [{', '.join(notes)}]".lstrip()]
     if rule.get("doubt"):
         reasons.append(f"? {rule['doubt']}")
+    return reasons + list(filter(None, [signature(rule)]))
+
+
+def signature(rule: Mapping[str, Any]) -> str:
+    """Who wanted it, and until when."""
     signed = [f"{key} {rule[key]}" for key in ("owner", "ticket", "expires") if rule.get(key)]
-    return reasons + ([f"({', '.join(signed)})"] if signed else [])
+    return f"({', '.join(signed)})" if signed else ""
 
 
 def peers_text(rule: Mapping[str, Any], sets: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,22 @@ def file_of(inventory: Inventory, scenario: str) -> Path:
     return EXPECTED / f"{inventory.name}-{scenario}.txt"
 
 
+def taken_over(path: Path, now: str, update: bool) -> None:
+    if update:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(now, encoding="utf-8")
+
+
+def left_over(files: Iterable[Path], wanted: Collection[str], update: bool) -> list[Path]:
+    """Files that no case has any more; an update takes them away."""
+    found = [path for path in files if path.name not in wanted]
+    if not update:
+        return found
+    for path in found:
+        path.unlink()
+    return []
+
+
 def unlike(path: Path, now: str) -> str:
     """A unified diff of the file and what the code gives, empty if they are the same."""
     on_file = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -96,21 +113,14 @@ CASES = [
 def test_the_plan_is_the_one_on_file(inventory: Inventory, scenario: str, update: bool) -> None:
     now = rendered(inventory, scenario)
     path = file_of(inventory, scenario)
-    if update:
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(now, encoding="utf-8")
+    taken_over(path, now, update)
     difference_ = unlike(path, now)
     assert not difference_, f"\n{difference_}\npytest tests/golden --update takes it over"
 
 
 def test_no_file_is_left_over(update: bool) -> None:
     wanted = {file_of(inventory, scenario).name for inventory in INVENTORIES for scenario in SCENARIOS}
-    left_over = [path for path in EXPECTED.glob("*.txt") if path.name not in wanted]
-    if update:
-        for path in left_over:
-            path.unlink()
-        left_over = []
-    assert left_over == []
+    assert left_over(EXPECTED.glob("*.txt"), wanted, update) == []
 
 
 @pytest.mark.parametrize("product", sorted({one.product for one in INVENTORIES}))

@@ -13,7 +13,7 @@ from golden.helpers.book import shipped
 from golden.helpers.inventories import INVENTORIES
 from golden.helpers.rendering import given, request, same_host
 from golden.helpers.running import Machine
-from golden.test_golden import EXPECTED, unlike
+from golden.test_golden import EXPECTED, left_over, taken_over, unlike
 
 BY_NAME = {inventory.name: inventory for inventory in INVENTORIES}
 HOSTS = (
@@ -59,20 +59,14 @@ def file_of(inventory: str, host: str, scenario: str) -> Path:
 def test_nft_is_given_what_is_on_file(inventory: str, host: str, scenario: str, update: bool, tmp_path: Path) -> None:
     now = HEAD + rendered(inventory, host, SCENARIOS[scenario], tmp_path / "portbook")
     path = file_of(inventory, host, scenario)
-    if update:
-        path.write_text(now, encoding="utf-8")
+    taken_over(path, now, update)
     difference = unlike(path, now)
     assert not difference, f"\n{difference}\npytest tests/golden --update takes it over"
 
 
 def test_no_ruleset_is_left_over(update: bool) -> None:
     wanted = {file_of(*case.values).name for case in CASES}  # type: ignore[arg-type]
-    left_over = [path for path in EXPECTED.glob("*.nft") if path.name not in wanted]
-    if update:
-        for path in left_over:
-            path.unlink()
-        left_over = []
-    assert left_over == []
+    assert left_over(EXPECTED.glob("*.nft"), wanted, update) == []
 
 
 @pytest.mark.parametrize(("inventory", "host"), HOSTS)

@@ -15,7 +15,7 @@ import pytest
 from golden.helpers.book import shipped
 from golden.helpers.inventories import INVENTORIES, Inventory
 from golden.helpers.running import Machine
-from golden.test_golden import unlike
+from golden.test_golden import left_over, taken_over, unlike
 from windows.bringing import HOST, Site, remove, site
 from windows.host import Host
 from windows.store import Store
@@ -100,17 +100,10 @@ def file_of(name: str) -> Path:
 def test_the_operations_are_the_ones_on_file(name: str, update: bool) -> None:
     now = json.dumps(CASES[name](), indent=1, ensure_ascii=False) + "\n"
     path = file_of(name)
-    if update:
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(now, encoding="utf-8")
+    taken_over(path, now, update)
     difference = unlike(path, now)
     assert not difference, f"\n{difference}\npytest tests/windows --update takes it over"
 
 
 def test_no_file_is_left_over(update: bool) -> None:
-    left_over = [path for path in EXPECTED.glob("*.json") if path.stem not in CASES]
-    if update:
-        for path in left_over:
-            path.unlink()
-        left_over = []
-    assert left_over == []
+    assert left_over(EXPECTED.glob("*.json"), {file_of(name).name for name in CASES}, update) == []

@@ -13,7 +13,7 @@ from ..model import Direction
 from ..spans import Span, Spans
 from .model import BASELINE, NAMES, NUMBERS, WAY_IN, FirewallRule, Traffic, same_path
 from .store import Domain, FoundProgram
-from .texts import ANY_PORTS, ANYWHERE, Addresses, Ports
+from .texts import ANYWHERE, Addresses, Ports
 
 SVCHOST = "%SystemRoot%\\system32\\svchost.exe"
 _ICMP = ("8:*", "3:*", "11:*", "12:*")
@@ -32,14 +32,14 @@ def outbound(programs: Mapping[str, FoundProgram], domain: Domain) -> list[Firew
     resolvers = Addresses(words=frozenset({"DNS"}))
     rules = _both("out", programs)
     for protocol in ("udp", "tcp"):
-        rules.append(_rule("out", f"dns-{protocol}", protocol, ((53, 53),), resolvers, "Names are looked up."))
-    clock = _rule("out", "ntp", "udp", ((123, 123),), ANYWHERE, "The clock is set.")
+        rules.append(_out(f"dns-{protocol}", protocol, ((53, 53),), resolvers, "Names are looked up."))
+    clock = _out("ntp", "udp", ((123, 123),), ANYWHERE, "The clock is set.")
     rules.append(_bound(clock, "w32time", programs))
     if domain.member and domain.addresses:
         controllers = Addresses(_known(domain.addresses))
         for protocol, spans in (("tcp", _DOMAIN_TCP), ("udp", _DOMAIN_UDP)):
             why = "The domain's controllers, for logons and group policy."
-            rules.append(_rule("out", f"domain-{protocol}", protocol, spans, controllers, why))
+            rules.append(_out(f"domain-{protocol}", protocol, spans, controllers, why))
     return rules
 
 
@@ -77,18 +77,9 @@ def _lease(
     return _bound(_named(direction, name, traffic, "The host gets its own address."), "dhcp", programs)
 
 
-def _rule(
-    direction: Direction, name: str, protocol: str, spans: Iterable[Span], remote: Addresses, why: str
-) -> FirewallRule:
-    asked = Ports(Spans.of(spans))
-    traffic = Traffic(
-        direction,
-        protocol=NUMBERS[protocol],
-        local_ports=asked if direction == "in" else ANY_PORTS,
-        remote_ports=asked if direction == "out" else ANY_PORTS,
-        remote=remote,
-    )
-    return _named(direction, name, traffic, why)
+def _out(name: str, protocol: str, spans: Iterable[Span], remote: Addresses, why: str) -> FirewallRule:
+    traffic = Traffic("out", protocol=NUMBERS[protocol], remote_ports=Ports(Spans.of(spans)), remote=remote)
+    return _named("out", name, traffic, why)
 
 
 def _named(direction: Direction, name: str, traffic: Traffic, why: str) -> FirewallRule:

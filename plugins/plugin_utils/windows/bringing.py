@@ -41,19 +41,37 @@ class WindowsHost:
         self,
         slice_: Mapping[str, Any],
         components: list[str] | None,
-        tokens: Mapping[str, Iterable[Iterable[int]]],
+        tokens: Mapping[str, list[list[int]]],
         networks: Callable[[str], list[str]],
     ) -> dict[str, Any]:
+        return self._tried(lambda: self._bring(slice_, components, tokens, networks))
+
+    def remove(self, components: list[str] | None, engine: str = "native") -> dict[str, Any]:
+        return self._tried(lambda: self._remove(components, engine))
+
+    def _tried(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         start = time.monotonic()
+        try:
+            done = work()
+        except (_Unreadable, engines.CannotDo) as error:
+            return {"changed": False, "failed": True, "msg": f"{self.name}: {error}"}
+        if done.get("failed"):
+            return done
+        return {**done, "seconds": round(time.monotonic() - start, 2), "applied": not self.check}
+
+    def _bring(
+        self,
+        slice_: Mapping[str, Any],
+        components: list[str] | None,
+        tokens: Mapping[str, list[list[int]]],
+        networks: Callable[[str], list[str]],
+    ) -> dict[str, Any]:
         ports, engine = exchange.management_ports(slice_), slice_["host"]["windows_engine"]
         if engine != "native":
             renderer = Renderer(tokens, networks, {})
             asked = exchange.asked(slice_, components, renderer, ports or [self.port], self.over_network)
-            return self._by_others(engine, asked, renderer.wanted(slice_, None), start)
-        try:
-            store = self._read(exchange.read_arguments(slice_, ports or [self.port]))
-        except _Unreadable as error:
-            return _failed(str(error))
+            return self._by_others(engine, asked, renderer.wanted(slice_, None))
+        store = self._read(exchange.read_arguments(slice_, ports or [self.port]))
         asked = exchange.asked(
             slice_,
             components,
@@ -62,57 +80,45 @@ class WindowsHost:
             self.over_network,
             self.vendors,
         )
-        return self._act(store, decide(store, asked), start)
+        return self._act(store, decide(store, asked))
 
-    def remove(self, components: list[str] | None, engine: str = "native") -> dict[str, Any]:
-        start = time.monotonic()
+    def _remove(self, components: list[str] | None, engine: str) -> dict[str, Any]:
         if engine != "native":
-            return self._remove_by_others(engine, components, start)
-        try:
-            store = self._read(exchange.removal_arguments())
-        except _Unreadable as error:
-            return _failed(str(error))
-        return self._act(store, decide_removal(store, components), start)
+            return self._remove_by_others(engine, components)
+        store = self._read(exchange.removal_arguments())
+        return self._act(store, decide_removal(store, components))
 
-    def _by_others(self, engine: str, asked: Asked, whole: Mapping[str, Wanted], start: float) -> dict[str, Any]:
-        try:
-            content = engines.content(asked, whole)
-            if engine == "community":
-                done = engines.community(content, asked, self.run)
-            else:
-                done = engines.dsc(content, asked, engines.names_of(self.catalog(), asked.wanted), self.run)
-        except engines.CannotDo as error:
-            return _failed(f"{self.name}: {error}")
-        return self._done(done, [engines.LIMITS[engine], *content.notes], start)
+    def _by_others(self, engine: str, asked: Asked, whole: Mapping[str, Wanted]) -> dict[str, Any]:
+        content = engines.content(asked, whole)
+        if engine == "community":
+            done = engines.community(content, asked, self.run)
+        else:
+            done = engines.dsc(content, asked, engines.names_of(self.catalog(), asked.wanted), self.run)
+        return self._done(done, [engines.LIMITS[engine], *content.notes])
 
-    def _remove_by_others(self, engine: str, components: list[str] | None, start: float) -> dict[str, Any]:
+    def _remove_by_others(self, engine: str, components: list[str] | None) -> dict[str, Any]:
         """Guards stand as long as anything does: of what else was applied they cannot know."""
         catalog = self.catalog()
         named = components or [one.name for one in catalog.components.values() if not one.party]
-        try:
-            if engine == "community":
-                done = engines.community_removal(engines.groups_of(named, whole=components is None), self.run)
-            else:
-                done = engines.dsc_removal(engines.names_of(catalog, named), self.run)
-        except engines.CannotDo as error:
-            return _failed(f"{self.name}: {error}")
-        return self._done(done, [engines.LIMITS[engine]], start)
+        if engine == "community":
+            done = engines.community_removal(engines.groups_of(named, whole=components is None), self.run)
+        else:
+            done = engines.dsc_removal(engines.names_of(catalog, named), self.run)
+        return self._done(done, [engines.LIMITS[engine]])
 
-    def _done(self, done: dict[str, Any], notes: Iterable[str], start: float) -> dict[str, Any]:
-        seconds = round(time.monotonic() - start, 2)
-        words = {"create": [], "delete": [], "keep": 0, "foreign": []}
-        return {**words, **done, "warnings": self._named(notes), "seconds": seconds, "applied": not self.check}
+    def _done(self, done: dict[str, Any], notes: Iterable[str]) -> dict[str, Any]:
+        return {"create": [], "delete": [], "keep": 0, "foreign": [], **done, "warnings": self._named(notes)}
 
     def _read(self, arguments: dict[str, Any]) -> Store:
         done = self.run("portbook.firewall.windows_read", arguments)
         if done.get("failed"):
-            raise _Unreadable(f"{self.name}: {meaning_of_failure(str(done.get('msg', 'the module said nothing')))}")
+            raise _Unreadable(meaning_of_failure(str(done.get("msg", "the module said nothing"))))
         try:
             return store_of(done)
         except WrongAnswer as error:
-            raise _Unreadable(f"{self.name}: the answer of windows_read {error}") from None
+            raise _Unreadable(f"the answer of windows_read {error}") from None
 
-    def _act(self, store: Store, decision: Decision, start: float) -> dict[str, Any]:
+    def _act(self, store: Store, decision: Decision) -> dict[str, Any]:
         """One write at most, and none in check mode."""
         result = {**exchange.result(store, decision), "warnings": self._named(decision.warnings)}
         if decision.errors:
@@ -125,11 +131,7 @@ class WindowsHost:
             result["warnings"] += self._named(exchange.after_write(store, done))
         if not self.diff:
             del result["diff"]
-        return {**result, "seconds": round(time.monotonic() - start, 2), "applied": not self.check}
+        return result
 
     def _named(self, texts: Iterable[str]) -> list[str]:
         return [f"{self.name}: {text}" for text in texts]
-
-
-def _failed(message: str) -> dict[str, Any]:
-    return {"changed": False, "failed": True, "msg": message}

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ..model import VendorRule
+from ..problems import few
 from . import baseline, foreign, host, order, profiles
 from .difference import Difference, difference
 from .foreign import Finding
-from .guard import Guards, Permission, guards
+from .guard import Guards, Permission, guards, permissions_of
 from .memory import Disabled, Forgotten, Memory, by_id, remembered
-from .model import BASELINE, GUARD, MEMORY, PREFIX, WAY_IN, FirewallRule, StoredRule
+from .model import BASELINE, GUARD, MEMORY, PREFIX, PROFILES, WAY_IN, FirewallRule, StoredRule
 from .order import Operation, in_order
 from .rules import Wanted
 from .store import Store
@@ -108,7 +110,7 @@ def _removal_of_some(store: Store, asked: Asked, memory: Memory) -> Decision:
     kept = [one.rule for one in store.owned if one.rule.group in (BASELINE, WAY_IN)]
     made = guards(deciding.permissions(kept))
     after = Memory(deciding.guarded_names(), memory.disabled, memory.settings, memory.ways)
-    decision.words = difference([*kept, *made.rules, *after.rules()], deciding.replaced())
+    decision.words = difference([*kept, *made.rules, *after.rules()], deciding.replaced)
     decision.operations = in_order(decision.words.operations)
     return decision
 
@@ -152,13 +154,14 @@ class _Deciding:
         switching, disabled = self._others(always, made)
         self._hindrances()
         after = Memory(self.guarded_names(), disabled, settings, ways)
-        words = difference([*self.own, *always, *made.rules, *after.rules()], self.replaced())
+        words = difference([*self.own, *always, *made.rules, *after.rules()], self.replaced)
         self.decision.words = words
         self.decision.settings = [_setting_text(one) for one in setting]
         self.decision.operations = in_order([*words.operations, *setting, *switching])
 
     # -- what is ours ---------------------------------------------------------------------------------
 
+    @cached_property
     def replaced(self) -> list[StoredRule]:
         """Rules of ours that stay only if they are wanted; one that was moved to another group is known by its name."""
         if self.asked.replace_all:
@@ -172,16 +175,15 @@ class _Deciding:
             or (one.rule.name in names and not one.rule.group.startswith(PREFIX))
         ]
 
+    @cached_property
     def _kept(self) -> list[StoredRule]:
         """Rules of components that are not spoken of now."""
-        replaced = {id(one) for one in self.replaced()}
+        replaced = {id(one) for one in self.replaced}
         return [one for one in self.store.owned if id(one) not in replaced]
 
     def permissions(self, always: list[FirewallRule]) -> list[Permission]:
-        found = [Permission(rule.traffic, False) for rule in always]
-        for one in self.asked.wanted.values():
-            found += [Permission(rule.traffic, rule.name in one.guarded) for rule in one.rules]
-        for kept in self._kept():
+        found = permissions_of(self.asked.wanted.values(), always)
+        for kept in self._kept:
             if kept.rule.enabled and kept.rule.traffic.action == "allow":
                 guarded = kept.rule.name in self.memory.guarded.get(kept.rule.group, ())
                 found.append(Permission(kept.rule.traffic, guarded))
@@ -190,7 +192,7 @@ class _Deciding:
     def guarded_names(self) -> dict[str, tuple[str, ...]]:
         found = {f"{PREFIX}{name}": tuple(sorted(one.guarded)) for name, one in self.asked.wanted.items()}
         if not self.asked.replace_all:
-            groups = {one.rule.group for one in self._kept()}
+            groups = {one.rule.group for one in self._kept}
             found |= {group: names for group, names in self.memory.guarded.items() if group in groups}
         return found
 
@@ -263,7 +265,7 @@ class _Deciding:
     def _doors(self, made: Guards, wanted: dict[str, tuple[StoredRule, str]]) -> None:
         """A port that no block rule can refuse is as open as the rules of others make it."""
         for one in made.unguarded:
-            self.decision.warnings.append(f"not guarded: {one.direction} {one.text}: {one.why}")
+            self.decision.warnings.append(one.note)
         ports = [
             (rule.traffic, rule.name)
             for rule in self.own
@@ -282,9 +284,8 @@ class _Deciding:
         for reason, what in stays.items():
             names = sorted(one.rule.name for one, why in wanted.values() if why == reason)
             if names:
-                listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
                 self.decision.warnings.append(
-                    f"not {what}: {len(names)} permissions of others stay: {listed}. "
+                    f"not {what}: {len(names)} permissions of others stay: {few(names, 5)}. "
                     "portbook_windows_foreign: disable disables them until portbook is removed"
                 )
 
@@ -382,5 +383,4 @@ class _Deciding:
 
 def _setting_text(operation: Operation) -> str:
     data = operation.data
-    names = {1: "domain", 2: "private", 4: "public"}
-    return f"profile {names[data['profile']]}: {data['setting']} = {data['value']}"
+    return f"profile {PROFILES[data['profile']]}: {data['setting']} = {data['value']}"

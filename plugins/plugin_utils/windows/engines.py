@@ -17,7 +17,7 @@ from ..join import FigureReader
 from ..rules import ALLOW_COMPONENT
 from . import baseline
 from .decision import Asked
-from .guard import Guards, Permission, guards
+from .guard import guards, permissions_of
 from .model import BASELINE, GUARD, NAMES, PREFIX, WAY_IN, WITH_PORTS, FirewallRule
 from .rules import Wanted
 from .store import Domain
@@ -67,16 +67,13 @@ def content(asked: Asked, whole: Mapping[str, Wanted]) -> Content:
     if asked.strict_out:
         base += baseline.outbound({}, Domain())
     always: dict[str, tuple[FirewallRule, ...]] = {WAY_IN: ways, BASELINE: tuple(base)}
-    permissions = [Permission(rule.traffic, rule.name in one.guarded) for one in every.values() for rule in one.rules]
-    made: Guards = guards(
-        [*permissions, *(Permission(rule.traffic, False) for some in always.values() for rule in some)]
-    )
+    made = guards(permissions_of(every.values(), (rule for some in always.values() for rule in some)))
     groups = {
         GUARD: made.rules,
         **always,
         **{f"{PREFIX}{name}": one.rules for name, one in asked.wanted.items()},
     }
-    notes = [f"not guarded: {one.direction} {one.text}: {one.why}" for one in made.unguarded]
+    notes = [one.note for one in made.unguarded]
     return Content(groups, (*notes, *(note for one in asked.wanted.values() for note in one.notes)))
 
 

@@ -12,7 +12,7 @@ from ..host_request import host_settings
 from ..model import VendorRule
 from .baseline import SVCHOST
 from .decision import Asked, Decision
-from .model import NAMES, PREFIX, PROFILES, FirewallRule
+from .model import NAMES, PREFIX, PROFILES, FirewallRule, stored
 from .rules import Renderer, programs_of, services_of
 from .store import Store, meaning_of_failure
 from .texts import write_addresses, write_ports
@@ -89,7 +89,7 @@ def _diff(store: Store, decision: Decision) -> dict[str, str]:
     gone = {*words.change, *words.delete}
     before = [_line(one.rule) for one in store.owned if one.rule.name in gone]
     made = [one["rule"] for one in decision.operations if one["op"] in ("create", "change")]
-    after = [_record_line(record) for record in made]
+    after = [_line(stored({"id": "", "owned": True, **record}).rule) for record in made]
     after += [f"disabled: {name}" for name in decision.disabled] + [f"enabled: {name}" for name in decision.enabled]
     after += decision.settings
     return {"before": _text(before), "after": _text(after)}
@@ -107,17 +107,6 @@ def _line(rule: FirewallRule) -> str:
         *(rule.program, rule.service, "" if rule.enabled else "disabled"),
     )
     return f"[{rule.group}] {rule.name}: {' '.join(filter(None, parts))}"
-
-
-def _record_line(record: Mapping[str, Any]) -> str:
-    parts = (
-        *("in" if record["Direction"] == 1 else "out", "allow" if record["Action"] == 1 else "block"),
-        f"protocol {record['Protocol']}",
-        *(record.get(key, "*") for key in ("LocalPorts", "RemotePorts", "RemoteAddresses")),
-        *(record.get(key, "") for key in ("ApplicationName", "serviceName")),
-        "" if record.get("Enabled") else "disabled",
-    )
-    return f"[{record['Grouping']}] {record['Name']}: {' '.join(filter(None, parts))}"
 
 
 def failed_write(done: Mapping[str, Any]) -> str:

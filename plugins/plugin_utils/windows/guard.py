@@ -13,6 +13,7 @@ from .. import ports as port_text
 from ..model import Direction
 from ..spans import Span, Spans
 from .model import GUARD, NAMES, WITH_PORTS, FirewallRule, Traffic
+from .rules import Wanted
 from .texts import ANY_PORTS, MOST_ADDRESSES, Addresses, Ports, complement, entries
 
 _NAMES = {6: "tcp", 17: "udp"}
@@ -37,11 +38,23 @@ class Unguarded:
     def text(self) -> str:
         return f"{_NAMES[self.protocol]} {', '.join(port_text.texts(self.spans))}"
 
+    @property
+    def note(self) -> str:
+        return f"not guarded: {self.direction} {self.text}: {self.why}"
+
 
 @dataclass(frozen=True)
 class Guards:
     rules: tuple[FirewallRule, ...]
     unguarded: tuple[Unguarded, ...]
+
+
+def permissions_of(wanted: Iterable[Wanted], always: Iterable[FirewallRule]) -> list[Permission]:
+    """Of components, and of what the host has whatever they are."""
+    return [
+        *(Permission(rule.traffic, False) for rule in always),
+        *(Permission(rule.traffic, rule.name in one.guarded) for one in wanted for rule in one.rules),
+    ]
 
 
 def guards(permissions: Iterable[Permission]) -> Guards:

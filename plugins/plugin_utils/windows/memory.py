@@ -56,9 +56,6 @@ class Memory:
     ways: tuple[str, ...] = ()
     """Addresses that Ansible came from, the newest first."""
 
-    def __bool__(self) -> bool:
-        return bool(any(self.guarded.values()) or self.disabled or self.settings or self.ways)
-
     def rules(self) -> list[FirewallRule]:
         """As many as it takes, each of which can be read without the others: a write may be killed between them."""
         return [

@@ -74,11 +74,6 @@ class Traffic:
         """Of the end that is asked."""
         return self.local_ports if self.direction == "in" else self.remote_ports
 
-    @property
-    def simple(self) -> bool:
-        """Whether nothing but protocol, ports, addresses and profiles decides."""
-        return not (self.program or self.service or self.icmp or self.others) and self.local.every
-
 
 @dataclass(frozen=True)
 class FirewallRule:
@@ -91,10 +86,6 @@ class FirewallRule:
     program: str = ""
     service: str = ""
     enabled: bool = True
-
-    @property
-    def key(self) -> tuple[str, str]:
-        return self.group, self.name
 
     def record(self) -> dict[str, Any]:
         """What the write module is told. An empty list would be Windows' default, and that is everything."""

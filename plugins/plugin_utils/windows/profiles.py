@@ -65,15 +65,16 @@ def settle(store: Store, memory: Memory, wanted: Mapping[Key, int]) -> tuple[lis
             continue
         if key[0] not in store.current:
             remembered[key] = changed
-        elif changed.by_us(store.settings[key]) and store.settings[key] != changed.before:
-            operations.append(order.set_profile(*key, changed.before))
+        else:
+            operations += _back(key, changed, store)
     return operations, remembered
+
+
+def _back(key: Key, changed: Changed, store: Store) -> list[Operation]:
+    present = store.settings[key]
+    return [order.set_profile(*key, changed.before)] if changed.by_us(present) and present != changed.before else []
 
 
 def restored(store: Store, memory: Memory) -> list[Operation]:
     """All of it, in whatever profile: nothing of ours stays."""
-    return [
-        order.set_profile(*key, changed.before)
-        for key, changed in memory.settings.items()
-        if changed.by_us(store.settings[key]) and store.settings[key] != changed.before
-    ]
+    return [one for key, changed in memory.settings.items() for one in _back(key, changed, store)]

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .. import ports as port_text
 from ..addresses import AddressSet, parse
-from ..host_request import watched
+from ..host_request import spans_of, watched
 from ..model import LOCAL_SUBNET, MANAGEMENT, SYMBOLIC_PEERS
+from ..show import signature
 from ..spans import Span, Spans
 from .model import NAMES, NUMBERS, PREFIX, WITH_PORTS, FirewallRule, Traffic, same_path
 from .store import FoundProgram
@@ -40,7 +40,7 @@ class Wanted:
 class Renderer:
     """`networks` gives a set's addresses by its digest, `programs` what the host made of paths with variables."""
 
-    tokens: Mapping[str, Iterable[Iterable[int]]]
+    tokens: Mapping[str, list[list[int]]]
     networks: Callable[[str], list[str]]
     programs: Mapping[str, FoundProgram]
 
@@ -116,12 +116,7 @@ class Renderer:
         return self._ports(figures)
 
     def _ports(self, figures: Iterable[str]) -> Ports:
-        spans: list[Span] = []
-        for figure in figures:
-            if figure in self.tokens:
-                spans.extend((low, high) for low, high in self.tokens[figure])
-            else:
-                spans.append(port_text.span_of(figure))
+        spans = [(low, high) for low, high in spans_of(figures, self.tokens)]
         return Ports(Spans.of(spans)) if spans else ANY_PORTS
 
     def _remote(self, slice_: Mapping[str, Any], rules: list[RuleData]) -> Addresses:
@@ -175,8 +170,7 @@ def _alike(rule: RuleData) -> tuple[Any, ...]:
 
 
 def _description(rule: RuleData) -> str:
-    signed = [f"{key} {rule[key]}" for key in ("owner", "ticket", "expires") if rule.get(key)]
-    text = f"{rule['why']} [{', '.join([rule['flow'], *rule['rows']])}]" + (f" ({', '.join(signed)})" if signed else "")
+    text = f"{rule['why']} [{', '.join([rule['flow'], *rule['rows']])}] {signature(rule)}".rstrip()
     return _tame(text)[:_LONGEST_DESCRIPTION].lstrip("@ ")
 
 
