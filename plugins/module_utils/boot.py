@@ -126,6 +126,10 @@ def at_work(files: Dict[str, str]) -> bool:
     return os.path.lexists(wants) and _asks("is-active", after_flush.UNIT)
 
 
+def as_wanted(files: Dict[str, str]) -> bool:
+    return not differs(files) and at_work(files)
+
+
 def stop_restoring() -> None:
     """Before the table goes for good."""
     _systemctl_if_there(_RESTORES, "stop", after_flush.UNIT)

@@ -102,7 +102,7 @@ def _apply(state: HostState, nft: Nft, request: Request) -> Applied:
     else:
         same_text, same_kernel = not given, table is None
     applied.mended = bool(given and wanted.table) and given.get("kernel") != meaning(table)
-    same_units = not boot.has_systemd() or (not boot.differs(wanted.files) and boot.at_work(wanted.files))
+    same_units = not boot.has_systemd() or boot.as_wanted(wanted.files)
     applied.changed = not (same_text and same_kernel and same_units)
     applied.changed = applied.changed or any(words[one] for one in ("create", "change", "delete"))
     applied.persistence = _persistence(wanted)
@@ -211,7 +211,7 @@ def _write(
     units = boot.present() if systemd else {}
 
     def units_as_before() -> None:
-        if systemd and (boot.differs(units) or not boot.at_work(units)):
+        if systemd and not boot.as_wanted(units):
             boot.bring(units)
 
     new_state = {
@@ -228,7 +228,7 @@ def _write(
         if wanted.table:
             state.write_next(RULESET, wanted.text)
             state.write_next(STATE, json.dumps(new_state, sort_keys=True))
-            if systemd and (boot.differs(wanted.files) or not boot.at_work(wanted.files)):
+            if systemd and not boot.as_wanted(wanted.files):
                 boot.bring(wanted.files)
         if request.hold and "type filter hook" in wanted.text:
             way_back.hold(state, nft, back, request.token, request.hold, units_as_before)
