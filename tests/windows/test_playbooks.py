@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from golden.helpers.running import shipped_catalog
 from playbook_runs import Desk, Run, play
 from windows.emulated_hosts import CONTROLLER, Hosts
 from windows.store import Store
+
+from ansible_collections.portbook.firewall.plugins.plugin_utils.windows import foreign
+from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.model import FirewallRule
 
 SITE = "portbook.firewall.site"
 REMOVE = "portbook.firewall.remove"
@@ -175,6 +179,37 @@ def test_every_windows_component_is_brought_by_its_own_role(tmp_path: Path) -> N
         groups = {str(rule.grouping) for rule in hosts.store(host).rules}
         assert (f"portbook: {name}" in groups) == any(rule["component"] == name for rule in planned[host]["rules"])
         assert f"portbook: {name}" in groups, name
+
+
+TWO_PXE = "2Pint Software 2PXE - HTTP Tcp Ports:8050"
+
+
+def test_a_rule_that_the_product_made_is_told_with_who_made_it_and_a_guard_holds_against_it(windows: Windows) -> None:
+    theirs = {"Name": TWO_PXE, "Enabled": True, "Action": 1, "Protocol": 6, "LocalPorts": "8050"}
+    windows.hosts.add("pxe", Store.of(theirs))
+    run = windows.bring().ok()
+    told = f"foreign: rule '{TWO_PXE}', made by 2PXE when it starts, or its installer (FWHTTP): portbook/2pxe.http/in/1"
+    assert f"{told} is refused to others" in run.words
+    assert windows.hosts.store("pxe").rules[0].enabled
+
+
+def test_disabling_a_rule_that_is_made_anew_is_told_not_to_last(windows: Windows) -> None:
+    theirs = {"Name": TWO_PXE, "Enabled": True, "Action": 1, "Protocol": 6, "LocalPorts": "8050"}
+    windows.hosts.add("pxe", Store.of(theirs))
+    windows.site({"portbook_posture": "strict", "portbook_windows_foreign": "disable"})
+    run = windows.bring().ok()
+    assert f"the rule '{TWO_PXE}' is disabled, but 2PXE when it starts" in run.words
+    assert not windows.hosts.store("pxe").rules[0].enabled
+
+
+def test_windows_own_rules_are_known_by_their_group_whatever_they_are_called() -> None:
+    """Names are translated."""
+    known = shipped_catalog().components["stifler_client"].vendor_rules
+    rule = FirewallRule("Abrufen von BranchCache-Inhalten (HTTP eingehend)", "@PeerDistSh.dll,-9000")
+    made = foreign.maker(rule, known)
+    assert made is not None
+    assert made.name == "Microsoft-Windows-PeerDist-HttpTrans-In"
+    assert foreign.maker(replace(rule, group="@PeerDistSh.dll,-9999"), known) is None
 
 
 # -- refused, and nothing lost --------------------------------------------------------------------------
