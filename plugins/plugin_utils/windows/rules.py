@@ -116,8 +116,8 @@ class Renderer:
         return self._ports(figures)
 
     def _ports(self, figures: Iterable[str]) -> Ports:
-        spans = [(low, high) for low, high in spans_of(figures, self.tokens)]
-        return Ports(Spans.of(spans)) if spans else ANY_PORTS
+        found = spans_of(figures, self.tokens)
+        return Ports(Spans.of((low, high) for low, high in found)) if found else ANY_PORTS
 
     def _remote(self, slice_: Mapping[str, Any], rules: list[RuleData]) -> Addresses:
         peers = rules[0]["peers"]
