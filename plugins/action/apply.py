@@ -15,8 +15,13 @@ from ansible.utils.display import Display
 
 from ansible_collections.portbook.firewall.plugins.action.plan import ActionModule as PlanModule
 from ansible_collections.portbook.firewall.plugins.action.plan import Turn
+from ansible_collections.portbook.firewall.plugins.module_utils.shrinking import Inventory
 from ansible_collections.portbook.firewall.plugins.plugin_utils import show
-from ansible_collections.portbook.firewall.plugins.plugin_utils.host_request import host_settings, host_slices
+from ansible_collections.portbook.firewall.plugins.plugin_utils.host_request import (
+    host_inventory,
+    host_settings,
+    host_slices,
+)
 from ansible_collections.portbook.firewall.plugins.plugin_utils.model import VendorRule
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run_cache import Head
 from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.bringing import WindowsHost
@@ -48,36 +53,40 @@ class ActionModule(PlanModule):
         slice_, warnings = turn.slice(components)
         self._refuse_other_platform(turn.host, slice_)
         result = {"changed": False, "applied": False, **turn.summary(head, slice_, components), "warnings": warnings}
+        inventory = None if head.shrink or head.plan_file else host_inventory(slice_, head, turn.emptied())
         backend, platform = slice_["host"]["backend"], slice_["host"]["platform"]
         if backend == "nftables" or (backend == "auto" and platform == "linux"):
-            done = self._nftables(turn, head, slice_, components)
+            done = self._nftables(turn, head, slice_, components, inventory)
             if not done.get("left_to"):
                 return {**result, **done}
             backend = done["left_to"]
         if backend == "windows" or (backend == "auto" and platform == "windows"):
             windows = self._windows(turn.host, turn.task_vars, head.vendor_rules)
-            done = windows.bring(slice_, components, head.tokens, turn.networks)
+            done = windows.bring(slice_, components, head.tokens, turn.networks, inventory)
             return {**result, **_warned(_told(turn.host, done), warnings)}
         if components is None and platform == "unknown" and turn.backend() in _APPLIED:
-            result = {**result, **_warned(self._take_away(turn.host, turn.task_vars), warnings)}
+            done = self._take_away(turn.host, turn.task_vars, inventory)
+            result = {**result, **_warned(done, warnings)}
+            if done.get("failed"):
+                return result
         if shown and not result["changed"]:
             turn.show(slice_, components)
         if backend == "none" or not slice_["rules"]:
             return result
         return _not_applied(result, backend, head.unsupported)
 
-    def _take_away(self, host: str, task_vars: dict[str, Any]) -> dict[str, Any]:
-        """What a host of which the inventory says nothing any more still holds. It may be one that was never
-        ours, a switch say: that it cannot be asked is no failure."""
+    def _take_away(self, host: str, task_vars: dict[str, Any], inventory: Inventory | None) -> dict[str, Any]:
+        """What a host of which the inventory says nothing any more still holds; it refuses unless that was decided.
+        It may be one that was never ours, a switch say: that it cannot be asked is no failure."""
         if self._connection.transport not in _ASKABLE:
             return {}
         try:
-            done = self._removed(task_vars, None)
-            wrong = str(done["msg"]) if done.get("failed") else ""
+            done = self._removed(task_vars, None, inventory)
+            wrong = str(done["msg"]) if done.get("failed") and not done.get("losses") else ""
         except (AnsibleActionFail, AnsibleConnectionFailure) as error:
             done, wrong = {}, str(error)
         if not wrong:
-            return _told(host, done) if done["changed"] else done
+            return _told(host, done) if done.get("changed") else done
         return {
             "warnings": [
                 f"{host}: the inventory gives it no component, and whether it holds rules from before cannot be told: "
@@ -89,16 +98,21 @@ class ActionModule(PlanModule):
         """Needs no plan: what is taken away is what the host itself remembers."""
         _validation, arguments = self.validate_argument_spec(argument_spec=self.ARGUMENTS)
         named = arguments["components"]
-        return _told(str(task_vars["inventory_hostname"]), self._removed(task_vars, named))
+        return _told(str(task_vars["inventory_hostname"]), self._removed(task_vars, named, None))
 
-    def _removed(self, task_vars: dict[str, Any], named: list[str] | None) -> dict[str, Any]:
+    def _removed(
+        self, task_vars: dict[str, Any], named: list[str] | None, inventory: Inventory | None
+    ) -> dict[str, Any]:
+        """Without an inventory somebody has asked for it."""
         if self._is_windows():
             engine = self._templar.template(task_vars.get("portbook_windows_engine", "native"))
-            return self._windows(str(task_vars["inventory_hostname"]), task_vars).remove(named, str(engine))
+            windows = self._windows(str(task_vars["inventory_hostname"]), task_vars)
+            return windows.remove(named, str(engine), inventory)
         request = {
             "state": "absent",
             "slices": {name: {} for name in named or ()},
             "replace": "named" if named else "all",
+            **({} if inventory is None else {"inventory": inventory.data()}),
         }
         return self._module("portbook.firewall.nftables", request, task_vars)
 
@@ -115,7 +129,14 @@ class ActionModule(PlanModule):
         """Not every shell has the word."""
         return bool(getattr(getattr(self._connection, "_shell", None), "_IS_WINDOWS", False))
 
-    def _nftables(self, turn: Any, head: Head, slice_: dict[str, Any], components: list[str] | None) -> dict[str, Any]:
+    def _nftables(
+        self,
+        turn: Any,
+        head: Head,
+        slice_: dict[str, Any],
+        components: list[str] | None,
+        inventory: Inventory | None,
+    ) -> dict[str, Any]:
         token = secrets.token_hex(8)
         arguments = {
             "slices": host_slices(slice_, components, head.tokens, turn.networks),
@@ -123,9 +144,11 @@ class ActionModule(PlanModule):
             "settings": host_settings(slice_),
             "digest": head.digest,
             "backend": slice_["host"]["backend"],
-            "came_by_ssh": self._connection.transport == "ssh",
-            "hold": _CONFIRM_WITHIN,
+            "transport": self._connection.transport,
+            # Over a local connection, nothing could confirm it.
+            "hold": 0 if self._connection.transport == "local" else _CONFIRM_WITHIN,
             "token": token,
+            **({} if inventory is None else {"inventory": inventory.data()}),
         }
         done = self._module("portbook.firewall.nftables", arguments, turn.task_vars)
         if not done.get("failed") and done.get("held"):

@@ -15,6 +15,7 @@ from ansible import context
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils import needs, show
 from ansible_collections.portbook.firewall.plugins.plugin_utils.book import Catalog
@@ -134,6 +135,11 @@ class Turn:
     def _compute(self) -> Head:
         plan, head = self._planning.compute(self.host)
         self._cache.keep(head, plan)
+        if head.shrink and "portbook_shrink" not in load_extra_vars(self.action._loader):
+            display.warning(
+                "portbook_shrink: true stands in the inventory, so no run notices an inventory that lacks hosts. "
+                "Take it out, and give it with -e to the one run that needs it"
+            )
         for text in head.warnings:
             display.warning(text)
         if head.errors and not self.action._task.no_log:
@@ -210,6 +216,11 @@ class Turn:
         """Also of a host that no plan knows of."""
         own = self._own()
         return str(rendered(own, "portbook_backend", _TEMPLATE_ERRORS)) if "portbook_backend" in own else "auto"
+
+    def emptied(self) -> bool:
+        """Whether the host's own variables say that it has no component."""
+        own = self._own()
+        return "portbook_components" in own and rendered(own, "portbook_components", _TEMPLATE_ERRORS) == []
 
     def _guest(self, component: str) -> dict[str, Any] | None:
         found = self._cache.guest(component, self.host)

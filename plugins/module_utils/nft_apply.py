@@ -11,14 +11,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Tuple
 
-from . import after_flush, boot, foreign_rules, host_local, legacy_tables, slices, way_back
+from . import after_flush, boot, foreign_rules, host_local, legacy_tables, management, shrinking, slices, way_back
 from .host_state import PENDING, RULESET, STATE, HostState, StateError, sha
 from .nft_process import Nft, NftError, meaning
-from .nft_ruleset import Local, Permission, Settings, deletion, ruleset
+from .nft_ruleset import TABLE, Local, Permission, Settings, deletion, ruleset
 
 _WAYS_KEPT = 4
 # Whoever mends the table after a flush holds the lock for a moment, too.
 _LOCK_WAIT = 1.0
+_REFUSES = "type filter hook"
+"""What only a ruleset has that refuses something."""
+_SSH = ("ssh", "paramiko", "paramiko_ssh", "libssh")
+LOCAL = "local"
 
 
 @dataclass(frozen=True)
@@ -27,13 +31,24 @@ class Request:
     replace_all: bool = False
     settings: Dict[str, Any] = field(default_factory=dict)
     digest: str = ""
-    came_by_ssh: bool = False
+    transport: str = ""
+    """Of Ansible's connection; empty: nobody asks whether it could be cut."""
     hold: float = 0
     token: str = ""
     check: bool = False
     backend: str = "nftables"
     removes: bool = False
     """Slices are taken away: with the last one goes the table, whatever the posture was."""
+    inventory: Optional[shrinking.Inventory] = None
+    """Without it, what the host loses is not asked about: somebody decided it."""
+
+
+class Shrinks(StateError):
+    """What the host would lose that nobody decided."""
+
+    def __init__(self, losses: List[str], inventory: shrinking.Inventory) -> None:
+        super().__init__(shrinking.refusal(losses, inventory))
+        self.losses = losses
 
 
 @dataclass
@@ -43,7 +58,11 @@ class Applied:
     mended: bool = False
     foreign: List[Dict[str, str]] = field(default_factory=list)
     held: bool = False
+    unconfirmed: str = ""
+    """Why a change that refuses something is not confirmed by a new connection."""
     persistence: str = ""
+    left: Dict[str, int] = field(default_factory=dict)
+    """Components that the host no longer has, and how many rules went with each."""
     left_to: str = ""
     """Another backend that this host has, so that nothing was done."""
     seconds: float = 0.0
@@ -59,6 +78,7 @@ class _Wanted:
     settings: Dict[str, Any]
     ways: List[str]
     text: str
+    access: management.Access
     files: Dict[str, str]
     table: bool
     """Whether there is to be one: for slices, or for a posture that refuses without any."""
@@ -94,7 +114,7 @@ def _apply(state: HostState, nft: Nft, request: Request) -> Applied:
     table = nft.table()
     wanted = _wanted(kept, nft, request)
     words = slices.difference(kept["slices"], wanted.slices)
-    applied = Applied(words)
+    applied = Applied(words, left=_left(request, kept, wanted, table is not None))
     given = kept["applied"]
     if wanted.table:
         same_text = given.get("text") == sha(wanted.text) and state.text(RULESET) == wanted.text
@@ -110,6 +130,9 @@ def _apply(state: HostState, nft: Nft, request: Request) -> Applied:
     if not applied.changed:
         applied.seconds = time.monotonic() - start
         return applied
+    _refuse_lock_out(request, kept, wanted)
+    if request.transport == LOCAL and _REFUSES in wanted.text:
+        applied.unconfirmed = "not confirmed: local connection"
     applied.foreign = _foreign(nft, wanted)
     _refuse_lost(applied.foreign, wanted.settings)
     nft.check(wanted.text)
@@ -141,7 +164,46 @@ def _wanted(kept: Dict[str, Any], nft: Nft, request: Request) -> _Wanted:
     table = bool(held) or (not request.removes and (rendered.strict_in or rendered.strict_out))
     text = ruleset(permissions, rendered, local) if table else deletion()
     files = boot.wanted(nft.path, RULESET, _restores(settings)) if table else {}
-    return _Wanted(held, settings, ways, text, files, table)
+    access = management.Access(tuple(permissions), rendered.strict_in, local.way_in)
+    return _Wanted(held, settings, ways, text, access, files, table)
+
+
+def _refuse_lock_out(request: Request, kept: Dict[str, Any], wanted: _Wanted) -> None:
+    """Over a connection that does not come by the network, nothing shows that others still get in."""
+    if request.transport in ("", *_SSH) or not wanted.table or _REFUSES not in wanted.text:
+        return
+    before = management.Access(
+        tuple(slices.permissions(kept["slices"])),
+        kept["settings"].get("posture") == "strict",
+        (*kept["way_in"], *(kept["settings"].get("management") or ())),
+    )
+    ports = _management_ports(wanted.settings, request)
+    named = wanted.settings.get("management") or ()
+    found = management.locked_out(ports, before, wanted.access, named, management.connected_to(ports))
+    if found:
+        raise StateError(
+            f"nothing was changed: over the connection {request.transport} nobody can confirm that this host can still "
+            f"be reached, and {'; '.join(found)}. Set portbook_management to all addresses that must get in, or "
+            "apply this over ssh"
+        )
+
+
+def _management_ports(settings: Dict[str, Any], request: Request) -> List[int]:
+    """That logins come to: by the user's word, else those of the listening sshd."""
+    named = sorted({int(port) for port in settings.get("management_ports") or ()})
+    return named or ([] if request.transport in ("", *_SSH) else management.ssh_ports())
+
+
+def _left(request: Request, kept: Dict[str, Any], wanted: _Wanted, table: bool) -> Dict[str, int]:
+    """Components that the host leaves; refused is what an inventory would take away that is short of hosts."""
+    unknown = "" if kept["slices"] or not table else f"the table inet {TABLE}, of which {STATE} knows no rule"
+    before = slices.held(kept["slices"], wanted.settings, unknown)
+    after = slices.held(wanted.slices, wanted.settings, unknown if wanted.table else "")
+    if request.inventory is not None:
+        found = shrinking.losses(before, after, request.inventory)
+        if found:
+            raise Shrinks(found, request.inventory)
+    return {name: before.rules[name] for name in shrinking.left(before, after)}
 
 
 def _restores(raw: Dict[str, Any]) -> bool:
@@ -163,10 +225,11 @@ def _local(
     kept: Dict[str, Any], raw: Dict[str, Any], permissions: List[Permission], request: Request
 ) -> Tuple[Local, List[str]]:
     """The way in counts where it could be cut; those confirmed last stay, so a second controller is no change."""
-    found = host_local.way_in()
-    management = list(raw.get("management") or ())
+    # A local connection comes from nowhere, whoever started it.
+    found = None if request.transport == LOCAL else host_local.way_in()
+    named = list(raw.get("management") or ())
     refuses = raw.get("posture") == "strict" or any(one.guarded for one in permissions)
-    if refuses and request.came_by_ssh and found is None and not (management and raw.get("management_ports")):
+    if refuses and request.transport in _SSH and found is None and not (named and raw.get("management_ports")):
         raise StateError(
             "the way Ansible comes in was not found on this host (no SSH_CONNECTION in the environment of any "
             "ancestor), so refusing anything could cut it. Set portbook_management to the addresses that must always "
@@ -175,7 +238,7 @@ def _local(
     ways = [str(one) for one in kept["way_in"]]
     if found and found[0] not in ways:
         ways = [*ways, found[0]][-_WAYS_KEPT:]
-    ports = sorted({int(port) for port in raw.get("management_ports") or ()} | ({found[1]} if found else set()))
+    ports = sorted({*_management_ports(raw, request), *([found[1]] if found else [])})
     endangered = raw.get("posture") == "strict" or any(
         one.guarded and one.protocol == "tcp" and any(low <= port <= high for low, high in one.spans for port in ports)
         for one in permissions
@@ -187,7 +250,7 @@ def _local(
             trusted=tuple(bridges if trusted is None else trusted),
             bridges=tuple(bridges),
             subnets=tuple(host_local.subnets()) if any(one.local_subnet for one in permissions) else (),
-            way_in=tuple(sorted({*ways, *management})) if endangered else (),
+            way_in=tuple(sorted({*ways, *named})) if endangered else (),
             way_in_ports=tuple(ports) if endangered else (),
             resolvers=tuple(host_local.resolvers()) if raw.get("outbound") == "strict" else (),
             time_servers=tuple(host_local.time_servers()) if raw.get("outbound") == "strict" else (),
@@ -230,7 +293,7 @@ def _write(
             state.write_next(STATE, json.dumps(new_state, sort_keys=True))
             if systemd and not boot.as_wanted(wanted.files):
                 boot.bring(wanted.files)
-        if request.hold and "type filter hook" in wanted.text:
+        if request.hold and _REFUSES in wanted.text:
             way_back.hold(state, nft, back, request.token, request.hold, units_as_before)
             applied.held = True
             new_state["token"] = request.token

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
+from . import shrinking
+from .intervals import Spans
 from .nft_ruleset import Permission
 
 Slice = Dict[str, Any]
@@ -42,6 +44,34 @@ def _permission(rule: Dict[str, Any], sets: Dict[str, List[str]]) -> Permission:
         flow=rule["flow"],
         logged=bool(rule.get("log")),
     )
+
+
+def held(slices: Dict[str, Slice], settings: Dict[str, Any], other: str = "") -> shrinking.Held:
+    """What the host holds by these slices, for comparing it with what it would hold."""
+    return shrinking.Held(
+        {name: len(one["rules"]) for name, one in slices.items() if one["rules"]},
+        tuple(found for name, one in slices.items() for found in _reaches(name, one)),
+        frozenset(
+            direction
+            for direction, setting in (("in", "posture"), ("out", "outbound"))
+            if settings.get(setting) == "strict"
+        ),
+        other,
+    )
+
+
+def _reaches(component: str, one: Slice) -> Iterable[shrinking.Permission]:
+    sets = {name: shrinking.Addresses.of(networks) for name, networks in one.get("sets", {}).items()}
+    for rule in one["rules"]:
+        yield shrinking.Permission(
+            component,
+            rule["flow"],
+            rule["direction"],
+            rule["protocol"],
+            Spans.of(_spans(rule["spans"])),
+            sets.get(rule["peers"]),
+            bool(rule["guarded"] and not rule.get("watched")),
+        )
 
 
 def _spans(raw: Iterable[Iterable[int]]) -> Tuple[Tuple[int, int], ...]:

@@ -44,10 +44,12 @@ options:
     description: The digest of the plan that the slices are of.
     type: str
     default: ""
-  came_by_ssh:
-    description: Whether the connection is one by ssh, so that there must be a way in.
-    type: bool
-    default: false
+  transport:
+    description:
+      - The connection that Ansible uses. With one by ssh there must be a way in, which is looked for on the host.
+      - With V(local) nothing is held, since nothing could confirm it, and the ports of sshd keep their peers.
+    type: str
+    default: ""
   hold:
     description: Seconds that a change which refuses something waits for V(state=confirm). 0 does not wait.
     type: float
@@ -56,6 +58,11 @@ options:
     description: Names the change that is held, or to be confirmed.
     type: str
     default: ""
+  inventory:
+    description:
+      - What the inventory of this run says, so that a host which would lose what nobody decided can refuse.
+      - Without it, nothing is refused.
+    type: dict
 attributes:
   check_mode:
     description: Can run in check mode and say what would happen without changing the host.
@@ -111,10 +118,24 @@ held:
   description: Whether the change waits for a new connection to confirm it.
   returned: success
   type: bool
+unconfirmed:
+  description: Why a change that refuses something was not confirmed by a new connection, if it was not.
+  returned: success
+  type: str
+  sample: "not confirmed: local connection"
 persistence:
   description: What brings the table back after a restart, or why nothing does.
   returned: success
   type: str
+left:
+  description: Components that the host no longer has, and how many rules went with each.
+  returned: success
+  type: dict
+losses:
+  description: What the host would lose that nobody decided, so that nothing was done.
+  returned: when the inventory seems to be short
+  type: list
+  elements: str
 left_to:
   description: Another backend that the host has, so that nothing was done.
   returned: success
@@ -128,8 +149,15 @@ seconds:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.portbook.firewall.plugins.module_utils.host_state import HostState, StateError
-from ansible_collections.portbook.firewall.plugins.module_utils.nft_apply import Applied, Request, apply, confirm
+from ansible_collections.portbook.firewall.plugins.module_utils.nft_apply import (
+    Applied,
+    Request,
+    Shrinks,
+    apply,
+    confirm,
+)
 from ansible_collections.portbook.firewall.plugins.module_utils.nft_process import Nft, NftError
+from ansible_collections.portbook.firewall.plugins.module_utils.shrinking import Inventory
 
 
 def main() -> None:
@@ -141,9 +169,10 @@ def main() -> None:
             "settings": {"type": "dict", "default": {}},
             "backend": {"type": "str", "choices": ["auto", "nftables"], "default": "nftables"},
             "digest": {"type": "str", "default": ""},
-            "came_by_ssh": {"type": "bool", "default": False},
+            "transport": {"type": "str", "default": ""},
             "hold": {"type": "float", "default": 0},
             "token": {"type": "str", "default": "", "no_log": False},
+            "inventory": {"type": "dict"},
         },
         supports_check_mode=True,
     )
@@ -159,14 +188,17 @@ def main() -> None:
                 replace_all=given["replace"] == "all",
                 settings=given["settings"],
                 digest=given["digest"],
-                came_by_ssh=given["came_by_ssh"],
+                transport=given["transport"],
                 hold=given["hold"],
                 token=given["token"],
                 check=module.check_mode,
                 backend=given["backend"],
                 removes=given["state"] == "absent",
+                inventory=None if given["inventory"] is None else Inventory.of(given["inventory"]),
             ),
         )
+    except Shrinks as error:
+        module.fail_json(msg=str(error), losses=error.losses)
     except (NftError, StateError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**_result(applied, module._diff))
@@ -182,7 +214,9 @@ def _result(applied: Applied, with_diff: bool) -> dict:
         "mended": applied.mended,
         "foreign": applied.foreign,
         "held": applied.held,
+        "unconfirmed": applied.unconfirmed,
         "persistence": applied.persistence,
+        "left": applied.left,
         "left_to": applied.left_to,
         "seconds": applied.seconds,
     }

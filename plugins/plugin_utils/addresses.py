@@ -16,7 +16,7 @@ try:
 except ImportError:  # needs.missing() tells it before anything here is called.
     netaddr = None  # type: ignore[assignment]
 
-from .spans import Span, Spans
+from ..module_utils.intervals import Span, Spans
 
 _LOOKS_NUMERIC = re.compile(r"^[0-9.]+(/|$|\s*-\s*[0-9.]*$)|:|/")
 _DOTTED_QUAD = re.compile(r"\d{1,3}(\.\d{1,3}){3}", re.ASCII)

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..module_utils.intervals import Spans
 from . import ports as port_text
 from .model import Component, Flow, Row, Token
-from .spans import Spans
 
 WIDEST_GUARD = 64
 """The most ports that a product may have for its own in one flow."""

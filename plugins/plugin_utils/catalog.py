@@ -17,6 +17,7 @@ try:
 except ImportError:  # needs.missing() tells it before anything here is called.
     jsonschema = None  # type: ignore[assignment]
 
+from ..module_utils.intervals import Spans
 from . import catalog_checks, yaml_lines
 from . import ports as port_text
 from .addresses import BadAddress, parse
@@ -35,7 +36,6 @@ from .model import (
     VendorRule,
 )
 from .problems import Problems, one_of, shown
-from .spans import Spans
 
 BUILT_IN = Path(__file__).parents[2] / "catalog"
 _PLATFORM_FILE = "platform.yml"

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from ..module_utils.intervals import Spans
 from . import ports as port_text
 from .book import WIDEST_GUARD, Catalog
 from .model import SYMBOLIC_PEERS, Component, Flow
 from .problems import Problems, one_of
-from .spans import Spans
 
 
 def check(catalog: Catalog, places: Mapping[tuple[str, str], str], problems: Problems) -> None:

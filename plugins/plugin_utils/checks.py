@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..module_utils import intervals
+from ..module_utils.intervals import Span, Spans
 from . import ports as port_text
 from .addresses import EVERYWHERE, AddressSet
 from .book import WIDEST_GUARD, Catalog
@@ -17,7 +18,6 @@ from .peersets import PeerSet
 from .planner import HostPlan, Plan
 from .problems import Problems
 from .rules import ALLOW_COMPONENT, OWN_COMPONENT
-from .spans import Span, Spans
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ..module_utils.intervals import Span
+from ..module_utils.shrinking import Inventory
 from . import ports as port_text
 from .model import MANAGEMENT, SYMBOLIC_PEERS
-from .spans import Span
+from .run_cache import Head
 
 _FOR_THE_HOST = ("posture", "outbound", "refuse", "log", "cut", "foreign", "trusted_interfaces", "management")
 
@@ -26,6 +28,17 @@ def host_settings(slice_: Mapping[str, Any]) -> dict[str, Any]:
         "restore_after_flush": head.get("restore_after_flush", False),
         "management_ports": ports,
     }
+
+
+def host_inventory(slice_: Mapping[str, Any], head: Head, emptied: bool) -> Inventory:
+    """What the inventory says of the host beside its rules; `emptied` if its variables say that it plays no part."""
+    return Inventory(
+        hosts=head.inventory_hosts,
+        members=head.members,
+        missing={one["flow"]: tuple(one["missing"]) for one in slice_["not_planned"] if one.get("missing")},
+        unguarded={one["flow"]: tuple(one["empty_groups"]) for one in slice_["rules"] if one.get("empty_groups")},
+        emptied=emptied,
+    )
 
 
 def host_slices(

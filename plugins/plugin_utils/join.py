@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from ..module_utils.intervals import Spans
 from . import ports as port_text
 from .book import Catalog
 from .model import Component, End, Flow
 from .settings import Override, PeerEntry, Profile
-from .spans import Spans
 
 PortsByProtocol = tuple[tuple[str, tuple[str, ...]], ...]
 OTHER: Mapping[End, End] = {"initiator": "responder", "responder": "initiator"}

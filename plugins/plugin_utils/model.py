@@ -203,10 +203,15 @@ class Rule:
     owner: str = ""
     ticket: str = ""
     expires: str = ""
+    empty_groups: tuple[str, ...] = ()
+    """Components whose inventory groups are there and empty: for them the port is not guarded."""
 
 
 @dataclass(frozen=True)
 class NotPlanned:
+    """`missing` are the components of which no host was found, although nobody wrote that there is none."""
+
     component: str
     flow: str
     why: str
+    missing: tuple[str, ...] = ()

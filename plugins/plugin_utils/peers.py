@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,6 +55,11 @@ class World:
     declared: frozenset[str]
     """Components that have a group or a host in the inventory, be it an empty group."""
     book: AddressBook
+    members: Mapping[str, int]
+    """Hosts of each component; those that have none are left out."""
+    undecided: frozenset[str]
+    """Components with a group that is there and empty, which portbook_groups does not call empty."""
+    hosts_in_inventory: int
 
 
 @dataclass
@@ -79,7 +85,8 @@ def build(
     ordered = sorted(inputs, key=lambda one: one.name)
     reader = ProfileReader(catalog, problems)
     settings = run_settings(((one.name, one.variables) for one in ordered), reader, problems)
-    groups_of = _groups(catalog, settings, frozenset(groups), problems)
+    groups = frozenset(groups)
+    groups_of = _groups(catalog, settings, groups, problems)
     hosts = []
     given: dict[str, tuple[str, ...] | None] = {}
     for one in ordered:
@@ -97,12 +104,18 @@ def build(
             )
         )
     reader.report(problems)
+    members = Counter(component for host in hosts for component in host.parts)
+    sizes = Counter(group for one in ordered for group in one.groups)
+    _check_near_names(settings, groups_of, groups, sizes, members, problems)
     declared = {component for host in hosts for component in host.parts} | {
         component for group in groups for component in groups_of.get(group, ())
     }
     book = _addresses(ordered, hosts, given, settings, problems, resolve)
     _check_platforms(catalog, hosts, problems)
-    return World(catalog, settings, tuple(hosts), frozenset(declared), book)
+    undecided = {component for group in groups if not sizes[group] for component in groups_of.get(group, ())}
+    return World(
+        catalog, settings, tuple(hosts), frozenset(declared), book, dict(members), frozenset(undecided), len(ordered)
+    )
 
 
 def _groups(
@@ -121,16 +134,40 @@ def _groups(
                     f"names {shown(name)}, which is no group of the inventory",
                     one_of(groups - {"all", "ungrouped"}, name),
                 )
-    for group in sorted(groups - set(found)):
-        near = nearest(group, found, cutoff=0.9)
-        if near:
+    return {name: tuple(components) for name, components in found.items()}
+
+
+def _check_near_names(
+    settings: RunSettings,
+    groups_of: Mapping[str, tuple[str, ...]],
+    groups: frozenset[str],
+    sizes: Mapping[str, int],
+    members: Mapping[str, int],
+    problems: Problems,
+) -> None:
+    """A misspelt group is a component without hosts: the others would refuse its hosts, and they would lose all."""
+    for group in sorted(groups - set(groups_of)):
+        near = nearest(group, groups_of, cutoff=0.9)
+        if near is None:
+            continue
+        lost = [one for one in groups_of[near] if not members.get(one) and one not in settings.groups]
+        if lost and sizes.get(group):
+            names = " and ".join(lost)
+            problems.error(
+                "inventory",
+                f"group {group}",
+                f"has {sizes[group]} host{'s' * (sizes[group] > 1)} and is the group of no component, while {names} "
+                f"has none: did you mean {near}?",
+                f"Rename the group to {near}, or say with portbook_groups which groups {names} has: "
+                f"{{{lost[0]}: [{group}]}}, or {{{lost[0]}: []}} for none",
+            )
+        else:
             problems.warn(
                 "inventory",
                 f"group {group}",
-                f"is no component's, though {near} is",
+                f"is the group of no component, although {near} is one",
                 "Rename it, or map it with portbook_groups",
             )
-    return {name: tuple(components) for name, components in found.items()}
 
 
 def platform_of(one: HostInput, profile: Profile, default_connection: str) -> str:

@@ -41,6 +41,7 @@ def rule_data(rule: Rule) -> dict[str, Any]:
         "rows": list(rule.rows),
         "why": rule.why,
         **{key: value for key in ("doubt", "owner", "ticket", "expires") if (value := getattr(rule, key))},
+        **({"empty_groups": list(rule.empty_groups)} if rule.empty_groups else {}),
     }
 
 
@@ -93,8 +94,9 @@ def _of_windows(host: HostPlan) -> dict[str, str]:
     }
 
 
-def not_planned_data(one: NotPlanned) -> dict[str, str]:
-    return {"component": one.component, "flow": one.flow, "why": one.why}
+def not_planned_data(one: NotPlanned) -> dict[str, Any]:
+    missing = {"missing": list(one.missing)} if one.missing else {}
+    return {"component": one.component, "flow": one.flow, "why": one.why, **missing}
 
 
 def _head_meaning(head: Mapping[str, Any], management_ports: Iterable[str]) -> dict[str, Any]:

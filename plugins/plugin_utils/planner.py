@@ -10,10 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
+from . import empty_groups
 from .addresses import AddressSet, parse
+from .empty_groups import OpenQuestion, behind
 from .join import OTHER, FigureReader, FlowJoin, Meeting, Met, PortsByProtocol, Side
 from .missing_peers import MissingPeers
-from .model import ANY, LOCAL_SUBNET, MANAGEMENT, End, Flow, NotPlanned, Rule
+from .model import ANY, LOCAL_SUBNET, MANAGEMENT, Direction, End, Flow, NotPlanned, Rule
 from .peers import Host, World
 from .peersets import NOBODY, PeerSet, PeerSets, by_name
 from .problems import Problems
@@ -56,6 +58,7 @@ class _Kin:
     hosts: list[str] = field(default_factory=list)
     rules: list[_Draft] = field(default_factory=list)
     not_planned: list[NotPlanned] = field(default_factory=list)
+    questions: list[OpenQuestion] = field(default_factory=list)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +69,8 @@ class _Draft:
     set_number: int
     symbol: str | None
     only: frozenset[str] | None = None
+    guard_asked: bool = False
+    """By portbook_flows, whatever else is known."""
 
 
 def make_plan(
@@ -88,17 +93,20 @@ class _Planner:
         self.maker = RuleMaker(world.catalog, self.figures, world.settings.evidence == "strict")
         self.missing = MissingPeers(world)
         self.expiring: dict[tuple[str, str], set[str]] = {}
+        self.unguarded: dict[tuple[str, tuple[str, ...]], set[str]] = {}
 
     def plan(self) -> Plan:
         viewers = self._guest_kins() if self.guests else self.kins
         for flow in self.catalog.flows.values():
             self._plan_flow(flow, viewers)
         for kin in viewers:
+            self._leave_open(kin)
             self._allow(kin)
             kin.rules.append(_Draft(way_in(kin.profile), -1, MANAGEMENT))
         self.missing.tell(self.problems)
         for (what, wrong), names in self.expiring.items():
             self.problems.warn(names, what, wrong, "Renew it or take it out")
+        empty_groups.warn(self.unguarded, self.problems)
         named = self.sets.named()
         hosts = {
             plan.name: plan
@@ -149,6 +157,7 @@ class _Planner:
             found.setdefault(key, ([], [], []))[0].append(met)
         counterparts = flow.initiators if end == "responder" else flow.responders
         for counterpart in counterparts:
+            self._ask(flow, join, end, side, counterpart, kin)
             self._add_outsiders(flow, join, end, side, counterpart, kin, found, reasons)
         for (counterpart, ports, _narrowing), (mets, outsiders, any_) in sorted(
             found.items(), key=lambda one: (one[0][0], str(one[0][1]))
@@ -232,7 +241,27 @@ class _Planner:
                 )
                 if end == "initiator" and word.peers is not None:
                     rule = replace(rule, id=f"{rule.id}/{_short_digest(word.peers)}")
-                kin.rules.append(_Draft(rule, -1 if any_ else number, symbol, only))
+                kin.rules.append(_Draft(rule, -1 if any_ else number, symbol, only, bool(word.guard)))
+
+    def _ask(self, flow: Flow, join: FlowJoin, end: End, side: Side, counterpart: str, kin: _Kin) -> None:
+        """Whether there are hosts of the counterpart that the inventory does not show."""
+        if counterpart not in self.world.undecided or counterpart in kin.profile.peers:
+            return
+        joined = join.join(end, side, join.entry_side(OTHER[end], counterpart, PeerEntry(), kin.profile))
+        direction: Direction = "in" if end == "responder" else "out"
+        for protocol, figures in joined.ports:
+            spans = self.catalog.spans(figures)
+            kin.questions.append(OpenQuestion(direction, protocol, spans, counterpart))
+
+    def _leave_open(self, kin: _Kin) -> None:
+        """Guards that rest on a group which is there and empty."""
+        for number, draft in enumerate(kin.rules if kin.questions else ()):
+            rule = draft.rule
+            if rule.guarded and not draft.guard_asked and draft.symbol != ANY:
+                components = behind(rule, self.catalog.spans(rule.ports), kin.questions)
+                if components:
+                    kin.rules[number] = replace(draft, rule=replace(rule, guarded=False, empty_groups=components))
+                    self.unguarded.setdefault((rule.flow, components), set()).update(draft.only or kin.hosts)
 
     def _admitted(self, kin: _Kin, peers: Peers) -> frozenset[str]:
         """Hosts of the kin that the responder lets in."""
@@ -281,7 +310,7 @@ class _Planner:
         reasons: list[str],
     ) -> None:
         if reasons:
-            self._skip(kin, component, flow, "; ".join(sorted(set(reasons))))
+            self._skip(kin, component, flow, "; ".join(sorted(set(reasons))), self._unseen(counterparts, kin))
             return
         if meeting.other_version or self._of_other_version(flow, component, kin.profile):
             return
@@ -294,7 +323,7 @@ class _Planner:
         names = " or ".join(counterparts)
         decided = any(one in self.world.declared or one in kin.profile.peers for one in counterparts)
         named = [kin.profile.peers[one] for one in counterparts if one in kin.profile.peers]
-        said_empty = any(not one.entries and not one.any for one in named)
+        said_empty = any(self._said_empty(one, kin) for one in counterparts)
         # What the user named and is not here belongs to another realm.
         strangers = meeting.strangers or any(one.entries for one in named)
         needed = flow.needs_responder if end == "initiator" else flow.needs_initiator
@@ -304,7 +333,7 @@ class _Planner:
             why = f"{names} is empty"
         else:
             why = f"nobody is {names}: no group of that name, no entry in portbook_peers"
-        self._skip(kin, component, flow, why)
+        self._skip(kin, component, flow, why, tuple(one for one in counterparts if not self._said_empty(one, kin)))
         if needed and not said_empty and (strangers or not decided):
             self.missing.note(component, counterparts, flow.id, kin.hosts, strangers)
 
@@ -314,8 +343,19 @@ class _Planner:
         comparable = set(flow.versions) & set(own.versions)
         return bool(comparable) and profile.versions.get(component, own.default_version) not in comparable
 
-    def _skip(self, kin: _Kin, component: str, flow: Flow, why: str) -> None:
-        kin.not_planned.append(NotPlanned(component, flow.id, why))
+    def _said_empty(self, component: str, kin: _Kin) -> bool:
+        """Whether somebody wrote that there is none."""
+        peers = kin.profile.peers.get(component)
+        return self.world.settings.groups.get(component) == () or (
+            peers is not None and not peers.entries and not peers.any
+        )
+
+    def _unseen(self, components: Iterable[str], kin: _Kin) -> tuple[str, ...]:
+        """Those of which the inventory has no host, although nobody wrote that there is none."""
+        return tuple(one for one in components if one not in self.world.members and not self._said_empty(one, kin))
+
+    def _skip(self, kin: _Kin, component: str, flow: Flow, why: str, missing: tuple[str, ...] = ()) -> None:
+        kin.not_planned.append(NotPlanned(component, flow.id, why, missing))
 
     # -- what is no flow of the catalogue -----------------------------------------------------------
 
@@ -373,25 +413,31 @@ class _Planner:
     ) -> tuple[tuple[Rule, ...], tuple[NotPlanned, ...]]:
         own = self.world.book.of_host.get(host, AddressSet())
         rules: list[Rule] = []
-        alone: dict[tuple[str, str], str] = {}
+        alone: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {}
         for rule, draft in drafts:
             if draft.only is not None and host not in draft.only:
-                alone[rule.component, rule.flow] = "the responder's portbook_flows names other peers"
+                alone[rule.component, rule.flow] = "the responder's portbook_flows names other peers", ()
             elif draft.set_number >= 0 and named[draft.set_number].only(host, own):
-                alone[rule.component, rule.flow] = f"only this host itself is {' or '.join(rule.peer_components)}"
+                why = f"only this host itself is {' or '.join(rule.peer_components)}"
+                alone[rule.component, rule.flow] = why, rule.peer_components
             else:
                 rules.append(rule)
         planned = {(rule.component, rule.flow) for rule in rules}
-        more = (NotPlanned(*key, why) for key, why in alone.items() if key not in planned)
+        more = (NotPlanned(*key, why, missing) for key, (why, missing) in alone.items() if key not in planned)
         return tuple(rules), _told_once((*skipped, *more))
 
 
 def _told_once(skipped: Iterable[NotPlanned]) -> tuple[NotPlanned, ...]:
     """A component may be both ends of a flow; the reasons of both stand together."""
-    reasons: dict[tuple[str, str], list[str]] = {}
+    reasons: dict[tuple[str, str], tuple[set[str], set[str]]] = {}
     for one in skipped:
-        reasons.setdefault((one.component, one.flow), []).extend(one.why.split("; "))
-    return tuple(NotPlanned(*key, "; ".join(sorted(set(whys)))) for key, whys in sorted(reasons.items()))
+        whys, missing = reasons.setdefault((one.component, one.flow), (set(), set()))
+        whys.update(one.why.split("; "))
+        missing.update(one.missing)
+    return tuple(
+        NotPlanned(*key, "; ".join(sorted(whys)), tuple(sorted(missing)))
+        for key, (whys, missing) in sorted(reasons.items())
+    )
 
 
 def _elsewhere(flow: Flow, end: End, kin: _Kin) -> bool:

@@ -47,7 +47,8 @@ class Planning:
 
     def compute(self, by: str) -> tuple[Plan | None, Head]:
         outcome = self.outcome
-        plan, settings = outcome.plan, outcome.world.settings if outcome.world else None
+        plan, world = outcome.plan, outcome.world
+        settings = world.settings if world else None
         return plan, Head(
             digest=outcome.digest,
             told_by=by,
@@ -58,6 +59,9 @@ class Planning:
             sets=len(plan.peers) if plan else 0,
             unsupported=settings.unsupported if settings else "warn",
             plan_file=settings.plan_file if settings else None,
+            inventory_hosts=world.hosts_in_inventory if world else 0,
+            members=dict(world.members) if world else {},
+            shrink=bool(settings and settings.shrink),
             variables=self._variables,
             fingerprint=inventory.fingerprint(self.inputs, self._variables),
             tokens={name: [list(span) for span in self.catalog.spans([name])] for name in self.catalog.tokens},

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from .spans import Span, Spans
+from ..module_utils.intervals import Span, Spans
 
 _RANGE = re.compile(r"^(\d{1,9})\s*-\s*(\d{1,9})$")
 ALL_PORTS = Spans(((1, 65535),))

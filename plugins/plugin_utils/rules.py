@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
+from ..module_utils.intervals import Spans
 from . import ports as port_text
 from .book import WIDEST_GUARD, Catalog
 from .join import FigureReader
 from .model import Direction, Doubt, End, Flow, Rule
 from .settings import Allow, Override, Peers, Profile
-from .spans import Spans
 
 ALLOW_COMPONENT = "portbook_allow"
 OWN_COMPONENT = "portbook"

@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,10 @@ class Head:
     fingerprint: str
     tokens: dict[str, list[list[int]]]
     vendor_rules: tuple[VendorRule, ...] = ()
+    inventory_hosts: int = 0
+    members: dict[str, int] = field(default_factory=dict)
+    """Hosts of each component."""
+    shrink: bool = False
 
     def data(self) -> dict[str, Any]:
         vendor_rules = [asdict(one) for one in self.vendor_rules]

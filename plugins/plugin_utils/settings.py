@@ -112,3 +112,4 @@ class RunSettings:
     evidence: str = "documented"
     unsupported: str = "warn"
     plan_file: str | None = None
+    shrink: bool = False

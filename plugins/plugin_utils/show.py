@@ -87,6 +87,8 @@ def _reasons(found: list[Mapping[str, Any]]) -> list[str]:
     casts = sorted({one["cast"] for one in found if one["cast"] != "unicast"})
     notes = [*casts, rule["flow"], *rule["rows"]]
     reasons = [f"{rule['why'].rstrip('.')} [{', '.join(notes)}]".lstrip()]
+    if rule.get("empty_groups"):
+        reasons.append(f"not guarded: the group of {' and '.join(rule['empty_groups'])} is empty")
     if rule.get("doubt"):
         reasons.append(f"? {rule['doubt']}")
     return reasons + list(filter(None, [signature(rule)]))
@@ -136,8 +138,10 @@ def applied_text(host: str, done: Mapping[str, Any]) -> str:
     if not done["changed"]:
         return f"{host}: nothing to change, {kept} ({seconds})"
     counts = [f"{len(done[word])} {word}d" for word in ("create", "change", "delete") if done[word]]
-    lasting = f"; {done['persistence']}" if done.get("persistence") else ""
+    lasting = "".join(f"; {done[key]}" for key in ("unconfirmed", "persistence") if done.get(key))
     lines = [f"{host}: {', '.join([*counts, kept])} ({seconds}){lasting}"]
+    for name, count in sorted(done.get("left", {}).items()):
+        lines.append(f"  {name} is no component of this host any more: its {count} rule{'s' * (count != 1)} deleted")
     lines += [f"  {one}" for one in done.get("settings", ())]
     lines += [f"  {word}: {name}" for word in ("disabled", "enabled") for name in done.get(word, ())]
     if done.get("mended"):

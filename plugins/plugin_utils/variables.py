@@ -202,6 +202,14 @@ _GLOBAL = (
         ("warn", "fail"),
     ),
     Variable("portbook_plan_file", "path", "all", "Where the plan is written as JSON."),
+    Variable(
+        "portbook_shrink",
+        "bool",
+        "all",
+        "Lets hosts lose what an inventory that lacks a part of the hosts would take away, too: all their rules, the "
+        "rules of a component without hosts, most peers of a guarded port. For one run, with -e.",
+        False,
+    ),
 )
 GLOBAL: Mapping[str, Variable] = {variable.name: variable for variable in _GLOBAL}
 

@@ -266,7 +266,7 @@ def test_a_run_that_was_killed_holds_nothing(host: Host) -> None:
 
 def test_the_way_in_is_not_known(host: Host) -> None:
     with pytest.raises(StateError, match=r"the way Ansible comes in was not found .* portbook_management_ports"):
-        host.apply(ONE, came_by_ssh=True)
+        host.apply(ONE, transport="ssh")
     assert (tables(), host.folder.exists()) == ([], False)
 
 
@@ -278,13 +278,13 @@ def test_the_way_in_is_told_by_addresses_and_ports(
     host: Host, management: list[str], ports: list[int], applied: bool
 ) -> None:
     settings = {"posture": "strict", "management": management, "management_ports": ports}
-    message = told(lambda: host.apply(ONE, settings=settings, came_by_ssh=True))
+    message = told(lambda: host.apply(ONE, settings=settings, transport="ssh"))
     assert (message == "") == applied
     assert (host.table() != "") == applied
 
 
 def test_what_refuses_nothing_needs_no_way_in(host: Host) -> None:
-    assert host.apply({"one": slice_of(rule(514, guarded=False))}, came_by_ssh=True).changed
+    assert host.apply({"one": slice_of(rule(514, guarded=False))}, transport="ssh").changed
 
 
 def test_a_local_connection_needs_no_way_in(host: Host) -> None:

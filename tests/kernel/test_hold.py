@@ -206,7 +206,7 @@ def test_ways_in_are_kept_once_confirmed_and_a_second_controller_is_no_change(
 
     def come_from(address: str, token: str, confirm: bool) -> bool:
         monkeypatch.setattr(host_local, "way_in", lambda: (address, 22))
-        done = host.apply(ONE, settings={"posture": "strict"}, came_by_ssh=True, hold=SOON, token=token)
+        done = host.apply(ONE, settings={"posture": "strict"}, transport="ssh", hold=SOON, token=token)
         if done.changed:
             assert host.confirm(token) if confirm else until(lambda: settled(host))
         ways[token] = host.state.read()["way_in"]

@@ -214,7 +214,7 @@ def test_a_file_without_the_mark_is_not_overwritten(tmp_path: Path, acme: dict[s
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout in another place, under a name with a space in it."""
     root = tmp_path_factory.mktemp("elsewhere") / "the check out"
-    for folder in ("scripts", "plugins/plugin_utils", "catalog"):
+    for folder in ("scripts", "plugins/plugin_utils", "plugins/module_utils", "catalog"):
         shutil.copytree(CHECKOUT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     return root
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.spans import Spans
+from ansible_collections.portbook.firewall.plugins.module_utils.intervals import Spans
 
 NUMBERS = st.integers(0, 60)
 PAIRS = st.lists(st.tuples(NUMBERS, NUMBERS).map(lambda pair: (min(pair), max(pair))), max_size=8)

@@ -234,7 +234,7 @@ def test_a_write_that_fails_in_the_middle_is_taken_back(windows: Windows) -> Non
 
 def test_a_write_that_is_killed_is_finished_by_the_next_run(windows: Windows) -> None:
     windows.bring().ok()
-    windows.site({"portbook_peers": {"pxe_client": ["192.0.2.64/26"], "ipxe_console": ["192.0.2.5"]}})
+    windows.site({"portbook_peers": {"pxe_client": ["192.0.2.64/26", "192.0.2.128/25"], "ipxe_console": ["192.0.2.5"]}})
     windows.hosts.inject("pxe", crash_write=[5])
     windows.bring().failed()
     windows.hosts.inject("pxe")

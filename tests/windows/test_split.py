@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.portbook.firewall.plugins.module_utils.intervals import Spans
 from ansible_collections.portbook.firewall.plugins.plugin_utils.addresses import AddressSet
-from ansible_collections.portbook.firewall.plugins.plugin_utils.spans import Spans
 from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.rules import split
 from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.texts import (
     ANYWHERE,

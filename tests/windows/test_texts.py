@@ -16,8 +16,8 @@ from windows.store import Store
 from windows.values import addresses as as_windows_keeps
 from windows.values import ports as as_windows_keeps_ports
 
+from ansible_collections.portbook.firewall.plugins.module_utils.intervals import Spans
 from ansible_collections.portbook.firewall.plugins.plugin_utils.addresses import AddressSet
-from ansible_collections.portbook.firewall.plugins.plugin_utils.spans import Spans
 from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.model import same_path, stored
 from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.texts import (
     ANYWHERE,

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from ...module_utils.intervals import Span, Spans
 from ..addresses import AddressSet, parse
 from ..model import Direction
-from ..spans import Span, Spans
 from .model import BASELINE, NAMES, NUMBERS, WAY_IN, FirewallRule, Traffic, same_path
 from .store import Domain, FoundProgram
 from .texts import ANYWHERE, Addresses, Ports

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...module_utils.shrinking import Inventory
 from ..book import Catalog
 from ..model import VendorRule
 from . import engines, exchange
@@ -43,11 +44,15 @@ class WindowsHost:
         components: list[str] | None,
         tokens: Mapping[str, list[list[int]]],
         networks: Callable[[str], list[str]],
+        inventory: Inventory | None = None,
     ) -> dict[str, Any]:
-        return self._tried(lambda: self._bring(slice_, components, tokens, networks))
+        """With an inventory, what the host would lose is asked about; without one, somebody decided it."""
+        return self._tried(lambda: self._bring(slice_, components, tokens, networks, inventory))
 
-    def remove(self, components: list[str] | None, engine: str = "native") -> dict[str, Any]:
-        return self._tried(lambda: self._remove(components, engine))
+    def remove(
+        self, components: list[str] | None, engine: str = "native", inventory: Inventory | None = None
+    ) -> dict[str, Any]:
+        return self._tried(lambda: self._remove(components, engine, inventory))
 
     def _tried(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         start = time.monotonic()
@@ -65,6 +70,7 @@ class WindowsHost:
         components: list[str] | None,
         tokens: Mapping[str, list[list[int]]],
         networks: Callable[[str], list[str]],
+        inventory: Inventory | None,
     ) -> dict[str, Any]:
         ports, engine = exchange.management_ports(slice_), slice_["host"]["windows_engine"]
         if engine != "native":
@@ -79,14 +85,21 @@ class WindowsHost:
             ports or [store.ssh_port or self.port],
             self.over_network,
             self.vendors,
+            inventory,
         )
         return self._act(store, decide(store, asked))
 
-    def _remove(self, components: list[str] | None, engine: str) -> dict[str, Any]:
-        if engine != "native":
-            return self._remove_by_others(engine, components)
-        store = self._read(exchange.removal_arguments())
-        return self._act(store, decide_removal(store, components))
+    def _remove(self, components: list[str] | None, engine: str, inventory: Inventory | None) -> dict[str, Any]:
+        if engine == "native":
+            store = self._read(exchange.removal_arguments())
+            return self._act(store, decide_removal(store, components, inventory))
+        if inventory is not None and not inventory.emptied:
+            note = (
+                f"the inventory gives it no component, and the engine {engine} cannot tell which rules it has: nothing "
+                "was removed. portbook.firewall.remove removes them"
+            )
+            return self._done({"changed": False}, [note])
+        return self._remove_by_others(engine, components)
 
     def _by_others(self, engine: str, asked: Asked, whole: Mapping[str, Wanted]) -> dict[str, Any]:
         content = engines.content(asked, whole)
@@ -123,7 +136,8 @@ class WindowsHost:
         result = {**exchange.result(store, decision), "warnings": self._named(decision.warnings)}
         if decision.errors:
             texts = self._named(decision.errors)
-            return {**result, "changed": False, "failed": True, "msg": "\n".join(texts), "errors": texts}
+            failed = {**result, "changed": False, "failed": True, "msg": "\n".join(texts), "errors": texts}
+            return {**failed, "losses": decision.losses} if decision.losses else failed
         if decision.operations and not self.check:
             done = self.run("portbook.firewall.windows_write", exchange.write_arguments(store, decision))
             if done.get("failed"):

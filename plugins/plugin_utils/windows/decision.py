@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from ...module_utils.shrinking import Held, Inventory, left, losses, refusal
 from ..model import VendorRule
 from ..problems import few
 from . import baseline, foreign, host, order, profiles
 from .difference import Difference, difference
 from .foreign import Finding
 from .guard import Guards, Permission, guards, permissions_of
+from .held import held
 from .memory import Disabled, Forgotten, Memory, by_id, remembered
 from .model import BASELINE, GUARD, MEMORY, PREFIX, PROFILES, WAY_IN, FirewallRule, StoredRule
 from .order import Operation, in_order
@@ -41,6 +43,8 @@ class Asked:
     ports: tuple[int, ...] = ()
     over_network: bool = True
     vendors: tuple[VendorRule, ...] = ()
+    inventory: Inventory | None = None
+    """Without it, what the host loses is not asked about: somebody decided it."""
 
     @property
     def refuses(self) -> bool:
@@ -71,6 +75,10 @@ class Decision:
     disabled: list[str] = field(default_factory=list)
     enabled: list[str] = field(default_factory=list)
     settings: list[str] = field(default_factory=list)
+    losses: list[str] = field(default_factory=list)
+    """What the host would lose that nobody decided: an error, too."""
+    left: dict[str, int] = field(default_factory=dict)
+    """Components that the host no longer has, and how many rules went with each."""
 
     @property
     def changed(self) -> bool:
@@ -89,8 +97,9 @@ def decide(store: Store, asked: Asked) -> Decision:
     return decision
 
 
-def decide_removal(store: Store, components: list[str] | None) -> Decision:
-    """Of some components, or of everything that is ours; then what was changed for us is as it was."""
+def decide_removal(store: Store, components: list[str] | None, inventory: Inventory | None = None) -> Decision:
+    """Of some components, or of everything that is ours; then what was changed for us is as it was. With an inventory
+    it is the inventory that gives the host nothing, and nobody has asked for the removal."""
     if components is not None:
         asked = Asked({name: Wanted() for name in components}, replace_all=False, posture="open", over_network=False)
         try:
@@ -100,7 +109,10 @@ def decide_removal(store: Store, components: list[str] | None) -> Decision:
         groups = {f"{PREFIX}{name}" for name in components}
         if any(one.rule.group not in (*groups, *_OURS_ALONE) for one in store.owned):
             return _removal_of_some(store, asked, kept)
-    return _removal_of_all(store)
+    decision = _removal_of_all(store)
+    before = _held(store.owned, Memory(), Asked({}))
+    _compare(decision, before if before.rules else Held(other=_count(store.owned)), Held(), inventory)
+    return decision
 
 
 def _removal_of_some(store: Store, asked: Asked, memory: Memory) -> Decision:
@@ -132,6 +144,30 @@ def _removal_of_all(store: Store) -> Decision:
     return decision
 
 
+def _held(owned: Iterable[StoredRule], memory: Memory, asked: Asked, others: Iterable[Wanted] = ()) -> Held:
+    """Of rules that the host has, and of others that are wanted."""
+    rules = [
+        (one.rule, one.rule.name in memory.guarded.get(one.rule.group, ()))
+        for one in owned
+        if one.rule.group.startswith(PREFIX) and one.rule.group not in _OURS_ALONE
+    ]
+    rules += [(rule, rule.name in one.guarded) for one in others for rule in one.rules]
+    return held(rules, outbound=asked.outbound != "off", strict=asked.strict, strict_out=asked.strict_out)
+
+
+def _count(owned: list[StoredRule]) -> str:
+    return f"{len(owned)} rule{'s' * (len(owned) > 1)} of portbook" if owned else ""
+
+
+def _compare(decision: Decision, before: Held, after: Held, inventory: Inventory | None) -> None:
+    """Refused is what an inventory would take away that is short of hosts."""
+    decision.left = {name: before.rules[name] for name in left(before, after)}
+    found = losses(before, after, inventory) if inventory is not None else []
+    if inventory is not None and found:
+        decision.losses, decision.operations = found, []
+        decision.errors.insert(0, refusal(found, inventory))
+
+
 class _Deciding:
     def __init__(self, store: Store, asked: Asked, memory: Memory, decision: Decision) -> None:
         self.store, self.asked, self.memory, self.decision = store, asked, memory, decision
@@ -158,6 +194,9 @@ class _Deciding:
         self.decision.words = words
         self.decision.settings = [_setting_text(one) for one in setting]
         self.decision.operations = in_order([*words.operations, *setting, *switching])
+        had = _held(self.store.owned, self.memory, self.asked)
+        has = _held(self._kept, self.memory, self.asked, self.asked.wanted.values())
+        _compare(self.decision, had, has, self.asked.inventory)
 
     # -- what is ours ---------------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ _PROTOCOLS = {6: "tcp", 17: "udp", 1: "icmpv4", 58: "icmpv6", 256: "any"}
 _MOST_RULES_OF_A_FLOW = 4
 _LEFT_OUT = (
     "rules and policies of others are not looked at, nothing is taken back if a call fails, "
-    "and which profiles are in use is not known"
+    "an inventory that lacks hosts is not noticed, and which profiles are in use is not known"
 )
 LIMITS: Mapping[str, str] = {
     "community": f"engine community: {_LEFT_OUT}; stale rules go with their whole group, which is then made anew",

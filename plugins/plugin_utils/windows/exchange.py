@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ...module_utils.shrinking import Inventory
 from ..host_request import host_settings
 from ..model import VendorRule
 from .baseline import SVCHOST
@@ -50,6 +51,7 @@ def asked(
     ports: Iterable[int],
     over_network: bool,
     vendors: Iterable[VendorRule] = (),
+    inventory: Inventory | None = None,
 ) -> Asked:
     head = slice_["host"]
     return Asked(
@@ -64,6 +66,7 @@ def asked(
         ports=tuple(ports),
         over_network=over_network,
         vendors=tuple(vendors),
+        inventory=inventory,
     )
 
 
@@ -80,6 +83,7 @@ def result(store: Store, decision: Decision) -> dict[str, Any]:
         "disabled": sorted(decision.disabled),
         "enabled": sorted(decision.enabled),
         "settings": decision.settings,
+        "left": decision.left,
         "diff": _diff(store, decision),
     }
 

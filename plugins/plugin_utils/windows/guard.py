@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ...module_utils.intervals import cut
+from ...module_utils.intervals import Span, Spans, cut
 from .. import ports as port_text
 from ..model import Direction
-from ..spans import Span, Spans
 from .model import GUARD, NAMES, WITH_PORTS, FirewallRule, Traffic
 from .rules import Wanted
 from .texts import ANY_PORTS, MOST_ADDRESSES, Addresses, Ports, complement, entries

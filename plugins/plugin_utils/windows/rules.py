@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ...module_utils.intervals import Span, Spans
 from ..addresses import AddressSet, parse
 from ..host_request import spans_of, watched
 from ..model import LOCAL_SUBNET, MANAGEMENT, SYMBOLIC_PEERS
 from ..show import signature
-from ..spans import Span, Spans
 from .model import NAMES, NUMBERS, PREFIX, WITH_PORTS, FirewallRule, Traffic, same_path
 from .store import FoundProgram
 from .texts import ANY_PORTS, ANYWHERE, MOST_ADDRESSES, WRITABLE, Addresses, Ports
@@ -24,6 +24,7 @@ _UNSET = AddressSet(Spans(((0, 0),)))
 _EVERYONE_NEAR = AddressSet(Spans(((2**32 - 1, 2**32 - 1),)))
 # Windows has no rule for nobody: nothing comes from the address of all, and nothing goes to the one of none.
 _NOBODY = {"in": Addresses(_EVERYONE_NEAR), "out": Addresses(_UNSET)}
+NO_PEERS = _UNSET | _EVERYONE_NEAR
 RuleData = Mapping[str, Any]
 
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from ...module_utils.intervals import Spans
 from .. import addresses as address_text
 from .. import ports as port_text
 from ..addresses import EVERYWHERE, AddressSet
-from ..spans import Spans
 
 MOST_ADDRESSES = 500
 """Per rule; some builds of Windows fail on 1,000."""

@@ -60,7 +60,7 @@ def request(machines: Iterable[Machine], variables: Mapping[str, Any], name: str
         slices=host_slices(slice_, None, tokens, networks.__getitem__),
         replace_all=True,
         settings=host_settings(slice_),
-        came_by_ssh=True,
+        transport="ssh",
         check=True,
     )
 
