@@ -128,8 +128,8 @@ def left(before: Held, after: Held) -> List[str]:
 def refusal(found: Iterable[str], inventory: Inventory) -> str:
     return (
         f"nothing was changed. With the inventory of this run ({_counted(inventory.hosts, 'host')}) this host would "
-        f"lose {'; and '.join(found)}. If the inventory is not complete (a part of the hosts, a renamed group, a source "
-        "that failed), run with the whole inventory, and restrict the run with --limit. If this is intended: "
+        f"lose {'; and '.join(found)}. If the inventory is not complete (a part of the hosts, a renamed group, a "
+        "source that failed), run with the whole inventory, and restrict the run with --limit. If this is intended: "
         "-e portbook_shrink=true allows it for this run, portbook_plan_file applies a reviewed plan, the playbook "
         "portbook.firewall.remove removes all rules of a host, and portbook_components: [] in the host's own variables "
         "says that it has no component"
