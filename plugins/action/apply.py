@@ -145,8 +145,7 @@ class ActionModule(PlanModule):
             "digest": head.digest,
             "backend": slice_["host"]["backend"],
             "transport": self._connection.transport,
-            # Over a local connection, nothing could confirm it.
-            "hold": 0 if self._connection.transport == "local" else _CONFIRM_WITHIN,
+            "hold": _CONFIRM_WITHIN,
             "token": token,
             **({} if inventory is None else {"inventory": inventory.data()}),
         }

@@ -61,14 +61,15 @@ def locked_out(
             continue
         lost = had - has if had is not None else Addresses.of(connected) - has
         if had is None and not tuple(management):
-            found.append(f"tcp {port}, which everyone can reach now, would be refused to everyone but {_who(has)}")
+            others = f" but {_few(has)}" if has else ""
+            found.append(f"tcp {port}, which everyone can reach now, would be refused to everyone{others}")
         elif lost:
-            found.append(f"tcp {port} would be refused to {_who(lost)}, who can reach it now")
+            found.append(f"tcp {port} would be refused to {_few(lost)}, who can reach it now")
     return found
 
 
-def _who(addresses: Addresses) -> str:
-    return ", ".join(list(addresses.texts())[:5]) or "nobody"
+def _few(addresses: Addresses) -> str:
+    return ", ".join(list(addresses.texts())[:5])
 
 
 def ssh_ports() -> List[int]:

@@ -293,7 +293,7 @@ def _write(
             state.write_next(STATE, json.dumps(new_state, sort_keys=True))
             if systemd and not boot.as_wanted(wanted.files):
                 boot.bring(wanted.files)
-        if request.hold and _REFUSES in wanted.text:
+        if request.hold and request.transport != LOCAL and _REFUSES in wanted.text:
             way_back.hold(state, nft, back, request.token, request.hold, units_as_before)
             applied.held = True
             new_state["token"] = request.token

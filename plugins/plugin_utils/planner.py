@@ -170,7 +170,9 @@ class _Planner:
                 found[counterparts[0], joined.ports, None] = ([], [], [])
                 self._rules(flow, end, side, counterparts[0], kin, joined.ports, [], [], False)
         if not found:
-            self._nobody(flow, end, component, kin, counterparts, meeting, reasons)
+            decided = side.override is not None and side.override.state == "disabled"
+            missing = () if decided else tuple(one for one in counterparts if not self._said_empty(one, kin))
+            self._nobody(flow, end, component, kin, counterparts, meeting, reasons, missing)
 
     def _add_outsiders(
         self,
@@ -308,9 +310,11 @@ class _Planner:
         counterparts: tuple[str, ...],
         meeting: Meeting,
         reasons: list[str],
+        missing: tuple[str, ...],
     ) -> None:
         if reasons:
-            self._skip(kin, component, flow, "; ".join(sorted(set(reasons))), self._unseen(counterparts, kin))
+            unseen = tuple(one for one in missing if one not in self.world.members)
+            self._skip(kin, component, flow, "; ".join(sorted(set(reasons))), unseen)
             return
         if meeting.other_version or self._of_other_version(flow, component, kin.profile):
             return
@@ -333,7 +337,7 @@ class _Planner:
             why = f"{names} is empty"
         else:
             why = f"nobody is {names}: no group of that name, no entry in portbook_peers"
-        self._skip(kin, component, flow, why, tuple(one for one in counterparts if not self._said_empty(one, kin)))
+        self._skip(kin, component, flow, why, missing)
         if needed and not said_empty and (strangers or not decided):
             self.missing.note(component, counterparts, flow.id, kin.hosts, strangers)
 
@@ -349,10 +353,6 @@ class _Planner:
         return self.world.settings.groups.get(component) == () or (
             peers is not None and not peers.entries and not peers.any
         )
-
-    def _unseen(self, components: Iterable[str], kin: _Kin) -> tuple[str, ...]:
-        """Those of which the inventory has no host, although nobody wrote that there is none."""
-        return tuple(one for one in components if one not in self.world.members and not self._said_empty(one, kin))
 
     def _skip(self, kin: _Kin, component: str, flow: Flow, why: str, missing: tuple[str, ...] = ()) -> None:
         kin.not_planned.append(NotPlanned(component, flow.id, why, missing))

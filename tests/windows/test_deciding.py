@@ -247,3 +247,43 @@ def test_a_second_run_of_every_host_changes_nothing_and_removal_leaves_nothing(p
         assert not everywhere.bring(store, name, posture=posture, windows_foreign="disable").decision.changed
         remove(store)
         assert (ours(store), others(store), store.profiles) == ([], others(before), before.profiles)
+
+
+# -- over a local connection --------------------------------------------------------------------------
+NOBODY_CONFIRMS = "over a local connection nobody can confirm"
+
+
+def test_over_a_local_connection_a_change_that_refuses_says_that_nothing_confirmed_it() -> None:
+    store = Store()
+    assert apply(store, asked(WEB, over_network=False, ports=()), NOWHERE).decision.unconfirmed
+    again = decide(read_it(store, NOWHERE), asked(WEB, over_network=False, ports=()))
+    assert (again.operations, again.unconfirmed) == ([], "")
+    assert decided(ports=(5986,)).unconfirmed == ""
+
+
+def test_over_a_local_connection_a_guard_of_winrm_needs_a_word_for_who_gets_in() -> None:
+    guard = wanted(rule(ports="5980-5990", peers="192.0.2.7"), guarded=True)
+    found = decide(read_it(Store(), NOWHERE), asked(guard, over_network=False, ports=()))
+    assert found.operations == []
+    assert NOBODY_CONFIRMS in found.errors[0]
+    assert "portbook_management" in found.errors[0]
+    named = asked(guard, over_network=False, management=("203.0.113.0/28",))
+    assert decide(read_it(Store(), NOWHERE), named).errors == []
+
+
+def test_over_a_local_connection_strict_keeps_what_lets_others_in() -> None:
+    """Rules of others stay unless they are to be disabled, and then somebody has to say who gets in."""
+    winrm = Store.of(foreign(Name="theirs", LocalPorts="5985"))
+    local = {"posture": "strict", "over_network": False, "ports": ()}
+    assert decide(read_it(winrm, NOWHERE), asked(WEB, **local)).errors == []
+    (wrong,) = decide(read_it(winrm, NOWHERE), asked(WEB, others="disable", **local)).errors
+    assert NOBODY_CONFIRMS in wrong
+    assert "the rule 'theirs' would be disabled" in wrong
+    web = Store.of(foreign(Name="theirs", LocalPorts="8080"))
+    assert decide(read_it(web, NOWHERE), asked(WEB, others="disable", **local)).errors == []
+
+
+def test_over_a_local_connection_strict_does_not_close_a_profile_that_lets_everyone_in() -> None:
+    store = Store().profile(4, inbound=1)
+    (wrong,) = decide(read_it(store, NOWHERE), asked(WEB, posture="strict", over_network=False, ports=())).errors
+    assert "the profile public, which lets in everyone now, would refuse by default" in wrong

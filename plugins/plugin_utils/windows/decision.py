@@ -17,14 +17,13 @@ from . import baseline, foreign, host, order, profiles
 from .difference import Difference, difference
 from .foreign import Finding
 from .guard import Guards, Permission, guards, permissions_of
-from .held import held
+from .held import OF_NO_COMPONENT, held
+from .lock_out import REMEDY, UNCONFIRMED, lock_out
 from .memory import Disabled, Forgotten, Memory, by_id, remembered
-from .model import BASELINE, GUARD, MEMORY, PREFIX, PROFILES, WAY_IN, FirewallRule, StoredRule
+from .model import BASELINE, PREFIX, PROFILES, WAY_IN, FirewallRule, StoredRule
 from .order import Operation, in_order
 from .rules import Wanted
 from .store import Store
-
-_OURS_ALONE = (GUARD, BASELINE, WAY_IN, MEMORY)
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,10 @@ class Asked:
         return self.outbound == "strict"
 
     @property
+    def strict_directions(self) -> frozenset[str]:
+        return frozenset([*["in"] * self.strict, *["out"] * self.strict_out])
+
+    @property
     def may_disable(self) -> bool:
         return self.others == "disable"
 
@@ -77,6 +80,8 @@ class Decision:
     settings: list[str] = field(default_factory=list)
     losses: list[str] = field(default_factory=list)
     """What the host would lose that nobody decided: an error, too."""
+    unconfirmed: str = ""
+    """Why a change that refuses something is not confirmed by a new connection."""
     left: dict[str, int] = field(default_factory=dict)
     """Components that the host no longer has, and how many rules went with each."""
 
@@ -107,11 +112,13 @@ def decide_removal(store: Store, components: list[str] | None, inventory: Invent
         except Forgotten as error:
             return Decision(errors=[str(error)])
         groups = {f"{PREFIX}{name}" for name in components}
-        if any(one.rule.group not in (*groups, *_OURS_ALONE) for one in store.owned):
+        if any(one.rule.group not in (*groups, *OF_NO_COMPONENT) for one in store.owned):
             return _removal_of_some(store, asked, kept)
     decision = _removal_of_all(store)
-    before = _held(store.owned, Memory(), Asked({}))
-    _compare(decision, before if before.rules else Held(other=_count(store.owned)), Held(), inventory)
+    before = held(store.owned, {})
+    if store.owned and not before.rules:
+        before = Held(other=f"{len(store.owned)} rules of portbook that belong to no component")
+    _compare(decision, before, Held(), inventory)
     return decision
 
 
@@ -142,21 +149,6 @@ def _removal_of_all(store: Store) -> Decision:
     decision.settings = [_setting_text(one) for one in operations if one.data["op"] == "profile"]
     decision.operations = in_order(operations)
     return decision
-
-
-def _held(owned: Iterable[StoredRule], memory: Memory, asked: Asked, others: Iterable[Wanted] = ()) -> Held:
-    """Of rules that the host has, and of others that are wanted."""
-    rules = [
-        (one.rule, one.rule.name in memory.guarded.get(one.rule.group, ()))
-        for one in owned
-        if one.rule.group.startswith(PREFIX) and one.rule.group not in _OURS_ALONE
-    ]
-    rules += [(rule, rule.name in one.guarded) for one in others for rule in one.rules]
-    return held(rules, outbound=asked.outbound != "off", strict=asked.strict, strict_out=asked.strict_out)
-
-
-def _count(owned: list[StoredRule]) -> str:
-    return f"{len(owned)} rule{'s' * (len(owned) > 1)} of portbook" if owned else ""
 
 
 def _compare(decision: Decision, before: Held, after: Held, inventory: Inventory | None) -> None:
@@ -194,8 +186,9 @@ class _Deciding:
         self.decision.words = words
         self.decision.settings = [_setting_text(one) for one in setting]
         self.decision.operations = in_order([*words.operations, *setting, *switching])
-        had = _held(self.store.owned, self.memory, self.asked)
-        has = _held(self._kept, self.memory, self.asked, self.asked.wanted.values())
+        if not self.asked.over_network:
+            self._local_lock_out(made, self.decision.operations)
+        had, has = self._held(self.store.owned), self._held(self._kept, self.asked.wanted.values())
         _compare(self.decision, had, has, self.asked.inventory)
 
     # -- what is ours ---------------------------------------------------------------------------------
@@ -210,7 +203,7 @@ class _Deciding:
             one
             for one in self.store.owned
             if one.rule.group in self._groups
-            or one.rule.group in _OURS_ALONE
+            or one.rule.group in OF_NO_COMPONENT
             or (one.rule.name in names and not one.rule.group.startswith(PREFIX))
         ]
 
@@ -252,6 +245,19 @@ class _Deciding:
                 )
             return ways, []
         return ways, [baseline.way_in(addresses, asked.ports)]
+
+    def _held(self, owned: Iterable[StoredRule], wanted: Iterable[Wanted] = ()) -> Held:
+        outbound, strict = self.asked.outbound != "off", self.asked.strict_directions
+        return held(owned, self.memory.guarded, wanted, outbound=outbound, strict=strict)
+
+    def _local_lock_out(self, made: Guards, operations: list[dict[str, Any]]) -> None:
+        refuses = self.asked.refuses or bool(made.rules)
+        if refuses and operations:
+            self.decision.unconfirmed = UNCONFIRMED
+        disabled = [one.rule for one in self.store.foreign if one.rule.name in self.decision.disabled]
+        wrong = "" if self.asked.management else lock_out(self.asked.ports, made.rules, disabled, operations)
+        if wrong:
+            self._error(wrong, REMEDY)
 
     def _baseline(self) -> list[FirewallRule]:
         found: list[FirewallRule] = []

@@ -84,6 +84,7 @@ def result(store: Store, decision: Decision) -> dict[str, Any]:
         "enabled": sorted(decision.enabled),
         "settings": decision.settings,
         "left": decision.left,
+        "unconfirmed": decision.unconfirmed,
         "diff": _diff(store, decision),
     }
 

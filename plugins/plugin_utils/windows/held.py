@@ -6,28 +6,39 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ...module_utils import shrinking
 from ...module_utils.shrinking import Held
-from .model import NAMES, NUMBERS, PREFIX, WITH_PORTS, FirewallRule
-from .rules import NO_PEERS
+from .model import BASELINE, GUARD, MEMORY, NAMES, NUMBERS, PREFIX, WAY_IN, WITH_PORTS, FirewallRule, StoredRule
+from .rules import NO_PEERS, Wanted
 
+OF_NO_COMPONENT = (GUARD, BASELINE, WAY_IN, MEMORY)
+"""Groups of ours that belong to the host as a whole."""
 _PROTOCOLS = {number: name for name, number in NUMBERS.items()}
 
 
-def held(rules: Iterable[tuple[FirewallRule, bool]], *, outbound: bool, strict: bool, strict_out: bool) -> Held:
-    """Of rules that permit something, and whether their ports are guarded. Without `outbound` it is nobody's loss
-    that outbound rules go."""
-    counted = [
-        (rule, guarded)
-        for rule, guarded in rules
-        if rule.traffic.action == "allow" and (outbound or rule.traffic.direction == "in")
+def held(
+    owned: Iterable[StoredRule],
+    guarded: Mapping[str, Iterable[str]],
+    wanted: Iterable[Wanted] = (),
+    *,
+    outbound: bool = True,
+    strict: frozenset[str] = frozenset(),
+) -> Held:
+    """Of rules that the host has (`guarded`: their names by group) and of wanted ones. Without `outbound` it is
+    nobody's loss that outbound rules go."""
+    rules = [
+        (one.rule, one.rule.name in guarded.get(one.rule.group, ()))
+        for one in owned
+        if one.rule.group.startswith(PREFIX) and one.rule.group not in OF_NO_COMPONENT
     ]
+    rules += [(rule, rule.name in one.guarded) for one in wanted for rule in one.rules]
+    counted = [one for one in rules if outbound or one[0].traffic.direction == "in"]
     return Held(
         Counter(_component(rule) for rule, _guarded in counted),
-        tuple(_permission(rule, guarded) for rule, guarded in counted if rule.traffic.protocol in WITH_PORTS),
-        frozenset([*["in"] * strict, *["out"] * strict_out]),
+        tuple(_permission(*one) for one in counted if one[0].traffic.protocol in WITH_PORTS),
+        strict,
     )
 
 
