@@ -157,9 +157,9 @@ def _check_near_names(
                 "inventory",
                 f"group {group}",
                 f"has {sizes[group]} host{'s' * (sizes[group] > 1)} and is the group of no component, while {names} "
-                f"has none: did you mean {near}?",
-                f"Rename the group to {near}, or say with portbook_groups which groups {names} has: "
-                f"{{{lost[0]}: [{group}]}}, or {{{lost[0]}: []}} for none",
+                "has no host",
+                f"Did you mean {near}? Rename the group, or say which groups {lost[0]} has, with portbook_groups: "
+                f"{{{lost[0]}: [{group}]}}; an empty list says that there is none",
             )
         else:
             problems.warn(
