@@ -137,7 +137,8 @@ def _wait(state: HostState, nft: Nft, back: str, note: int, seconds: float, and_
     except OSError:
         return
     try:
-        _load_one_of(nft, (back, state.text(RULESET) or deletion(), deletion()))
+        while not _loaded_one_of(nft, (back, state.text(RULESET) or deletion(), deletion())):
+            time.sleep(_LOOK_EVERY)
         state.roll_back()
         and_then()
     finally:
@@ -145,12 +146,13 @@ def _wait(state: HostState, nft: Nft, back: str, note: int, seconds: float, and_
         state.leave_if_empty()
 
 
-def _load_one_of(nft: Nft, texts: Tuple[str, ...]) -> None:
+def _loaded_one_of(nft: Nft, texts: Tuple[str, ...]) -> bool:
     """What nft once listed it might not read again; a host that is open is better than one that is lost."""
     for text in texts:
         with suppress(NftError):
             nft.load(text)
-            return
+            return True
+    return False
 
 
 def refusal(state: HostState, nft: Nft, token: str) -> str:

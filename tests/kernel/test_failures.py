@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ from kernel.helpers.host import ONE, TWO, Host, fake_nft, rule, slice_of
 from kernel.helpers.processes import become_nobody, drop_net_admin, mount, remount_read_only, told
 from kernel.helpers.service_manager import ServiceManager
 
-from ansible_collections.portbook.firewall.plugins.module_utils import boot, nft_process, programs
+from ansible_collections.portbook.firewall.plugins.module_utils import boot, nft_process, programs, way_back
 from ansible_collections.portbook.firewall.plugins.module_utils.host_state import StateError
 from ansible_collections.portbook.firewall.plugins.module_utils.nft_apply import Applied
 from ansible_collections.portbook.firewall.plugins.module_utils.nft_process import NftError
@@ -161,8 +162,10 @@ def test_an_nft_that_does_not_answer(
     assert host.table() == before[0]
     assert host.files() == before[1]
     assert programs_of(tmp_path / "fake") == []
-    for process in programs_of(host.folder):
-        os.kill(process, 9)
+    waiting = way_back.pending(host.state)
+    assert (waiting is not None) == (bool(hold) and "it loads" in hangs), "what could not be put back is tried again"
+    if waiting:
+        os.kill(waiting["holder"], signal.SIGKILL)
 
 
 def programs_of(folder: Path) -> list[int]:

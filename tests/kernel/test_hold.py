@@ -18,7 +18,7 @@ from kernel.helpers.commands import nft, tables
 from kernel.helpers.host import ONE, TWO, Host, fake_nft, rule, slice_of
 from kernel.helpers.processes import remount_read_only, settled, told, until
 
-from ansible_collections.portbook.firewall.plugins.module_utils import host_local, way_back
+from ansible_collections.portbook.firewall.plugins.module_utils import host_local, programs, way_back
 from ansible_collections.portbook.firewall.plugins.module_utils.host_state import StateError
 
 SOON, LATER = 0.4, 20.0
@@ -347,6 +347,24 @@ def test_a_table_that_nft_lists_but_does_not_read_is_taken_back_from_the_file(ho
     host.nft_path = fake_nft(tmp_path, '[ "$1 $2" = "-s list" ] && { echo "table inet portbook { what }"; exit 0; }')
     host.apply(TWO, hold=SOON, token="t")
     assert until(lambda: settled(host))
+    assert host.all() == before
+
+
+@pytest.mark.parametrize("fails", ["echo busy >&2; exit 1", "exec sleep 60", "kill -SEGV $$", "chmod -x $0; exit 1"])
+def test_taking_back_is_tried_until_it_succeeds(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    host.apply(ONE)
+    before = host.all()
+    monkeypatch.setattr(programs, "SECONDS", 0.3)
+    host.nft_path = fake_nft(tmp_path, f"[ -e {tmp_path}/broken ] && {{ {fails}; }}")
+    host.apply(TWO, hold=SOON, token="t")
+    (tmp_path / "broken").touch()
+    time.sleep(SOON + 1)
+    assert host.table() != before[0]
+    (tmp_path / "broken").unlink()
+    Path(host.nft_path).chmod(0o755)
+    assert until(lambda: settled(host), 3)
     assert host.all() == before
 
 
