@@ -158,16 +158,28 @@ class HostState:
         return None
 
     def commit(self) -> None:
-        """The state last: until then, the next run does it all again."""
-        for name in (RULESET, STATE):
-            try:
-                on_disk.replace(self.path(f"{name}{NEXT}"), self.path(name))
-            except FileNotFoundError:
-                raise StateError(
-                    f"{self.path(name)}{NEXT} is gone: somebody took it away while this run was at work. Run again"
-                ) from None
-            except OSError as error:
-                raise StateError(_cause(self.path(name), error)) from None
+        """The state last: until then, the next run does it all again. Both or none: the table is what a boot loads."""
+        before = self.text(RULESET)
+        try:
+            for name in (RULESET, STATE):
+                self._commit(name)
+        except StateError:
+            with suppress(StateError):
+                if before is None:
+                    self.forget(RULESET)
+                elif before != self.text(RULESET):
+                    self.write(RULESET, before)
+            raise
+
+    def _commit(self, name: str) -> None:
+        try:
+            on_disk.replace(self.path(f"{name}{NEXT}"), self.path(name))
+        except FileNotFoundError:
+            raise StateError(
+                f"{self.path(name)}{NEXT} is gone: something took it away while this run was at work. Run again"
+            ) from None
+        except OSError as error:
+            raise StateError(_cause(self.path(name), error)) from None
 
     def roll_back(self) -> None:
         for name in (RULESET, STATE):
@@ -179,11 +191,14 @@ class HostState:
         on_disk.sync(self.folder)
 
     def leave_if_empty(self) -> None:
-        with suppress(OSError):
-            os.rmdir(self.notes)
+        self.leave_notes()
         with suppress(OSError):
             os.rmdir(self.folder)
             on_disk.sync(os.path.dirname(self.folder))
+
+    def leave_notes(self) -> None:
+        with suppress(OSError):
+            os.rmdir(self.notes)
 
     def forget(self, name: str) -> None:
         _unlink(self.path(name))

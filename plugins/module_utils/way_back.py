@@ -69,7 +69,7 @@ def _boot() -> str:
 def still_waits(state: HostState, token: str, seconds: float) -> None:
     if not waits(state, token):
         raise StateError(
-            f"the change was not in place within the {seconds:g} s that it may wait to be confirmed, so nobody would "
+            f"the change was not in place within the {seconds:g} s that it may wait to be confirmed, so nothing would "
             "take it back any more, and the host has what it had before. Find out what kept it (a host that was "
             "suspended, nft or a disk that is busy), then run again"
         )
@@ -142,8 +142,10 @@ def _wait(state: HostState, nft: Nft, back: str, note: int, seconds: float, and_
         state.roll_back()
         and_then()
     finally:
-        state.forget(TAKING_BACK)
+        # Until the note is gone, no other run begins in the folder.
         state.leave_if_empty()
+        state.forget(TAKING_BACK)
+        state.leave_notes()
 
 
 def _loaded_one_of(nft: Nft, texts: Tuple[str, ...]) -> bool:

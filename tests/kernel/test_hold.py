@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ from kernel.helpers.commands import nft, tables
 from kernel.helpers.host import ONE, TWO, Host, fake_nft, rule, slice_of
 from kernel.helpers.processes import remount_read_only, settled, told, until
 
-from ansible_collections.portbook.firewall.plugins.module_utils import host_local, programs, way_back
+from ansible_collections.portbook.firewall.plugins.module_utils import host_local, on_disk, programs, way_back
 from ansible_collections.portbook.firewall.plugins.module_utils.host_state import StateError
 
 SOON, LATER = 0.4, 20.0
@@ -214,6 +215,25 @@ def test_a_confirmation_that_cannot_be_written_is_none(host: Host) -> None:
 
     assert "Read-only file system" in told(confirm)
     assert not settled(host)
+    assert until(lambda: settled(host))
+    assert host.all() == before
+
+
+def test_a_confirmation_that_is_written_by_half_is_none(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A boot loads the table's file, whatever the other says."""
+    host.apply(ONE)
+    before = host.all()
+    host.apply(TWO, hold=SOON, token="t")
+    replace = on_disk.replace
+
+    def fail(old: str, new: str) -> None:
+        if new.endswith("state.json"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        replace(old, new)
+
+    monkeypatch.setattr(on_disk, "replace", fail)
+    with pytest.raises(StateError, match="Input/output error"):
+        host.confirm("t")
     assert until(lambda: settled(host))
     assert host.all() == before
 
