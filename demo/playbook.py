@@ -16,7 +16,7 @@ SITE = "examples/site.yml"
 INVENTORIES = ("examples/inventory", "demo/inventory")
 
 # What a host keeps, and what the lab therefore gives each host for itself.
-PRIVATE = {"var-lib-portbook": "/var/lib/portbook", "etc-systemd": "/etc/systemd"}
+PRIVATE = {"var-lib-portbook": "/var/lib/portbook", "run-portbook": "/run/portbook", "etc-systemd": "/etc/systemd"}
 
 
 def command(*words: str) -> list[str]:

@@ -78,6 +78,8 @@ def prepare() -> Path:
     run(["mount", "-t", "tmpfs", "-o", "mode=755", "portbook-demo", "/run"])
     for name in ("home", "tmp", "hosts"):
         (LAB / name).mkdir(parents=True)
+    # /run is ours already.
+    Path(PRIVATE["run-portbook"]).mkdir()
     for target in PRIVATE.values():
         if not Path(target).is_dir() and Path(target).parent.is_dir():
             _make_room(Path(target))

@@ -171,7 +171,7 @@ class ActionModule(PlanModule):
         return {
             "failed": True,
             "msg": f"{turn.host}: the change was not confirmed over a new connection, so the host takes it back within "
-            f"{_CONFIRM_WITHIN} s: {answer.get('msg', 'it no longer waits')}",
+            f"{_CONFIRM_WITHIN} s: {answer.get('msg') or answer.get('why_not') or 'it no longer waits'}",
         }
 
     def _confirmed(self, token: str, turn: Any) -> dict[str, Any]:

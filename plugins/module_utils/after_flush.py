@@ -33,12 +33,15 @@ _SCRIPT_TEXT = """#!/bin/sh
 nft={nft}
 folder={folder}
 
+# Runs wait for the lock meanwhile, so one that hangs is ended.
+ask() {{ timeout -k 1 10 "$nft" "$@"; }}
+
 mend() {{
-    tables=$("$nft" list tables inet) || return 0
+    tables=$(ask list tables inet) || return 0
     if printf '%s\\n' "$tables" | grep -qx 'table inet {table}'; then return 0; fi
     [ -e "$folder/{ruleset}" ] || return 0
     for attempt in 1 2 3; do
-        if "$nft" -f "$folder/{ruleset}"; then
+        if ask -f "$folder/{ruleset}"; then
             echo 'the table inet {table} was gone; it is loaded again'
             return 0
         fi

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from contextlib import suppress
 from typing import Dict, List
 
-from . import after_flush
-from .host_state import FOLDER
+from . import after_flush, on_disk, programs
+from .host_state import FOLDER, NEXT, STATE
+from .nft_ruleset import TABLE
 
 UNIT = "portbook-firewall.service"
 _UNITS = "/etc/systemd/system"
@@ -22,6 +22,8 @@ _RESTORES = f"{_UNITS}/{after_flush.UNIT}"
 _OURS = (_LOADS, _DROP_IN, _SCRIPT, _RESTORES)
 # Without default dependencies no target waits by itself. There is no word of nftables.service: where that comes after
 # sysinit.target, as on Fedora, it would be a cycle, and it loads ours again in any case.
+# What had not been confirmed when the host went down is void: files that were to be, and, where nothing ever was
+# confirmed, these units. Without a word to systemd it would go on to start what it has read already.
 _UNIT_TEXT = """# Made by the Ansible collection portbook.firewall; changes are overwritten.
 [Unit]
 Description=Firewall table of portbook
@@ -31,12 +33,18 @@ Before=sysinit.target network-pre.target shutdown.target
 After=local-fs.target
 Conflicts=shutdown.target
 RequiresMountsFor={folder}
-ConditionPathExists={ruleset}
 
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart={nft} -f {ruleset}
+ExecStartPre=-/bin/rm -f {ruleset}{next} {state}{next}
+ExecStart=/bin/sh -c '\\
+    if [ -e {ruleset} ]; then exec {nft} -f {ruleset}; fi; \\
+    if [ -e {state} ]; then exit; fi; \\
+    rm -f {files} {wants}; \\
+    {{ rmdir {drop_ins} {folder}; {nft} delete table inet {table}; }} 2>/dev/null; \\
+    systemctl daemon-reload; \\
+    systemctl --no-block stop {units}'
 ExecReload={nft} -f {ruleset}
 
 [Install]
@@ -64,20 +72,33 @@ def firewalld() -> str:
 
 
 def _asks(*question: str) -> bool:
-    done = subprocess.run(  # pylint: disable=ansible-bad-function
-        ["systemctl", "--quiet", *question], stderr=subprocess.DEVNULL, check=False
-    )
-    return done.returncode == 0
+    return programs.run(["systemctl", "--quiet", *question]).code == 0
 
 
 def wanted(nft: str, ruleset: str, restore: bool = False) -> Dict[str, str]:
     """Paths and texts of the files of a host with rules; `ruleset` is the name of the table's file."""
-    values = {"nft": nft, "folder": FOLDER, "ruleset": f"{FOLDER}/{ruleset}"}
+    values = {
+        "nft": nft,
+        "folder": FOLDER,
+        "ruleset": f"{FOLDER}/{ruleset}",
+        "state": f"{FOLDER}/{STATE}",
+        "next": NEXT,
+        "table": TABLE,
+        "files": " ".join(_OURS),
+        "wants": " ".join(_wants()),
+        "drop_ins": os.path.dirname(_DROP_IN),
+        "units": f"{after_flush.UNIT} {UNIT}",
+    }
     files = {_LOADS: _UNIT_TEXT.format(**values), _DROP_IN: _DROP_IN_TEXT.format(**values)}
     if restore:
         files[_SCRIPT] = after_flush.script(nft, FOLDER, ruleset)
         files[_RESTORES] = after_flush.unit(FOLDER)
     return files
+
+
+def _wants() -> List[str]:
+    """The links that `systemctl enable` makes."""
+    return [f"{_UNITS}/sysinit.target.wants/{UNIT}", f"{_UNITS}/multi-user.target.wants/{after_flush.UNIT}"]
 
 
 def differs(files: Dict[str, str]) -> List[str]:
@@ -114,16 +135,18 @@ def bring(files: Dict[str, str]) -> None:
     if _RESTORES in files:
         _systemctl("enable", after_flush.UNIT)
         _systemctl("restart" if {_SCRIPT, _RESTORES} & set(changed) else "start", after_flush.UNIT)
+    for folder in sorted({os.path.dirname(one) for one in (*_OURS, *_wants())} | {_UNITS}):
+        on_disk.sync(folder)
 
 
 def at_work(files: Dict[str, str]) -> bool:
     """Whether units are as their files: on at every start, and running if they have something to watch."""
-    if _LOADS in files and not os.path.lexists(f"{_UNITS}/sysinit.target.wants/{UNIT}"):
+    loads, restores = _wants()
+    if _LOADS in files and not os.path.lexists(loads):
         return False
     if _RESTORES not in files:
         return True
-    wants = f"{_UNITS}/multi-user.target.wants/{after_flush.UNIT}"
-    return os.path.lexists(wants) and _asks("is-active", after_flush.UNIT)
+    return os.path.lexists(restores) and _asks("is-active", after_flush.UNIT)
 
 
 def as_wanted(files: Dict[str, str]) -> bool:
@@ -141,14 +164,8 @@ def outlive_session(process: int) -> None:
     scope = (f"portbook-way-back-{process}.scope", "fail", "1", "PIDs", "au", "1", str(process), "0")
     if has_systemd():
         # Without the bus there is no logind either.
-        with suppress(OSError, subprocess.TimeoutExpired):
-            subprocess.run(  # pylint: disable=ansible-bad-function
-                ["busctl", "--system", "call", *manager, "StartTransientUnit", "ssa(sv)a(sa(sv))", *scope],
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=5,
-                check=False,
-            )
+        with suppress(OSError):
+            programs.run(["busctl", "--system", "call", *manager, "StartTransientUnit", "ssa(sv)a(sa(sv))", *scope])
 
 
 def _systemctl_if_there(path: str, *arguments: str) -> None:
@@ -157,22 +174,14 @@ def _systemctl_if_there(path: str, *arguments: str) -> None:
 
 
 def _systemctl(*arguments: str) -> None:
-    done = subprocess.run(  # pylint: disable=ansible-bad-function
-        ["systemctl", "--quiet", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        universal_newlines=True,
-        check=False,
-    )
-    if done.returncode:
-        raise OSError(f"systemctl {' '.join(arguments)} failed: {done.stderr.strip()}")
+    done = programs.run(["systemctl", "--quiet", *arguments])
+    if done.code:
+        raise OSError(f"systemctl {' '.join(arguments)} failed: {done.err.strip()}")
 
 
 def _write(path: str, text: str) -> None:
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    with open(f"{path}.new", "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(f"{path}.new", path)
+    on_disk.make_folder(os.path.dirname(path), 0o755)
+    on_disk.write(path, f"{path}.new", text, 0o644)
 
 
 def _read(path: str) -> str:

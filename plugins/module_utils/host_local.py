@@ -12,9 +12,10 @@ import os
 import re
 import shutil
 import socket
-import subprocess
 from contextlib import suppress
 from typing import Iterable, Iterator, List, Optional, Tuple
+
+from . import programs
 
 _DOCKER_BRIDGE = re.compile(
     r"^(docker\d+|br-[0-9a-f]{12}|docker_gwbridge|podman\d+|cni-podman\d+|cni\d+|virbr\d+|lxcbr\d+|lxdbr\d+|incusbr\d+)$"
@@ -79,15 +80,13 @@ def container_bridges() -> List[str]:
 def subnets() -> List[str]:
     """Networks that the host is on, other than loopback and container bridges."""
     try:
-        told = subprocess.run(  # pylint: disable=ansible-bad-function
-            [shutil.which("ip", path=_PATH) or "ip", "-j", "address", "show"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            universal_newlines=True,
-            check=True,
-        ).stdout
-        links = json.loads(told)
-    except (OSError, subprocess.CalledProcessError, ValueError) as error:
+        done = programs.run([shutil.which("ip", path=_PATH) or "ip", "-j", "address", "show"])
+        if done.code:
+            raise OSError(done.err.strip())
+        links = json.loads(done.out)
+    except programs.Silent:
+        raise
+    except (OSError, ValueError) as error:
         # Without them a peer of the local subnet would be refused in silence.
         raise OSError(f"the networks of this host cannot be read: {error}. Install the package iproute2") from None
     bridges = set(container_bridges())

@@ -1,7 +1,9 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a host remembers: the slices applied to it, the confirmed ways in, and the table as it was given."""
+"""What a host remembers: the slices applied to it, the confirmed ways in, and the table as it was given.
+
+Beside that, in a folder that no restart survives, the notes of a change that waits to be confirmed."""
 
 from __future__ import annotations
 
@@ -12,13 +14,15 @@ import json
 import os
 import time
 from contextlib import contextmanager, suppress
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from . import host_local
+from . import host_local, on_disk, remembered
 
-FOLDER = "/var/lib/portbook"
-STATE, RULESET, PENDING, TAKING_BACK = "state.json", "table.nft", "pending.json", "taking-back.json"
-_NEXT = ".next"
+FOLDER, NOTES = "/var/lib/portbook", "/run/portbook"
+STATE, RULESET = "state.json", "table.nft"
+PENDING, CONFIRMING, TAKING_BACK = "pending.json", "confirming.json", "taking-back.json"
+_NOTES = (PENDING, CONFIRMING, TAKING_BACK)
+NEXT = ".next"
 _FORMAT = 1
 _TRY_EVERY = 0.1
 
@@ -28,17 +32,15 @@ class StateError(Exception):
 
 
 class HostState:
-    def __init__(self, folder: str = FOLDER) -> None:
+    def __init__(self, folder: str = FOLDER, notes: str = NOTES) -> None:
         self.folder = folder
+        self.notes = notes
 
     def path(self, name: str) -> str:
-        return os.path.join(self.folder, name)
+        return os.path.join(self.notes if name in _NOTES else self.folder, name)
 
     def prepare(self) -> None:
-        try:
-            os.makedirs(self.folder, mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise StateError(_cause(self.folder, error)) from None
+        _make(self.folder)
 
     @contextmanager
     def lock(self, wait: float = 0) -> Iterator[None]:
@@ -62,34 +64,42 @@ class HostState:
 
     def tidy(self) -> None:
         """What a run that was killed left behind."""
-        for name in self._names():
-            if name.startswith(".") or name.endswith((_NEXT, ".new")) or name in (PENDING, TAKING_BACK):
-                self.forget(name)
+        for folder in (self.folder, self.notes):
+            for name in _names(folder):
+                if name.startswith(".") or name.endswith((NEXT, ".new")) or name in _NOTES:
+                    _unlink(os.path.join(folder, name))
 
-    def _names(self) -> List[str]:
-        try:
-            return os.listdir(self.folder)
-        except OSError:
-            return []
-
-    def read(self) -> Dict[str, Any]:
-        """Nothing, or nothing readable, is a host that we know nothing of: the next apply mends it.
+    def read(self, name: str = STATE) -> Dict[str, Any]:
+        """What is there and not readable is `unreadable`: a host that we know nothing of, until the next apply.
 
         What a newer version remembers is not ours to forget."""
+        empty = {"format": _FORMAT, "slices": {}, "settings": {}, "way_in": [], "applied": {}, "unreadable": False}
+        state, fault = self._read(name)
+        return {**empty, "unreadable": True} if fault else {**empty, **state, "unreadable": False}
+
+    def fault(self) -> str:
+        """Why the state is not readable; empty if it is, or if there is none."""
+        return self._read(STATE)[1]
+
+    def _read(self, name: str) -> Tuple[Dict[str, Any], str]:
         try:
-            with open(self.path(STATE), encoding="utf-8") as file:
+            with open(self.path(name), encoding="utf-8") as file:
                 state = json.load(file)
-        except (OSError, ValueError):
-            state = {}
-        empty = {"format": _FORMAT, "slices": {}, "settings": {}, "way_in": [], "applied": {}}
+        except FileNotFoundError:
+            return {}, ""
+        except OSError as error:
+            return {}, error.strerror or "it cannot be opened"
+        except (ValueError, RecursionError):
+            return {}, "it is empty, cut off, or no JSON"
         form = state.get("format") if isinstance(state, dict) else None
-        if isinstance(form, int) and form > _FORMAT:
+        if type(form) is int and form > _FORMAT:
             raise StateError(
-                f"{self.path(STATE)} has format {form}, this version of portbook.firewall knows {_FORMAT}: a newer one "
+                f"{self.path(name)} has format {form}, this version of portbook.firewall knows {_FORMAT}: a newer one "
                 "has been here. Use that one; or remove this host's rules with it, then apply with this one"
             )
-        known = isinstance(state, dict) and form == _FORMAT
-        return {**empty, **state} if known else empty
+        if type(form) is not int or form != _FORMAT:
+            return {}, "it names no format of ours"
+        return state, remembered.fault(state)
 
     def text(self, name: str) -> Optional[str]:
         try:
@@ -100,42 +110,117 @@ class HostState:
 
     def write_next(self, name: str, text: str) -> None:
         """What takes the place of `name` once it is committed."""
-        self.write(f"{name}{_NEXT}", text)
+        self.write(f"{name}{NEXT}", text)
 
     def write(self, name: str, text: str) -> None:
         """Whole or not at all, and for root alone."""
-        draft = self.path(f".{name}.{os.getpid()}")
+        draft = self._draft(name)
         try:
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(draft, self.path(name))
+            on_disk.write(self.path(name), draft, text, 0o600)
         except OSError as error:
-            self.forget(os.path.basename(draft))
+            _unlink(draft)
             raise StateError(_cause(self.path(name), error)) from None
 
+    def _draft(self, name: str) -> str:
+        folder, last = os.path.split(self.path(name))
+        return os.path.join(folder, f".{last}.{os.getpid()}")
+
+    def begin_note(self) -> int:
+        """Opened and locked: whoever inherits it shows by the lock that somebody stands behind the note."""
+        _make(self.notes)
+        try:
+            note = os.open(self._draft(PENDING), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        except OSError as error:
+            raise StateError(_cause(self.path(PENDING), error)) from None
+        fcntl.flock(note, fcntl.LOCK_EX)
+        return note
+
+    def place_note(self, note: int, text: str) -> None:
+        draft = self._draft(PENDING)
+        try:
+            os.write(note, text.encode())
+            os.rename(draft, self.path(PENDING))
+        except OSError as error:
+            _unlink(draft)
+            raise StateError(_cause(self.path(PENDING), error)) from None
+
+    def held_note(self, name: str) -> Optional[Dict[str, Any]]:
+        """None without somebody who stands behind it, whatever process it names."""
+        try:
+            with open(self.path(name), encoding="utf-8", errors="replace") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    note = json.load(file)
+                    return note if isinstance(note, dict) else None
+        except (OSError, ValueError, RecursionError):
+            pass
+        return None
+
     def commit(self) -> None:
-        """The state last: until then, the next run does it all again."""
-        for name in (RULESET, STATE):
-            with suppress(FileNotFoundError):
-                os.replace(self.path(f"{name}{_NEXT}"), self.path(name))
+        """The state last: until then, the next run does it all again. Both or none: the table is what a boot loads."""
+        before = self.text(RULESET)
+        try:
+            for name in (RULESET, STATE):
+                self._commit(name)
+        except StateError:
+            with suppress(StateError):
+                if before is None:
+                    self.forget(RULESET)
+                elif before != self.text(RULESET):
+                    self.write(RULESET, before)
+            raise
+
+    def _commit(self, name: str) -> None:
+        try:
+            on_disk.replace(self.path(f"{name}{NEXT}"), self.path(name))
+        except FileNotFoundError:
+            raise StateError(
+                f"{self.path(name)}{NEXT} is gone: something took it away while this run was at work. Run again"
+            ) from None
+        except OSError as error:
+            raise StateError(_cause(self.path(name), error)) from None
 
     def roll_back(self) -> None:
         for name in (RULESET, STATE):
-            self.forget(f"{name}{_NEXT}")
+            self.forget(f"{name}{NEXT}")
 
     def leave(self) -> None:
         for name in (RULESET, STATE):
             self.forget(name)
+        on_disk.sync(self.folder)
 
     def leave_if_empty(self) -> None:
+        self.leave_notes()
         with suppress(OSError):
             os.rmdir(self.folder)
+            on_disk.sync(os.path.dirname(self.folder))
+
+    def leave_notes(self) -> None:
+        with suppress(OSError):
+            os.rmdir(self.notes)
 
     def forget(self, name: str) -> None:
-        with suppress(OSError):
-            os.unlink(self.path(name))
+        _unlink(self.path(name))
+
+
+def _unlink(path: str) -> None:
+    with suppress(OSError):
+        os.unlink(path)
+
+
+def _make(folder: str) -> None:
+    try:
+        on_disk.make_folder(folder, 0o700)
+    except OSError as error:
+        raise StateError(_cause(folder, error)) from None
+
+
+def _names(folder: str) -> List[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 def sha(text: str) -> str:

@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
-import subprocess
 from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
+
+from . import programs
 
 _NAMES = {"ip": "/proc/net/ip_tables_names", "ip6": "/proc/net/ip6_tables_names"}
 _PROGRAMS = {"ip": "iptables", "ip6": "ip6tables"}
 _PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
-_SECONDS = 30
 # What only rewrites cannot refuse.
 _FILTERING = ("filter", "mangle", "raw", "security")
 _HOOKS = ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING", "FORWARD")
@@ -59,18 +58,10 @@ def _saved(family: str) -> Optional[str]:
 
 def _told(*command: str) -> Optional[str]:
     try:
-        done = subprocess.run(  # pylint: disable=ansible-bad-function
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            universal_newlines=True,
-            timeout=_SECONDS,
-            env={**os.environ, "LC_ALL": "C"},
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        done = programs.run(command, environment={"LC_ALL": "C"})
+    except OSError:
         return None
-    return None if done.returncode else done.stdout
+    return None if done.code else done.out
 
 
 def _unreadable(family: str, loaded: List[str]) -> List[Object]:

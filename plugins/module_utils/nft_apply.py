@@ -11,9 +11,20 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Tuple
 
-from . import after_flush, boot, foreign_rules, host_local, legacy_tables, management, shrinking, slices, way_back
+from . import (
+    after_flush,
+    boot,
+    foreign_rules,
+    host_local,
+    legacy_tables,
+    management,
+    programs,
+    shrinking,
+    slices,
+    way_back,
+)
 from .host_state import PENDING, RULESET, STATE, HostState, StateError, sha
-from .nft_process import Nft, NftError, meaning
+from .nft_process import Nft, NftError, NftStopped, meaning
 from .nft_ruleset import TABLE, Local, Permission, Settings, deletion, ruleset
 
 _WAYS_KEPT = 4
@@ -57,6 +68,7 @@ class Applied:
     changed: bool = False
     mended: bool = False
     foreign: List[Dict[str, str]] = field(default_factory=list)
+    warnings: List[str] = field(default_factory=list)
     held: bool = False
     unconfirmed: str = ""
     """Why a change that refuses something is not confirmed by a new connection."""
@@ -85,20 +97,33 @@ class _Wanted:
 
 
 def apply(state: HostState, nft: Nft, request: Request) -> Applied:
-    if request.check:
-        return _apply(state, nft, request)
-    state.prepare()
-    with state.lock(wait=_LOCK_WAIT):
-        try:
-            if not way_back.pending(state):
-                state.tidy()
-            return _apply(state, nft, request)
-        finally:
-            state.leave_if_empty()
+    with programs.within(programs.RUN):
+        if request.check:
+            return _warned(state.fault(), state, _apply(state, nft, request))
+        state.prepare()
+        with state.lock(wait=_LOCK_WAIT):
+            try:
+                fault = state.fault()
+                if not way_back.pending(state):
+                    state.tidy()
+                return _warned(fault, state, _apply(state, nft, request))
+            finally:
+                state.leave_if_empty()
 
 
-def confirm(state: HostState, token: str) -> bool:
-    return way_back.confirm(state, token)
+def _warned(fault: str, state: HostState, applied: Applied) -> Applied:
+    if fault:
+        applied.warnings.append(
+            f"{state.path(STATE)} was not readable ({fault}), so what this host had been given before is not known. "
+            "It gets what this run gives, and nothing else: apply again what comes from other playbooks"
+        )
+    return applied
+
+
+def confirm(state: HostState, nft: Nft, token: str) -> str:
+    """Why not; empty if the change stands."""
+    with programs.within(programs.RUN):
+        return way_back.refusal(state, nft, token)
 
 
 def _apply(state: HostState, nft: Nft, request: Request) -> Applied:
@@ -297,12 +322,20 @@ def _write(
             way_back.hold(state, nft, back, request.token, request.hold, units_as_before)
             applied.held = True
             new_state["token"] = request.token
+            way_back.still_waits(state, request.token, request.hold)
         if systemd and not wanted.table:
             boot.stop_restoring()
-        nft.load(wanted.text)
         loaded = True
+        try:
+            nft.load(wanted.text)
+        except NftError as error:
+            # One that was ended may have done it before.
+            loaded = isinstance(error, NftStopped)
+            raise
+        if applied.held:
+            way_back.still_waits(state, request.token, request.hold)
         if wanted.table:
-            new_state["applied"] = {"text": sha(wanted.text), "kernel": meaning(nft.table())}
+            new_state["applied"] = {"text": sha(wanted.text), "kernel": meaning(_there(nft))}
             state.write_next(STATE, json.dumps(new_state, sort_keys=True))
             if not applied.held:
                 state.commit()
@@ -310,17 +343,33 @@ def _write(
             if systemd:
                 boot.bring({})
             state.leave()
+        if applied.held:
+            # Nobody would take away what was written after it was given up.
+            way_back.still_waits(state, request.token, request.hold)
     except BaseException:
-        try:
-            if loaded:
-                nft.load(back)
-            state.forget(PENDING)
-        except NftError:
-            pass  # The holder, if there is one, tries again.
-        state.roll_back()
-        with suppress(OSError):
-            units_as_before()
+        with programs.within(programs.CLEAN_UP, programs.CLEAN_UP_EACH):
+            try:
+                if loaded:
+                    nft.load(back)
+                state.forget(PENDING)
+            except NftError:
+                pass  # The holder, if there is one, tries again.
+            if applied.held:
+                way_back.until_taken_back(state)
+            state.roll_back()
+            with suppress(OSError):
+                units_as_before()
         raise
+
+
+def _there(nft: Nft) -> List[Any]:
+    table = nft.table()
+    if table is None:
+        raise NftError(
+            f"the table inet {TABLE} was gone right after it was loaded: something on this host flushes or deletes it "
+            "(nft monitor shows what happens). Stop that, then run again"
+        )
+    return table
 
 
 def _persistence(wanted: _Wanted) -> str:

@@ -9,16 +9,19 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
+import signal
 from typing import Any, Dict, List, Optional
 
+from . import programs
 from .nft_ruleset import TABLE
-
-_SECONDS = 120
 
 
 class NftError(Exception):
     """What is wrong on this host and what would be right."""
+
+
+class NftStopped(NftError):
+    """It was ended before it had answered, so that what it did is not known."""
 
 
 class Nft:
@@ -44,6 +47,8 @@ class Nft:
         """Our table as the kernel holds it, or None."""
         try:
             return list(json.loads(self._run(["-j", "list", "table", "inet", TABLE]))["nftables"])
+        except NftStopped:
+            raise
         except NftError:
             # nft says in the user's language that there is none.
             if TABLE in self._tables():
@@ -65,21 +70,32 @@ class Nft:
 
     def _run(self, arguments: List[str], text: str = "", wrong: str = "nft failed") -> str:
         try:
-            done = subprocess.run(  # pylint: disable=ansible-bad-function
-                [self.path, *arguments],
-                input=text,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                universal_newlines=True,
-                timeout=_SECONDS,
-                env={**os.environ, "LC_ALL": "C"},
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise NftError(f"{wrong}: no answer within {_SECONDS} s") from None
-        if done.returncode:
-            raise NftError(f"{wrong}: {_cause(done.stderr)}")
-        return done.stdout
+            done = programs.run([self.path, *arguments], text, {"LC_ALL": "C"})
+        except programs.Silent as error:
+            raise NftStopped(str(error)) from None
+        except OSError as error:
+            raise NftError(f"{self.path} cannot be started: {error.strerror}. Install the package nftables") from None
+        if done.code < 0:
+            raise NftStopped(_killed(-done.code))
+        if done.code:
+            raise NftError(f"{wrong}: {_cause(done.err)}")
+        return done.out
+
+
+def _killed(number: int) -> str:
+    try:
+        name = f"signal {number} ({signal.Signals(number).name})"
+    except ValueError:
+        name = f"signal {number}"
+    if number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS):
+        return (
+            f"nft was killed by {name}. nft up to 1.0.6 dies of sets that a newer nft wrote, for example from a "
+            "container with the host's network. Update nftables on this host, or let that container have a network of "
+            "its own or this host's version of nft, and delete the tables that it made; then run again"
+        )
+    if number == signal.SIGKILL:
+        return f"nft was killed by {name}, perhaps because memory ran out (journalctl -k says so). Then run again"
+    return f"nft was killed by {name}: somebody ended it. Run again"
 
 
 def _cause(told: str) -> str:

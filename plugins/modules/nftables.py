@@ -11,7 +11,8 @@ module: nftables
 short_description: Bring the nftables table of this host to its part of the plan
 description:
   - Called by M(portbook.firewall.apply), which works out the options; not meant to be written by hand.
-  - Owns the table C(inet portbook), the folder C(/var/lib/portbook) and two systemd units, and touches nothing else.
+  - Owns the table C(inet portbook), the folders C(/var/lib/portbook) and C(/run/portbook) and two systemd units, and
+    touches nothing else.
 version_added: 0.1.0
 author:
   - The portbook.firewall maintainers (@portbook)
@@ -123,6 +124,19 @@ unconfirmed:
   returned: success
   type: str
   sample: "not confirmed: local connection"
+confirmed:
+  description: Whether the change with this token stands.
+  returned: with O(state=confirm)
+  type: bool
+why_not:
+  description: Why the change is not confirmed; empty if it is.
+  returned: with O(state=confirm)
+  type: str
+warnings:
+  description: What the host remembered and could not be read, and what follows.
+  returned: if there is something to warn of
+  type: list
+  elements: str
 persistence:
   description: What brings the table back after a restart, or why nothing does.
   returned: success
@@ -179,7 +193,8 @@ def main() -> None:
     given = module.params
     try:
         if given["state"] == "confirm":
-            module.exit_json(changed=False, confirmed=confirm(HostState(), given["token"]))
+            why_not = confirm(HostState(), Nft(), given["token"])
+            module.exit_json(changed=False, confirmed=not why_not, why_not=why_not)
         applied = apply(
             HostState(),
             Nft(),
@@ -220,6 +235,8 @@ def _result(applied: Applied, with_diff: bool) -> dict:
         "left_to": applied.left_to,
         "seconds": applied.seconds,
     }
+    if applied.warnings:
+        result["warnings"] = applied.warnings
     if with_diff:
         result["diff"] = {"before": applied.before, "after": applied.after}
     return result

@@ -95,6 +95,14 @@ def test_a_host_that_no_longer_waits_is_not_asked_again(clock: Clock) -> None:
     assert action.started == [0]
 
 
+def test_why_the_host_does_not_confirm_is_said(clock: Clock) -> None:
+    action = Action(clock, lambda _number: {"confirmed": False, "why_not": "the kernel holds another table"}, 1)
+    done = action._confirm("t", TURN, 0.3)
+    assert done["failed"]
+    assert done["msg"].endswith("so the host takes it back within 30 s: the kernel holds another table")
+    assert action.started == [0]
+
+
 def test_there_is_one_attempt_however_long_the_change_took(clock: Clock) -> None:
     action = Action(clock, lambda _number: CONFIRMED, 1)
     assert action._confirm("t", TURN, 40) == {"held": False}

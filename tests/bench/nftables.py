@@ -117,7 +117,7 @@ def measure_apply(table: Table, repeats: int) -> None:
     first, again, loop, counts = [], [], [], set()
     for _time in range(repeats):
         with tempfile.TemporaryDirectory() as folder:
-            state = HostState(f"{folder}/portbook")
+            state = HostState(f"{folder}/portbook", f"{folder}/run")
             (new, applied), (same, kept) = (_timed_apply(state) for _step in ("first", "again"))
             if not applied.changed or kept.changed:
                 raise SystemExit("the first run has to change the host, the second must not")

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,9 +19,11 @@ import pytest
 from kernel.helpers.commands import tables
 from kernel.helpers.host import ONE, TWO, Host, fake_nft, rule, slice_of
 from kernel.helpers.processes import become_nobody, drop_net_admin, mount, remount_read_only, told
+from kernel.helpers.service_manager import ServiceManager
 
-from ansible_collections.portbook.firewall.plugins.module_utils import boot, nft_process
+from ansible_collections.portbook.firewall.plugins.module_utils import boot, nft_process, programs, way_back
 from ansible_collections.portbook.firewall.plugins.module_utils.host_state import StateError
+from ansible_collections.portbook.firewall.plugins.module_utils.nft_apply import Applied
 from ansible_collections.portbook.firewall.plugins.module_utils.nft_process import NftError
 
 REAL_ROOT = Path("/proc/self/uid_map").read_text().split()[2] != "1"
@@ -127,14 +132,107 @@ def test_an_nft_that_says_nothing(host: Host, tmp_path: Path) -> None:
     fails(host, apply, "NftError: nft failed: no reason given")
 
 
-def test_an_nft_that_does_not_answer(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nft_process, "_SECONDS", 0.2)
+HANGS = {
+    "at once": "exec sleep 60",
+    "with children": "sleep 60 & wait",
+    "when it checks": '[ "$1" = -c ] && exec sleep 60',
+    "when it loads, and when it loads what was there": '[ "$1" = -f ] && exec sleep 60',
+}
 
+
+def impatient(patch: pytest.MonkeyPatch) -> None:
+    """A twentieth of the real times."""
+    for name in ("SECONDS", "RUN", "CLEAN_UP", "CLEAN_UP_EACH"):
+        patch.setattr(programs, name, getattr(programs, name) / 20)
+
+
+@pytest.mark.parametrize("hold", [0.0, 20.0])
+@pytest.mark.parametrize("hangs", HANGS)
+def test_an_nft_that_does_not_answer(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hangs: str, hold: float
+) -> None:
+    host.apply(ONE)
+    before = host.all()
+    impatient(monkeypatch)
+    host.nft_path = fake_nft(tmp_path, HANGS[hangs])
+    start = time.monotonic()
+    message = told(lambda: host.apply(TWO, hold=hold, token="t"))
+    assert (time.monotonic() - start) * 20 < 30
+    assert message.startswith("NftStopped: nft did not answer within 0.5 s and was ended. Try it by hand")
+    assert host.table() == before[0]
+    assert host.files() == before[1]
+    assert programs_of(tmp_path / "fake") == []
+    waiting = way_back.pending(host.state)
+    assert (waiting is not None) == (bool(hold) and "it loads" in hangs), "what could not be put back is tried again"
+    if waiting:
+        os.kill(waiting["holder"], signal.SIGKILL)
+
+
+def programs_of(folder: Path) -> list[int]:
+    """Whoever was started from there and is still at work."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(folder).encode() in (process / "cmdline").read_bytes():
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("hangs", ["*", "daemon-reload", "enable", "is-active", "restart"])
+def test_a_systemctl_that_does_not_answer(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hangs: str
+) -> None:
+    manager = ServiceManager(tmp_path, host.folder, monkeypatch)
+    restore = {"settings": {"restore_after_flush": True}}
+    host.apply(ONE, **restore)
+    before = host.all(), manager.all()
+    program = tmp_path / "programs" / "systemctl"
+    works = program.read_text()
+    program.write_text(f'#!/bin/sh\ncase "$2" in {hangs}) sleep 60 ;; esac\n{works}')
+    if hangs != "is-active":
+        (host.folder / "restore.sh").write_text("changed, so that there is something to do")
+    impatient(monkeypatch)
+    start = time.monotonic()
+    message = told(lambda: host.apply(TWO, **restore))
+    assert (time.monotonic() - start) * 20 < 30
+    assert "systemctl did not answer within 0.5 s and was ended" in message
+    assert programs_of(program) == []
+    program.write_text(works)
+    host.apply(ONE, **restore)
+    assert (host.all(), manager.all()) == before
+
+
+@pytest.mark.parametrize(
+    ("number", "why"),
+    [
+        ("SEGV", r"signal 11 \(SIGSEGV\)\. nft up to 1\.0\.6 dies of sets that a newer nft wrote.*Update nftables"),
+        ("KILL", r"signal 9 \(SIGKILL\), perhaps because memory ran out"),
+        ("TERM", r"signal 15 \(SIGTERM\): somebody ended it"),
+    ],
+)
+def test_an_nft_that_is_killed(host: Host, tmp_path: Path, number: str, why: str) -> None:
+    host.nft_path = fake_nft(tmp_path, f"kill -{number} $$")
+    with pytest.raises(NftError, match=f"nft was killed by {why}"):
+        host.apply(ONE)
+
+
+def test_an_nft_that_dies_of_a_load_may_have_done_it(host: Host, tmp_path: Path) -> None:
     def apply() -> None:
-        host.nft_path = fake_nft(tmp_path, '[ "$1" = "-c" ] && exec sleep 5')
+        once = f'[ "$1" = -f ] && [ ! -e {tmp_path}/once ] && touch {tmp_path}/once'
+        host.nft_path = fake_nft(tmp_path, f'{once} && {{ $NFT "$@"; kill -SEGV $$; }}')
         host.apply(TWO)
 
-    fails(host, apply, "NftError: nft -c refuses the ruleset: no answer within 0.2 s")
+    fails(host, apply, "nft was killed by signal 11")
+
+
+def test_an_nft_that_is_taken_away_while_we_are_at_work(host: Host, tmp_path: Path) -> None:
+    def apply() -> None:
+        host.nft_path = fake_nft(tmp_path, '[ "$1" = -c ] && rm "$0"')
+        host.apply(TWO)
+
+    fails(host, apply, "cannot be started: No such file or directory. Install the package nftables")
 
 
 NO_NF_TABLES = (
@@ -240,6 +338,44 @@ def test_the_second_of_two_runs_learns_where_the_first_came_from(host: Host) -> 
             host.apply(TWO)
         first.communicate(b"")
     assert host.apply(TWO).changed
+
+
+WRONG = {
+    "settings": ["what", [], {"posture": 1}, {"management_ports": ["x"]}, {"refuse": "what"}, {"management": ["x"]}],
+    "slices": [[], "x", {"one": []}, {"one": {"rules": [{}]}}, {"one": {"rules": "x"}}, {"one": {"rules": [[]]}}],
+    "way_in": [None, ["no address"], "192.0.2.1", [1], {}],
+    "applied": [None, [], "x", {"text": 1}],
+    "token": [1, None, []],
+    "digest": [1, None, []],
+}
+
+
+@pytest.mark.parametrize("next_", ["apply", "other component", "remove", "remove one"])
+@pytest.mark.parametrize(("key", "value"), [(key, one) for key, values in WRONG.items() for one in values], ids=str)
+def test_a_state_of_wrong_types_blocks_nobody(host: Host, key: str, value: Any, next_: str) -> None:
+    host.strict(ONE, management=["192.0.2.9"])
+    whole = host.all()
+    path = host.folder / "state.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+    assert not host.confirm("t")
+    requests: dict[str, Callable[..., Applied]] = {
+        "apply": lambda **more: host.apply(ONE, settings={"posture": "strict", "management": ["192.0.2.9"]}, **more),
+        "other component": lambda **more: host.apply({"two": TWO["one"]}, **more),
+        "remove": lambda **more: host.apply({}, replace_all=True, removes=True, **more),
+        "remove one": lambda **more: host.apply({"one": {}}, removes=True, **more),
+    }
+    for more in ({"check": True}, {}):
+        done = requests[next_](**more)
+        assert done.changed
+        (warning,) = done.warnings
+        assert warning.startswith(f"{path} was not readable ({key}")
+        assert "apply again what comes from other playbooks" in warning
+    if next_ == "apply":
+        assert host.all() == whole
+    if "remove" in next_:
+        assert host.all() == ("", {})
+    again = requests[next_]()
+    assert (again.changed, again.warnings) == (False, [])
 
 
 @pytest.mark.parametrize("request_", [{}, {"check": True}, {"removes": True, "replace_all": True}])

@@ -5,19 +5,21 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import stat
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
-from kernel.helpers.commands import tables
+from kernel.helpers.commands import nft, tables
 from kernel.helpers.host import ONE, TWO, Host, fake_nft, rule, slice_of
-from kernel.helpers.processes import settled, told, until
+from kernel.helpers.processes import remount_read_only, settled, told, until
 
-from ansible_collections.portbook.firewall.plugins.module_utils import host_local, way_back
+from ansible_collections.portbook.firewall.plugins.module_utils import host_local, on_disk, programs, way_back
 from ansible_collections.portbook.firewall.plugins.module_utils.host_state import StateError
 
 SOON, LATER = 0.4, 20.0
@@ -148,20 +150,200 @@ def test_the_holder_survives_the_module_and_its_session(host: Host) -> None:
     assert host.all() == before
 
 
-def test_a_holder_whose_number_another_process_has_waits_for_nobody(host: Host) -> None:
+def started(process: int) -> str:
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
+
+
+@pytest.mark.parametrize("name", ["pending.json", "taking-back.json"])
+@pytest.mark.parametrize("holder", [1, "this", 0, -1, 2**22 + 1, "x", None])
+def test_a_note_that_names_a_process_which_is_no_holder_waits_for_nobody(host: Host, name: str, holder: Any) -> None:
     host.apply(ONE)
-    host.state.write("pending.json", json.dumps({"token": "t", "holder": os.getpid(), "started": "1", "seconds": 9}))
+    holder = os.getpid() if holder == "this" else holder
+    since = started(holder) if holder in (1, os.getpid()) else "1"
+    note(host, name, {"token": "t", "holder": holder, "started": since, "seconds": 9, "boot": way_back._boot()})
     assert settled(host)
-    assert not host.apply(ONE).changed
-    assert "pending.json" not in host.files()
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"token": "t", "holder": "x", "started": "1"}'])
-def test_a_broken_note_of_a_held_change_waits_for_nobody(host: Host, text: str) -> None:
-    host.apply(ONE)
-    host.state.write("pending.json", text)
     assert not host.confirm("t")
     assert not host.apply(ONE).changed
+    assert not host.notes.exists()
+
+
+def note(host: Host, name: str, content: Any) -> Path:
+    host.notes.mkdir(mode=0o700, exist_ok=True)
+    (host.notes / name).write_text(content if isinstance(content, str) else json.dumps(content))
+    return host.notes / name
+
+
+def test_a_note_of_another_boot_waits_for_nobody(host: Host) -> None:
+    host.apply(ONE)
+    host.apply(TWO, hold=SOON, token="t")
+    waiting = way_back.pending(host.state)
+    assert waiting is not None
+    note(host, "pending.json", {**waiting, "boot": "8a7f0d6e-0000-4000-8000-000000000000"})
+    assert settled(host)
+    assert not host.confirm("t")
+    assert host.apply(TWO).changed
+    applied = host.all()
+    time.sleep(SOON + 0.4)
+    assert host.all() == applied, "without its note the holder does not take back what came after it"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", "[" * 99999, '{"token": "t", "holder": "x", "started": "1"}'])
+def test_a_broken_note_of_a_held_change_waits_for_nobody(host: Host, text: str) -> None:
+    host.apply(ONE)
+    note(host, "pending.json", text)
+    assert not host.confirm("t")
+    assert not host.apply(ONE).changed
+
+
+def test_notes_are_for_root_alone_and_go_with_the_hold(host: Host) -> None:
+    for confirmed in (True, False):
+        host.apply(ONE if confirmed else TWO, hold=SOON, token="t")
+        assert stat.S_IMODE(host.notes.stat().st_mode) == 0o700
+        assert {stat.S_IMODE(path.stat().st_mode) for path in host.notes.iterdir()} == {0o600}
+        assert host.confirm("t") if confirmed else until(lambda: settled(host))
+        assert until(lambda: not host.notes.exists())
+
+
+def test_a_confirmation_that_cannot_be_written_is_none(host: Host) -> None:
+    host.apply(ONE)
+    before = host.all()
+    host.apply(TWO, hold=SOON, token="t")
+
+    def confirm() -> None:
+        remount_read_only(host.folder)
+        host.confirm("t")
+
+    assert "Read-only file system" in told(confirm)
+    assert not settled(host)
+    assert until(lambda: settled(host))
+    assert host.all() == before
+
+
+def test_a_confirmation_that_is_written_by_half_is_none(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A boot loads the table's file, whatever the other says."""
+    host.apply(ONE)
+    before = host.all()
+    host.apply(TWO, hold=SOON, token="t")
+    replace = on_disk.replace
+
+    def fail(old: str, new: str) -> None:
+        if new.endswith("state.json"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        replace(old, new)
+
+    monkeypatch.setattr(on_disk, "replace", fail)
+    with pytest.raises(StateError, match="Input/output error"):
+        host.confirm("t")
+    assert until(lambda: settled(host))
+    assert host.all() == before
+
+
+FLUSHES = {
+    "flushed": "flush ruleset\n",
+    "deleted": "delete table inet portbook\n",
+    "changed": "flush chain inet portbook inbound\n",
+    "replaced": "",
+}
+
+
+@pytest.mark.parametrize("happened", FLUSHES)
+def test_only_what_the_kernel_holds_is_confirmed(host: Host, tmp_path: Path, happened: str) -> None:
+    host.apply(ONE)
+    before, old = host.all(), (host.folder / "table.nft").read_text()
+    host.apply(TWO, hold=SOON, token="t")
+    # As nftables.service and portbook-restore.service do.
+    nft(FLUSHES[happened] or old)
+    assert "the kernel does not hold the table that was to be confirmed" in host.why_not("t")
+    assert host.files().keys() >= before[1].keys()
+    assert {name: host.files()[name] for name in before[1]} == before[1]
+    assert not host.confirm("t"), "asked again"
+    assert until(lambda: settled(host))
+    assert host.all() == before
+    assert not host.confirm("t")
+
+
+def test_a_first_change_that_was_flushed_is_not_confirmed(host: Host) -> None:
+    host.apply(ONE, hold=SOON, token="t")
+    nft("flush ruleset\n")
+    assert not host.confirm("t")
+    assert until(lambda: settled(host))
+    assert (tables(), host.folder.exists()) == ([], False)
+
+
+@pytest.mark.parametrize("gone", [["table.nft.next"], ["state.json.next"], ["table.nft.next", "state.json.next"]])
+@pytest.mark.parametrize("first", [True, False])
+def test_without_its_files_a_change_is_not_confirmed(host: Host, first: bool, gone: list[str]) -> None:
+    if not first:
+        host.apply(ONE)
+    before = host.all()
+    host.apply(TWO, hold=SOON, token="t")
+    for name in gone:
+        (host.folder / name).unlink()
+    if first and len(gone) == 2:
+        host.folder.rmdir()
+    assert "are gone or cannot be read" in host.why_not("t")
+    assert until(lambda: settled(host))
+    assert until(lambda: host.all() == before)
+
+
+def test_what_was_committed_stays_confirmed_whatever_comes_after(host: Host) -> None:
+    host.apply(ONE, hold=LATER, token="t")
+    assert host.confirm("t")
+    nft("flush ruleset\n")
+    assert host.confirm("t")
+
+
+ONCE = '[ "$1" = -f ] && [ ! -e {0}/once ] && touch {0}/once && {1}'
+LATE = {
+    "nft is slow": "sleep 1",
+    "the module is paused before it loads": "{ kill -STOP $PPID; sleep 1; kill -CONT $PPID; }",
+    "the module is paused after it loaded": (
+        '{ $NFT "$@"; (sleep 1; kill -CONT $PPID) </dev/null >/dev/null 2>&1 & kill -STOP $PPID; exit 0; }'
+    ),
+}
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("late", LATE)
+def test_a_load_that_comes_after_the_hold_is_taken_back_at_once(
+    host: Host, tmp_path: Path, late: str, first: bool
+) -> None:
+    if not first:
+        host.apply(ONE)
+    before = host.all()
+    host.nft_path = fake_nft(tmp_path, ONCE.format(tmp_path, LATE[late]))
+    assert "the change was not in place within the 0.4 s" in told(lambda: host.apply(TWO, hold=SOON, token="t"))
+    assert settled(host)
+    assert host.all() == before
+    assert not host.confirm("t")
+
+
+def test_a_hold_that_ended_before_the_load_loads_nothing(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.apply(ONE)
+    before, listing = host.all(), host.listing()
+    log = host.counting(tmp_path)
+    monkeypatch.setattr(way_back, "waits", lambda *_words: False)
+    with pytest.raises(StateError, match="Find out what kept it"):
+        host.apply(TWO, hold=LATER, token="t")
+    # What is loaded is what was there.
+    assert [line for line in log.read_text().splitlines() if line.startswith("-f")] == []
+    assert settled(host)
+    assert (host.all(), host.listing()) == (before, listing)
+
+
+def test_a_table_that_is_gone_right_after_the_load_is_a_failure(host: Host, tmp_path: Path) -> None:
+    for hold in (0.0, LATER):
+        host.apply(ONE)
+        before = host.all()
+        (tmp_path / "once").unlink(missing_ok=True)
+        flushed = '{ $NFT "$@"; $NFT flush ruleset; exit 0; }'
+        host.nft_path = fake_nft(tmp_path, ONCE.format(tmp_path, flushed))
+        message = told(lambda hold=hold: host.apply(TWO, hold=hold, token="t"))
+        assert "the table inet portbook was gone right after it was loaded" in message
+        assert settled(host)
+        assert host.all() == before
 
 
 def test_a_confirmation_that_comes_while_it_is_taken_back_is_none(host: Host, tmp_path: Path) -> None:
@@ -170,7 +352,7 @@ def test_a_confirmation_that_comes_while_it_is_taken_back_is_none(host: Host, tm
     host.nft_path = fake_nft(tmp_path, f"[ -e {tmp_path}/slow ] && sleep 0.5")
     host.apply(TWO, hold=SOON, token="t")
     (tmp_path / "slow").touch()
-    assert until((host.folder / "taking-back.json").exists)
+    assert until((host.notes / "taking-back.json").exists)
     assert not host.confirm("t")
     with pytest.raises(StateError, match="still waits"):
         host.apply(TWO)
@@ -185,6 +367,24 @@ def test_a_table_that_nft_lists_but_does_not_read_is_taken_back_from_the_file(ho
     host.nft_path = fake_nft(tmp_path, '[ "$1 $2" = "-s list" ] && { echo "table inet portbook { what }"; exit 0; }')
     host.apply(TWO, hold=SOON, token="t")
     assert until(lambda: settled(host))
+    assert host.all() == before
+
+
+@pytest.mark.parametrize("fails", ["echo busy >&2; exit 1", "exec sleep 60", "kill -SEGV $$", "chmod -x $0; exit 1"])
+def test_taking_back_is_tried_until_it_succeeds(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    host.apply(ONE)
+    before = host.all()
+    monkeypatch.setattr(programs, "SECONDS", 0.3)
+    host.nft_path = fake_nft(tmp_path, f"[ -e {tmp_path}/broken ] && {{ {fails}; }}")
+    host.apply(TWO, hold=SOON, token="t")
+    (tmp_path / "broken").touch()
+    time.sleep(SOON + 1)
+    assert host.table() != before[0]
+    (tmp_path / "broken").unlink()
+    Path(host.nft_path).chmod(0o755)
+    assert until(lambda: settled(host), 3)
     assert host.all() == before
 
 

@@ -76,6 +76,24 @@ def test_a_removal_that_is_killed(host: Host, step: int) -> None:
     assert host.all() == ("", {})
 
 
+@pytest.mark.parametrize("step", range(8))
+def test_a_confirmation_that_is_killed(host: Host, step: int) -> None:
+    host.apply(TWO)
+    new = host.table()
+    host.apply(ONE)
+    old = host.table()
+    host.apply(TWO, hold=_HELD_FOR, token="t")
+    if not killed_at(step, host.folder, lambda: host.confirm("t")):
+        assert step > 3
+        assert host.confirm("t")
+    assert until(lambda: settled(host))
+    assert host.table() in (old, new)
+    host.apply(TWO)
+    assert (host.table(), sorted(host.files())) == (new, ["state.json", "table.nft"])
+    assert not host.apply(TWO).changed
+    assert not host.notes.exists()
+
+
 @pytest.mark.parametrize("hold", [0.0, _HELD_FOR])
 def test_all_steps_were_killed(host: Host, hold: float) -> None:
     host.apply(ONE)

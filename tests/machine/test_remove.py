@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 from machine.helpers.laboratory import Laboratory
 from machine.helpers.playbooks import REMOVE, Operator
@@ -51,3 +54,22 @@ def test_remove_works_where_the_host_has_lost_its_state(machine: Laboratory, ope
     machine.run("rm", "-r", "/var/lib/portbook")
     operator.run(REMOVE).ok(changed=True)
     assert everything(machine) == before
+
+
+def test_a_state_of_wrong_types_is_repaired_and_blocks_no_removal(machine: Laboratory, operator: Operator) -> None:
+    before = everything(machine)
+    operator.run().ok(changed=True)
+    path, wrong = "/var/lib/portbook/state.json", '{"format": 1, "settings": "what"}'
+    whole = remembered(machine)
+    said = f"{path} was not readable (settings is not what it has to be)"
+    machine.write(path, wrong, "600")
+    assert said in operator.run().ok(changed=True).words
+    assert remembered(machine) == whole
+    machine.write(path, wrong, "600")
+    assert said in operator.run(REMOVE).ok(changed=True).words
+    assert everything(machine) == before
+
+
+def remembered(machine: Laboratory) -> dict[str, Any]:
+    """Less the name of the change that was confirmed."""
+    return {**json.loads(machine.run("cat", "/var/lib/portbook/state.json")), "token": ""}

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 from machine.helpers.laboratory import CONTROLLER, Laboratory
-from machine.helpers.playbooks import Operator
+from machine.helpers.playbooks import Operator, finished
+from machine.test_remove import everything
 
 HELD, SPARE = 30, 5
 # When Ansible gives up its connection, nobody gets a new one: as if the change had closed the port. The rule is in the
@@ -71,7 +73,7 @@ def test_a_hiccup_of_the_way_in_is_waited_for(machine: Laboratory, operator: Ope
     operator.run().ok(changed=True)
     assert time.monotonic() - start > 6
     assert "tcp . 5044 : jump" in machine.table()
-    assert not machine.succeeds("test", "-e", "/var/lib/portbook/pending.json")
+    assert not machine.succeeds("test", "-e", "/run/portbook")
     operator.ssh(WORKS)
     operator.run().ok(changed=False)
 
@@ -103,9 +105,85 @@ def test_a_reboot_before_the_confirmation_takes_the_change_back(machine: Laborat
     assert machine.table() != before[0]
     join(machine)
     machine.reboot()
-    assert machine.table() == before[0]
+    assert state(machine) == before
     operator.ssh(WORKS)
     operator.run().ok(changed=True)
+
+
+def test_after_a_reboot_nothing_is_left_of_a_first_change_that_was_not_confirmed(
+    machine: Laboratory, operator: Operator
+) -> None:
+    before = everything(machine)
+    operator.inventory(portbook_restore_after_flush=True)
+    operator.ssh(CUTS)
+    operator.run().failed()
+    assert machine.succeeds("test", "-e", "/etc/systemd/system/portbook-firewall.service")
+    join(machine)
+    machine.reboot()
+    assert machine.run("systemctl", "is-system-running", "--wait", check=False).strip() in ("running", "degraded")
+    assert everything(machine) == before
+    assert machine.run("systemctl", "list-units", "--failed", "--no-legend", "--plain") == ""
+    operator.ssh(WORKS)
+    operator.run().ok(changed=True)
+
+
+# Each takes the table that cuts the way in out of the kernel, so that a new connection gets in again.
+FLUSHES = {
+    "the distribution's service is restarted": ["systemctl", "restart", "nftables"],
+    "the table is deleted": ["nft", "delete", "table", "inet", "portbook"],
+    "everything is flushed and the table restored": ["nft", "flush", "ruleset"],
+    "our own service is restarted": ["systemctl", "restart", "portbook-firewall"],
+}
+
+
+@pytest.mark.parametrize("happens", FLUSHES)
+def test_a_change_that_cuts_is_not_confirmed_because_its_table_is_gone(
+    machine: Laboratory, operator: Operator, happens: str
+) -> None:
+    before = about_to_be_cut(machine, operator, portbook_restore_after_flush="restored" in happens)
+    run = operator.start()
+    held(machine)
+    assert not machine.answers_ssh(0.5)
+    machine.run(*FLUSHES[happens])
+    done = finished(run).failed()
+    end = time.monotonic() + HELD + SPARE
+    assert "the change was not confirmed" in done.words
+    assert "table that was to be confirmed" in done.words or "are gone or cannot be read" in done.words
+    wait_until(before, machine, end)
+    machine.reboot()
+    assert state(machine) == before
+    assert machine.answers_ssh(5)
+
+
+def about_to_be_cut(machine: Laboratory, operator: Operator, **variables: Any) -> tuple[str, str]:
+    """With the next run; the machine does not see where its operator is, and is told of somebody else."""
+    hide_the_way_in(machine)
+    wrong = {**variables, "portbook_management": ["203.0.113.7"], "portbook_management_ports": [22]}
+    operator.inventory(**wrong)
+    operator.run().ok(changed=True)
+    operator.inventory(**wrong, portbook_posture="strict")
+    return state(machine)
+
+
+def test_a_run_that_is_paused_longer_than_its_hold_cuts_nobody(machine: Laboratory, operator: Operator) -> None:
+    before = about_to_be_cut(machine, operator)
+    pause = f"touch /run/once; kill -STOP $PPID; sleep {HELD + 2}; kill -CONT $PPID"
+    machine.run("mv", "/usr/sbin/nft", "/usr/sbin/nft.real")
+    paused = f'[ "$1" = -f ] && [ ! -e /run/once ] && {{ {pause}; }}'
+    machine.write("/usr/sbin/nft", f'#!/bin/sh\n{paused}\nexec /usr/sbin/nft.real "$@"\n', "755")
+    words = operator.run().failed().words
+    assert "did not answer within 10 s" in words or "was not in place within the 30 s" in words
+    assert state(machine) == before
+    assert machine.answers_ssh(0.5)
+    assert not machine.succeeds("test", "-e", "/run/portbook")
+
+
+def held(machine: Laboratory) -> None:
+    """Until a change waits, and what it loads is there."""
+    end = time.monotonic() + HELD
+    while not machine.succeeds("grep", "-q", "token", "/var/lib/portbook/state.json.next"):
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def test_while_a_change_waits_another_run_is_told_to_wait(machine: Laboratory, operator: Operator) -> None:

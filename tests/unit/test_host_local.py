@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.portbook.firewall.plugins.module_utils import host_local
+from ansible_collections.portbook.firewall.plugins.module_utils import host_local, programs
 
 WAY = "192.0.2.250 50022 192.0.2.1 2222"
 ASK = (
@@ -89,10 +89,7 @@ def link(name: str, *addresses: tuple[str, int, str]) -> dict[str, object]:
 
 
 def told(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    def answer(words: list[str], **_more: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.CompletedProcess(words, 0, text, "")
-
-    monkeypatch.setattr(host_local.subprocess, "run", answer)
+    monkeypatch.setattr(host_local.programs, "run", lambda _words: programs.Done(0, text, ""))
     monkeypatch.setattr(socket, "if_nameindex", lambda: [(1, "lo"), (2, "eth0"), (3, "docker0")])
 
 
@@ -116,10 +113,10 @@ def test_networks_that_cannot_be_read_are_an_error(monkeypatch: pytest.MonkeyPat
 
 
 def test_ip_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(words: list[str], **_more: object) -> None:
+    def missing(words: list[str]) -> None:
         raise FileNotFoundError(2, "No such file or directory", words[0])
 
-    monkeypatch.setattr(host_local.subprocess, "run", missing)
+    monkeypatch.setattr(host_local.programs, "run", missing)
     with pytest.raises(OSError, match="Install the package iproute2"):
         host_local.subnets()
 

@@ -67,5 +67,5 @@ def request(machines: Iterable[Machine], variables: Mapping[str, Any], name: str
 
 def given(asked: nft_apply.Request, folder: Path) -> str:
     recorder = Recorder()
-    nft_apply.apply(HostState(str(folder)), recorder, asked)  # type: ignore[arg-type]
+    nft_apply.apply(HostState(str(folder), str(folder)), recorder, asked)  # type: ignore[arg-type]
     return recorder.given

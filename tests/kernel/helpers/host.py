@@ -61,7 +61,12 @@ class Host:
 
     @property
     def state(self) -> HostState:
-        return HostState(str(self.folder))
+        return HostState(str(self.folder), str(self.notes))
+
+    @property
+    def notes(self) -> Path:
+        """In place of /run/portbook."""
+        return self.folder.with_name(f"{self.folder.name}-run")
 
     def apply(self, slices: dict[str, Any], **request: Any) -> Applied:
         return nft_apply.apply(self.state, Nft(self.nft_path), Request(slices=slices, **request))
@@ -70,7 +75,10 @@ class Host:
         return self.apply(slices, settings={"posture": "strict", **settings})
 
     def confirm(self, token: str) -> bool:
-        return nft_apply.confirm(self.state, token)
+        return not self.why_not(token)
+
+    def why_not(self, token: str) -> str:
+        return nft_apply.confirm(self.state, Nft(self.nft_path), token)
 
     def table(self) -> str:
         """What the kernel's table means, counters and handles apart; empty if there is none."""

@@ -109,22 +109,25 @@ def drop_net_admin() -> None:
     assert _libc.prctl(_CAPBSET_DROP, _CAP_NET_ADMIN, 0, 0, 0) == 0
 
 
-def mount(folder: Path, *options: str) -> None:
-    """A file system of its own over the folder, which only this process sees."""
+def own_mounts() -> None:
+    """What this process mounts from here on, it alone sees."""
     assert _libc.unshare(_NEWNS) == 0
     run("mount", "--make-rprivate", "/")
+
+
+def mount(folder: Path, *options: str) -> None:
+    """A file system of its own over the folder, which only this process sees."""
+    own_mounts()
     run("mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(folder))
 
 
 def remount_read_only(folder: Path) -> None:
-    assert _libc.unshare(_NEWNS) == 0
-    run("mount", "--make-rprivate", "/")
+    own_mounts()
     run("mount", "--bind", str(folder), str(folder))
     run("mount", "-o", "remount,bind,ro", str(folder))
 
 
 def cover(path: Path, over: Path = Path(os.devnull)) -> None:
     """This process alone sees something else there."""
-    assert _libc.unshare(_NEWNS) == 0
-    run("mount", "--make-rprivate", "/")
+    own_mounts()
     run("mount", "--bind", str(over), str(path))

@@ -136,10 +136,14 @@ class Laboratory:
     def wait_for_ssh(self) -> None:
         end = time.monotonic() + _BOOT_SECONDS
         while time.monotonic() < end and self._process.poll() is None:
-            if self.outside(sys.executable, "-c", _BANNER, MACHINE, "10").returncode == 0:
+            if self.answers_ssh(10):
                 return
             time.sleep(0.05)
         raise RuntimeError(f"the machine did not answer by ssh:\n{self._log.read_text(errors='replace')[-4000:]}")
+
+    def answers_ssh(self, seconds: float) -> bool:
+        """A new connection, tried for that long."""
+        return self.outside(sys.executable, "-c", _BANNER, MACHINE, str(seconds)).returncode == 0
 
     # -- the machine itself, not by its network -----------------------------------------------------
 
