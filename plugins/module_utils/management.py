@@ -8,20 +8,19 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Iterable, Iterator, List, Optional, Set, Tuple
 
+from . import programs
 from .nft_ruleset import Permission
 from .shrinking import Addresses
 
 LISTENS, CONNECTED = "0A", "01"
 _SSH_SERVERS = ("sshd", "dropbear")
-_SOCKETS = ("ssh.socket", "sshd.socket")
+_ASK = ("systemctl", "show", "--property=Listen", "--value", "ssh.socket", "sshd.socket")
 _LISTEN = re.compile(r":(\d+) \(Stream\)")
 _TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
-_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -131,14 +130,7 @@ def _inodes(process: str) -> Iterator[str]:
 def _socket_units() -> List[int]:
     if not os.path.isdir("/run/systemd/system"):
         return []
-    with suppress(OSError, subprocess.TimeoutExpired):
-        told = subprocess.run(  # pylint: disable=ansible-bad-function
-            ["systemctl", "show", "--property=Listen", "--value", *_SOCKETS],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            universal_newlines=True,
-            timeout=_SECONDS,
-            check=False,
-        ).stdout
-        return [int(port) for port in _LISTEN.findall(told)]
+    # Without systemctl there is no socket of systemd's; one that does not answer says nothing of them.
+    with suppress(OSError):
+        return [int(port) for port in _LISTEN.findall(programs.run(_ASK).out)]
     return []
