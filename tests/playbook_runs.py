@@ -178,7 +178,12 @@ class Desk:
         self.write(name, content)
 
     def run(
-        self, *plays: Mapping[str, Any] | str, options: Iterable[str | Path] = (), keep: bool = True, **extra: Any
+        self,
+        *plays: Mapping[str, Any] | str,
+        options: Iterable[str | Path] = (),
+        keep: bool = True,
+        sources: Iterable[str] = ("inventory",),
+        **extra: Any,
     ) -> Run:
         """Play, or run the playbook of that name; `keep` asks for the plan's file, `extra` is what -e gives."""
         names = [one for one in plays if isinstance(one, str)]
@@ -187,8 +192,9 @@ class Desk:
             names.append(str(self.write("playbook.yml", made)))
         given = {**({"portbook_plan_file": str(self.plan_file)} if keep else {}), **extra}
         more = ["-e", json.dumps(given)] if given else []
+        given_sources = [word for one in sources for word in ("-i", one)]
         done = subprocess.run(
-            [BIN / "ansible-playbook", *(names or [PLAN]), "-i", "inventory", *more, *options],
+            [BIN / "ansible-playbook", *(names or [PLAN]), *given_sources, *more, *options],
             cwd=self.folder,
             env=self.environ(),
             stdin=subprocess.DEVNULL,
