@@ -20,12 +20,14 @@ sys.path.insert(0, str(CHECKOUT))
 
 from demo import breaks, company, expected, namespaces, packets, playbook, probes, refuge, report  # noqa: E402
 
+BOOKS = CHECKOUT / "plugins/plugin_utils/catalog/books"
+
 
 class Lab:
     """The company with its listeners; `check` sends every packet and says which came out as they should not."""
 
     def __init__(self) -> None:
-        self.truth = expected.Truth(expected.read([CHECKOUT / "catalog", CHECKOUT / "demo" / "catalog"]))
+        self.truth = expected.Truth(expected.read([BOOKS, CHECKOUT / "demo/catalog"]))
         self.folder = refuge.prepare()
         namespaces.raise_company(self.truth.published())
         playbook.write_interpreters(self.folder)

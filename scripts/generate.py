@@ -100,7 +100,8 @@ def importable(checkout: Path) -> Iterator[None]:
 
 def generate() -> tuple[dict[str, str], list[str]]:
     """The files that the catalogue gives, by path, or what is wrong with the catalogue."""
-    from ansible_collections.portbook.firewall.plugins.plugin_utils import catalog, problems
+    from ansible_collections.portbook.firewall.plugins.plugin_utils import problems
+    from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load as catalog
     from ansible_collections.portbook.firewall.scripts.generator import pages
 
     found = problems.Problems()

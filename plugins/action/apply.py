@@ -16,15 +16,15 @@ from ansible.utils.display import Display
 from ansible_collections.portbook.firewall.plugins.action.plan import ActionModule as PlanModule
 from ansible_collections.portbook.firewall.plugins.action.plan import Turn
 from ansible_collections.portbook.firewall.plugins.module_utils.shrinking import Inventory
-from ansible_collections.portbook.firewall.plugins.plugin_utils import show
-from ansible_collections.portbook.firewall.plugins.plugin_utils.host_request import (
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.host_part import (
     host_inventory,
     host_settings,
     host_slices,
 )
-from ansible_collections.portbook.firewall.plugins.plugin_utils.model import VendorRule
-from ansible_collections.portbook.firewall.plugins.plugin_utils.run_cache import Head
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.bringing import WindowsHost
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.backend import WindowsHost
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.model import VendorRule
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run import show
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.cache import Head
 
 display = Display()
 _CONFIRM_WITHIN = 30

@@ -17,9 +17,8 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils import needs, show
-from ansible_collections.portbook.firewall.plugins.plugin_utils.book import Catalog
-from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory import (
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book import Catalog
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.hostvars import (
     Reader,
     counts,
     fingerprint,
@@ -27,12 +26,13 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory import
     resolve,
     unseen,
 )
-from ansible_collections.portbook.firewall.plugins.plugin_utils.peers import HostInput
-from ansible_collections.portbook.firewall.plugins.plugin_utils.planning import Planning, catalog_of
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variables import Names
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.world import HostInput
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems, one_of
-from ansible_collections.portbook.firewall.plugins.plugin_utils.reviewed_plan import OtherPlan, refuse_other
-from ansible_collections.portbook.firewall.plugins.plugin_utils.run_cache import Head, RunCache
-from ansible_collections.portbook.firewall.plugins.plugin_utils.variables import Names
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run import needs, show
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.cache import Head, RunCache
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.planning import Planning, catalog_of
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.reviewed import OtherPlan, refuse_other
 
 display = Display()
 # Filters and tests raise what they like, and ansible-core 2.18 passes it on.

@@ -105,11 +105,11 @@ from typing import Any
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils import needs
-from ansible_collections.portbook.firewall.plugins.plugin_utils.asking import Question, ask
-from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory import plain
-from ansible_collections.portbook.firewall.plugins.plugin_utils.planning import catalog_of
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.hostvars import plain
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.questions import Question, ask
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run import needs
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.planning import catalog_of
 
 
 class LookupModule(LookupBase):

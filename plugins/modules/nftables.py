@@ -162,15 +162,15 @@ seconds:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.portbook.firewall.plugins.module_utils.host_state import HostState, StateError
-from ansible_collections.portbook.firewall.plugins.module_utils.nft_apply import (
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.apply import (
     Applied,
     Request,
     Shrinks,
     apply,
     confirm,
 )
-from ansible_collections.portbook.firewall.plugins.module_utils.nft_process import Nft, NftError
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import HostState, StateError
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.kernel import Nft, NftError
 from ansible_collections.portbook.firewall.plugins.module_utils.shrinking import Inventory
 
 

@@ -6,9 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.book import Catalog
-from ansible_collections.portbook.firewall.plugins.plugin_utils.join import FigureReader
-from ansible_collections.portbook.firewall.plugins.plugin_utils.model import (
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book import Catalog
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.model import (
     Component,
     Direction,
     Doubt,
@@ -16,7 +15,8 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.model import (
     Flow,
     Token,
 )
-from ansible_collections.portbook.firewall.plugins.plugin_utils.settings import Profile
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.settings import Profile
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.join import FigureReader
 
 from .text import code, codes, natural, sentence
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import jinja2
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.book import Catalog
-from ansible_collections.portbook.firewall.plugins.plugin_utils.model import Component, Flow, Row
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book import Catalog
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.model import Component, Flow, Row
 
 from . import text, variable_words
 from .flow_words import FlowWords, platform_names, remarks, verdict

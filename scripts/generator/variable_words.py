@@ -6,9 +6,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils import variables
-from ansible_collections.portbook.firewall.plugins.plugin_utils.model import Component
-from ansible_collections.portbook.firewall.plugins.plugin_utils.variables import Variable
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.model import Component
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory import variables
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variables import Variable
 
 from .text import code, codes
 

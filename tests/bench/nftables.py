@@ -29,10 +29,10 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 COLLECTIONS = CHECKOUT / ".venv" / "collections"
 sys.path[:0] = [str(COLLECTIONS)]
 
-from ansible_collections.portbook.firewall.plugins.module_utils.host_state import HostState  # noqa: E402
-from ansible_collections.portbook.firewall.plugins.module_utils.nft_apply import Applied, Request, apply  # noqa: E402
-from ansible_collections.portbook.firewall.plugins.module_utils.nft_process import Nft  # noqa: E402
-from ansible_collections.portbook.firewall.plugins.module_utils.nft_ruleset import (  # noqa: E402
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.apply import Applied, Request, apply  # noqa: E402
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import HostState  # noqa: E402
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.kernel import Nft  # noqa: E402
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.ruleset import (  # noqa: E402
     Local,
     Permission,
     Settings,

@@ -34,12 +34,12 @@ import nftables  # noqa: E402
 import windows_store  # noqa: E402
 from company import company  # noqa: E402
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils import catalog as catalogs  # noqa: E402
-from ansible_collections.portbook.firewall.plugins.plugin_utils.compute import compute  # noqa: E402
-from ansible_collections.portbook.firewall.plugins.plugin_utils.peers import HostInput  # noqa: E402
-from ansible_collections.portbook.firewall.plugins.plugin_utils.planning import Planning  # noqa: E402
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load as catalogs  # noqa: E402
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.world import HostInput  # noqa: E402
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.compute import compute  # noqa: E402
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems  # noqa: E402
-from ansible_collections.portbook.firewall.plugins.plugin_utils.run_cache import RunCache  # noqa: E402
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.cache import RunCache  # noqa: E402
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.planning import Planning  # noqa: E402
 
 MIB = 2**20
 TODAY = date(2026, 11, 21)

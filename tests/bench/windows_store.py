@@ -21,7 +21,7 @@ from windows.bringing import HOST, WINRM, Site, site  # noqa: E402
 from windows.execute import on  # noqa: E402
 from windows.store import Store  # noqa: E402
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.bringing import WindowsHost  # noqa: E402
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.backend import WindowsHost  # noqa: E402
 
 WIRE_BYTES = 2**20
 """One read of a store of 1,000 rules."""

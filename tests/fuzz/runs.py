@@ -14,13 +14,13 @@ from typing import Any
 
 from fuzz.debris import Broken, in_time
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils import catalog as catalogs
-from ansible_collections.portbook.firewall.plugins.plugin_utils.book import Catalog
-from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory import Reader, rendered
-from ansible_collections.portbook.firewall.plugins.plugin_utils.plan_file import chunks, slices
-from ansible_collections.portbook.firewall.plugins.plugin_utils.planning import Planning, catalog_of
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load as catalogs
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book import Catalog
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.hostvars import Reader, rendered
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variables import Names
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.file import chunks, slices
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problem, Problems
-from ansible_collections.portbook.firewall.plugins.plugin_utils.variables import Names
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.planning import Planning, catalog_of
 
 TODAY = date(2026, 11, 21)
 LONGEST_MESSAGE = 1000

@@ -9,8 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils import catalog as catalogs
-from ansible_collections.portbook.firewall.plugins.plugin_utils.book import Catalog
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load as catalogs
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book import Catalog
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
 
 PLATFORM: dict[str, Any] = {

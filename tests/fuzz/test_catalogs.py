@@ -19,7 +19,7 @@ from fuzz.runs import Run, check_words, run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils import catalog as catalogs
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load as catalogs
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
 
 _FILE_AND_LINE = re.compile(r"\.yml:\d+$")

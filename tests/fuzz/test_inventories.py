@@ -15,10 +15,10 @@ from fuzz.debris import JUNK, Mutation, examples, mutated, mutations
 from fuzz.runs import Run, check_culprits, check_words, run
 from hypothesis import given
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils import catalog as catalogs
-from ansible_collections.portbook.firewall.plugins.plugin_utils import planning
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load as catalogs
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variables import Names
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
-from ansible_collections.portbook.firewall.plugins.plugin_utils.variables import Names
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run import planning
 
 GROUPS: dict[str, list[str]] = {
     "all": ["siem", "probe", "web", "pxe", "hub", "desk", "desk2", "dc", "threat", "sql", "files"],

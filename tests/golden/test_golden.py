@@ -24,7 +24,7 @@ from golden.helpers.inventories import (
 )
 from golden.helpers.running import Planned, plan
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.book import Catalog
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book import Catalog
 
 EXPECTED = Path(__file__).parent / "expected"
 SCENARIOS = ("default", "all-on", "strict")

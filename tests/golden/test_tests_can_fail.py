@@ -24,7 +24,7 @@ from golden.test_golden import SCENARIOS as GOLDEN_SCENARIOS
 from golden.test_golden import file_of, rendered, unlike
 from golden.test_truth_table import Scenario, planned, trial
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.book import Catalog
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book import Catalog
 
 # What only another scenario can show; the golden files have them all.
 SHOWN_BY: dict[Change, Scenario] = {

@@ -16,7 +16,7 @@ from golden.helpers.network import Node, Packet, Universe, nodes, span, universe
 from golden.helpers.running import Machine, plan
 from golden.helpers.table import Pairs, Table, kept_shut, pairs, table, talks
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.book import Catalog
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book import Catalog
 
 
 @dataclass(frozen=True)

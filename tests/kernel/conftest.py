@@ -14,7 +14,8 @@ import pytest
 from kernel.helpers.host import Host
 from kernel.helpers.namespaces import Namespace, why_not
 
-from ansible_collections.portbook.firewall.plugins.module_utils import boot, host_local
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import local as host_local
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import units as boot
 
 os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 

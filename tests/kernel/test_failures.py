@@ -21,10 +21,12 @@ from kernel.helpers.host import ONE, TWO, Host, fake_nft, rule, slice_of
 from kernel.helpers.processes import become_nobody, drop_net_admin, mount, remount_read_only, told
 from kernel.helpers.service_manager import ServiceManager
 
-from ansible_collections.portbook.firewall.plugins.module_utils import boot, nft_process, programs, way_back
-from ansible_collections.portbook.firewall.plugins.module_utils.host_state import StateError
-from ansible_collections.portbook.firewall.plugins.module_utils.nft_apply import Applied
-from ansible_collections.portbook.firewall.plugins.module_utils.nft_process import NftError
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import programs, way_back
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import units as boot
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.apply import Applied
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import StateError
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables import kernel as nft_process
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.kernel import NftError
 
 REAL_ROOT = Path("/proc/self/uid_map").read_text().split()[2] != "1"
 

@@ -12,8 +12,8 @@ import pytest
 from kernel.helpers.commands import nft, tables
 from kernel.helpers.host import ONE, PEER, Host, rule, slice_of
 
-from ansible_collections.portbook.firewall.plugins.module_utils import legacy_tables
-from ansible_collections.portbook.firewall.plugins.module_utils.host_state import StateError
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import StateError
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables import legacy_tables
 
 DROP = "type filter hook input priority 0; policy drop;"
 

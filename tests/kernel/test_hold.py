@@ -19,8 +19,9 @@ from kernel.helpers.commands import nft, tables
 from kernel.helpers.host import ONE, TWO, Host, fake_nft, rule, slice_of
 from kernel.helpers.processes import remount_read_only, settled, told, until
 
-from ansible_collections.portbook.firewall.plugins.module_utils import host_local, on_disk, programs, way_back
-from ansible_collections.portbook.firewall.plugins.module_utils.host_state import StateError
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import local as host_local
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import on_disk, programs, way_back
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import StateError
 
 SOON, LATER = 0.4, 20.0
 

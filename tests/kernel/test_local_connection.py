@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from kernel.helpers.host import ONE, TWO, Host, rule, slice_of
 
-from ansible_collections.portbook.firewall.plugins.module_utils import host_local, management
-from ansible_collections.portbook.firewall.plugins.module_utils.host_state import StateError
-from ansible_collections.portbook.firewall.plugins.module_utils.nft_apply import Applied
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import local as host_local
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import management
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.apply import Applied
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import StateError
 
 ADMIN = "203.0.113.7"
 STRICT = {"posture": "strict"}

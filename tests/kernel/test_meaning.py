@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from kernel.helpers.commands import listed, nft, run, tables
 from kernel.helpers.processes import cover, told
 
-from ansible_collections.portbook.firewall.plugins.module_utils.nft_listing import ANYBODY, Opening, openings
-from ansible_collections.portbook.firewall.plugins.module_utils.nft_process import Nft
-from ansible_collections.portbook.firewall.plugins.module_utils.nft_ruleset import (
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.kernel import Nft
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.listing import ANYBODY, Opening, openings
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.ruleset import (
     Local,
     Permission,
     Settings,

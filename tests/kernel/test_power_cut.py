@@ -16,7 +16,7 @@ from kernel.helpers.host import ONE, TWO, Host
 from kernel.helpers.processes import own_mounts, told
 from kernel.helpers.service_manager import ServiceManager
 
-from ansible_collections.portbook.firewall.plugins.module_utils import boot
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import units as boot
 
 RESTORE: dict[str, Any] = {"settings": {"restore_after_flush": True}}
 # The least that mkfs.xfs makes.

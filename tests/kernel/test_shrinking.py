@@ -11,7 +11,7 @@ import pytest
 from kernel.helpers.commands import run, tables
 from kernel.helpers.host import ONE, OTHER, PEER, Host, rule, slice_of
 
-from ansible_collections.portbook.firewall.plugins.module_utils.nft_apply import Shrinks
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.apply import Shrinks
 from ansible_collections.portbook.firewall.plugins.module_utils.shrinking import Inventory
 
 WHOLE = Inventory(hosts=9, members={"one": 1, "two": 3})

@@ -13,7 +13,8 @@ from kernel.helpers.host import ONE, TWO, Host, fake_nft
 from kernel.helpers.processes import killed_at, settled, told, until
 from kernel.helpers.service_manager import ServiceManager
 
-from ansible_collections.portbook.firewall.plugins.module_utils import after_flush, boot
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import units as boot
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables import after_flush
 
 RESTORE: dict[str, Any] = {"settings": {"restore_after_flush": True}}
 PLAIN: dict[str, Any] = {"settings": {"restore_after_flush": False}}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.addresses import (
+from ansible_collections.portbook.firewall.plugins.plugin_utils.net.addresses import (
     EVERYWHERE,
     AddressSet,
     BadAddress,

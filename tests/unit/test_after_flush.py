@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.portbook.firewall.plugins.module_utils import after_flush
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables import after_flush
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.helpers.book import PARTY, Planned, book, feature, flow, host, port, port_above
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.ports import spans_of
+from ansible_collections.portbook.firewall.plugins.plugin_utils.net.ports import spans_of
 
 BOOK = book(
     {

@@ -11,7 +11,7 @@ import json
 import pytest
 from unit.helpers.book import PARTY, book, feature, flow, host, load_errors, port, product, write
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils import catalog as catalogs
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load as catalogs
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
 
 COMPONENTS = {

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.helpers.book import Planned, book, flow, host, port, windows
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils import checks
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan import clashes as checks
 
 EMPTY = book({"client": {}}, {"acme.f": flow("client", "client", 1)})
 

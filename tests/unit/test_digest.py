@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 from unit.helpers.book import PARTY, TODAY, book, feature, flow, host, port
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.plan_file import digest
-from ansible_collections.portbook.firewall.plugins.plugin_utils.planner import Plan
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.file import digest
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.planner import Plan
 
 COMPONENTS = {
     "client": {},

@@ -18,17 +18,15 @@ from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.vars.manager import VariableManager
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils import catalog as catalogs
-from ansible_collections.portbook.firewall.plugins.plugin_utils import plan_file, show
-from ansible_collections.portbook.firewall.plugins.plugin_utils.book import Catalog
-from ansible_collections.portbook.firewall.plugins.plugin_utils.compute import Outcome, compute
-from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory import Reader
-from ansible_collections.portbook.firewall.plugins.plugin_utils.peers import HostInput
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load as catalogs
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book import Catalog
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.hostvars import Reader
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variables import Names, of_component
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.world import HostInput
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan import file as plan_file
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.compute import Outcome, compute
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
-from ansible_collections.portbook.firewall.plugins.plugin_utils.variables import (
-    Names,
-    of_component,
-)
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run import show
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 OWN = CHECKOUT / "examples" / "catalog"

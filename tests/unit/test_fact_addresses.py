@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory import fact_addresses
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.hostvars import fact_addresses
 
 
 def interface(four: str | None = None, *sixes: str, **more: object) -> dict[str, object]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.portbook.firewall.plugins.module_utils.foreign_rules import (
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.foreign import (
     ALLOWED,
     LOST,
     UNKNOWN,

@@ -20,12 +20,12 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils import catalog as catalogs
-from ansible_collections.portbook.firewall.plugins.plugin_utils import variables
-from ansible_collections.portbook.firewall.plugins.plugin_utils.book import Catalog
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load as catalogs
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book import Catalog
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory import variables
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.values import Values
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variables import Variable
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
-from ansible_collections.portbook.firewall.plugins.plugin_utils.values import Values
-from ansible_collections.portbook.firewall.plugins.plugin_utils.variables import Variable
 from ansible_collections.portbook.firewall.scripts import generate
 from ansible_collections.portbook.firewall.scripts.generator import pages, text
 
@@ -214,7 +214,7 @@ def test_a_file_without_the_mark_is_not_overwritten(tmp_path: Path, acme: dict[s
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout in another place, under a name with a space in it."""
     root = tmp_path_factory.mktemp("elsewhere") / "the check out"
-    for folder in ("scripts", "plugins/plugin_utils", "plugins/module_utils", "catalog"):
+    for folder in ("scripts", "plugins/plugin_utils", "plugins/module_utils"):
         shutil.copytree(CHECKOUT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     return root
 
@@ -236,7 +236,7 @@ def test_check_lists_what_differs_in_any_checkout(copy: Path) -> None:
 
 def test_a_broken_catalogue_is_told_and_nothing_is_written(copy: Path, tmp_path: Path) -> None:
     root = shutil.copytree(copy, tmp_path / "broken", ignore=shutil.ignore_patterns("roles", "docs"))
-    (root / "catalog/acme.yml").write_text("catalog: 1\nproduct: acme\n")
+    (root / "plugins/plugin_utils/catalog/books/acme.yml").write_text("catalog: 1\nproduct: acme\n")
     told = run(root)
     assert told.returncode == 1
     assert "acme.yml" in told.stderr

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.portbook.firewall.plugins.module_utils import host_local, programs
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import local as host_local
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import programs
 
 WAY = "192.0.2.250 50022 192.0.2.1 2222"
 ASK = (
     "import sys, json; sys.path.insert(0, sys.argv[1]);"
-    "from ansible_collections.portbook.firewall.plugins.module_utils import host_local;"
+    "from ansible_collections.portbook.firewall.plugins.module_utils.linux import local as host_local;"
     "print(json.dumps(host_local.way_in()))"
 )
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.portbook.firewall.plugins.module_utils.foreign_rules import (
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.foreign import (
     ALLOWED,
     LOST,
     UNKNOWN,
     Packet,
     judge,
 )
-from ansible_collections.portbook.firewall.plugins.module_utils.legacy_tables import parsed
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.legacy_tables import parsed
 
 TCP, UDP, OUT = Packet("tcp", 514), Packet("udp", 514), Packet("tcp", 514, direction="out")
 

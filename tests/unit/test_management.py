@@ -11,9 +11,9 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from ansible_collections.portbook.firewall.plugins.module_utils import management
-from ansible_collections.portbook.firewall.plugins.module_utils.management import Access, locked_out
-from ansible_collections.portbook.firewall.plugins.module_utils.nft_ruleset import Permission
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import management
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.management import Access, locked_out
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.ruleset import Permission
 
 OPEN = Access((), False, ())
 ADMIN, OTHER = "203.0.113.7", "198.51.100.9"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.portbook.firewall.plugins.module_utils.intervals import cut
-from ansible_collections.portbook.firewall.plugins.module_utils.nft_ruleset import (
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.ruleset import (
     Local,
     Permission,
     Settings,

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.helpers.book import PARTY, Book, Planned, book, feature, flow, host, port, product, write
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils import catalog as catalogs
-from ansible_collections.portbook.firewall.plugins.plugin_utils.peers import HostInput
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load as catalogs
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.world import HostInput
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
 
 BOOK = book(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.ports import (
+from ansible_collections.portbook.firewall.plugins.plugin_utils.net.ports import (
     BadPort,
     figures,
     span_of,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.portbook.firewall.plugins.module_utils import programs
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import programs
 
 _RUN_ENDS_WITHIN = 30
 

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.portbook.firewall.plugins.module_utils import remembered, slices
-from ansible_collections.portbook.firewall.plugins.module_utils.host_state import HostState, StateError
-from ansible_collections.portbook.firewall.plugins.plugin_utils import values
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import remembered, slices
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import HostState, StateError
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory import values
 
 RULE = {
     "id": "one/0",

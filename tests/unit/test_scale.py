@@ -11,7 +11,7 @@ import time
 import pytest
 from unit.helpers.book import MESH, SIMPLE, Planned, host
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.plan_file import chunks, slices
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.file import chunks, slices
 
 MANY = 10_000
 ADDRESS = re.compile(r"\b10\.\d+\.\d+\.\d+\b")

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.portbook.firewall.plugins.module_utils import slices
-from ansible_collections.portbook.firewall.plugins.module_utils.nft_ruleset import Local, Settings, ruleset
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import slices
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.ruleset import Local, Settings, ruleset
 
 
 def rule(id_: str, peers: str = "s", **more: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.helpers.book import PARTY, book, feature, flow, host, port, windows
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.values import Untemplated
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.values import Untemplated
 
 BOOK = book(
     {

@@ -15,17 +15,17 @@ from windows.emulated import read, write
 from windows.host import Host
 from windows.store import Store
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils import plan_file
-from ansible_collections.portbook.firewall.plugins.plugin_utils.planner import Plan
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows import exchange
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.decision import (
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import exchange
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import (
     Decision,
     decide,
     decide_removal,
 )
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.rules import Renderer
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.store import Store as Read
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.store import store_of
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import Store as Read
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import store_of
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.wanted import Renderer
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan import file as plan_file
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.planner import Plan
 
 CONTROLLER = "198.51.100.200"
 WINRM = 5986

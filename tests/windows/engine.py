@@ -12,10 +12,10 @@ from windows.bringing import CONTROLLER, HOST, WINRM, Brought, act, look
 from windows.host import Host
 from windows.store import Faults, Store
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows import exchange
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.baseline import SVCHOST
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.decision import Asked, decide
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.model import (
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import exchange
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.baseline import SVCHOST
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import Asked, decide
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.rule import (
     NAMES,
     NUMBERS,
     PREFIX,
@@ -23,9 +23,9 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.model im
     Traffic,
     same_path,
 )
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.rules import Wanted
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.store import Store as Read
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.texts import read_addresses, read_ports
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import Store as Read
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.texts import read_addresses, read_ports
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.wanted import Wanted
 
 NOT_WRITTEN = ("Name", "Grouping", "Enabled", "Direction", "Action")
 

@@ -16,9 +16,9 @@ from windows.rule import commit, from_json
 from windows.sample import SVCHOST
 from windows.store import Faults, Store
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows import exchange
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.decision import decide, decide_removal
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.rules import Renderer
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import exchange
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide, decide_removal
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.wanted import Renderer
 
 RPC = "rpc_dynamic"
 TOKENS = {RPC: [[49152, 65535]]}

@@ -18,9 +18,9 @@ from windows.emulated import read
 from windows.engine import foreign
 from windows.store import Store
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows import exchange
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.store import Store as Read
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.store import (
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import exchange
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import Store as Read
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import (
     WrongAnswer,
     meaning_of_failure,
     policy_rule,

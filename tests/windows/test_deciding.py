@@ -20,7 +20,7 @@ from windows.store import Store
 from windows.truth_table import sited
 from windows.worlds import WANTS, others, ours
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.decision import Decision, decide
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import Decision, decide
 
 WEB = wanted(rule(peers="192.0.2.7"), guarded=True)
 NOWHERE = replace(HOST, connections=())

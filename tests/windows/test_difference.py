@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from windows.engine import apply, asked, read_it, rule, wanted
 from windows.store import Store
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.difference import difference
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.model import FirewallRule, StoredRule
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.difference import difference
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.rule import FirewallRule, StoredRule
 
 ONE, OTHER = rule("a/in/1", "80", "192.0.2.7"), rule("b/in/1", "81", "192.0.2.7")
 

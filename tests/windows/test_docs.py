@@ -11,7 +11,7 @@ from golden.helpers.running import Machine
 from windows.bringing import look, site
 from windows.store import Store
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows import exchange
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import exchange
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "windows.md"
 

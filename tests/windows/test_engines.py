@@ -17,7 +17,7 @@ from windows.host import Host
 from windows.packets import interesting_packets, truth
 from windows.store import Faults, Store
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.bringing import WindowsHost
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.backend import WindowsHost
 
 CONTROLLER = "198.51.100.200"
 HOSTS = ("pxe", "hub", "client", "manager", "agent")

@@ -19,10 +19,10 @@ from windows.plans import machine
 from windows.store import Store
 from windows.worlds import foreign_rules
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows import foreign
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.decision import Decision, decide
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.foreign import covers, meet
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.model import StoredRule, Traffic
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import foreign
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import Decision, decide
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.foreign import covers, meet
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.rule import StoredRule, Traffic
 
 HERE = machine(7)
 MANY = settings(

@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from windows.engine import apply, asked, read_it, rule, wanted
 from windows.store import Store
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.guard import Guards, Permission, guards
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.model import GUARD, FirewallRule
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.texts import write_addresses, write_ports
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.guard import Guards, Permission, guards
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.rule import GUARD, FirewallRule
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.texts import (
+    write_addresses,
+    write_ports,
+)
 
 ONE, OTHER = "192.0.2.7", "192.0.2.99"
 

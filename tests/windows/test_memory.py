@@ -16,8 +16,8 @@ from windows.host import Host
 from windows.rule import Rule, commit
 from windows.store import Store
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.decision import decide, decide_removal
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.memory import (
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide, decide_removal
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.memory import (
     Changed,
     Disabled,
     Forgotten,
@@ -25,7 +25,7 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.memory i
     by_id,
     remembered,
 )
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.model import (
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.rule import (
     MEMORY,
     PREFIX,
     FirewallRule,

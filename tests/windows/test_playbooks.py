@@ -16,8 +16,8 @@ from playbook_runs import Desk, Run, play
 from windows.emulated_hosts import CONTROLLER, Hosts
 from windows.store import Store
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows import foreign
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.model import FirewallRule
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import foreign
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.rule import FirewallRule
 
 SITE = "portbook.firewall.site"
 REMOVE = "portbook.firewall.remove"

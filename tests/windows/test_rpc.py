@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.model import FirewallRule
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.rules import Renderer
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.rule import FirewallRule
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.wanted import Renderer
 
 TOKENS = {"rpc_dynamic": [[49152, 65535]], "tftp_data": [[1024, 65535]]}
 

@@ -15,7 +15,7 @@ from windows.engine import apply, asked, read_it, rule, wanted
 from windows.state import Profile
 from windows.store import Store
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.decision import Decision, decide
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import Decision, decide
 
 WEB = rule(peers="192.0.2.7")
 GUARDED = wanted(WEB, guarded=True)

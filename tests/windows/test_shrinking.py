@@ -12,12 +12,12 @@ from windows.engine import apply, asked, foreign, read_it, rule, wanted
 from windows.store import Store
 
 from ansible_collections.portbook.firewall.plugins.module_utils.shrinking import Inventory
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.decision import (
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import (
     Decision,
     decide,
     decide_removal,
 )
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.rules import Wanted
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.wanted import Wanted
 
 WHOLE = Inventory(hosts=9, members={"app": 1, "db": 3})
 ONE, FOUR, TEN = "192.0.2.10", "192.0.2.10-192.0.2.13", "192.0.2.10-192.0.2.19"

@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.portbook.firewall.plugins.module_utils.intervals import Spans
-from ansible_collections.portbook.firewall.plugins.plugin_utils.addresses import AddressSet
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.rules import split
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.texts import (
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.texts import (
     ANYWHERE,
     MOST_ADDRESSES,
     Addresses,
     write_addresses,
 )
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.wanted import split
+from ansible_collections.portbook.firewall.plugins.plugin_utils.net.addresses import AddressSet
 
 V6 = 0x20010DB8 << 96
 

@@ -17,9 +17,8 @@ from windows.values import addresses as as_windows_keeps
 from windows.values import ports as as_windows_keeps_ports
 
 from ansible_collections.portbook.firewall.plugins.module_utils.intervals import Spans
-from ansible_collections.portbook.firewall.plugins.plugin_utils.addresses import AddressSet
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.model import same_path, stored
-from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.texts import (
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.rule import same_path, stored
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.texts import (
     ANYWHERE,
     REFUSABLE,
     Addresses,
@@ -31,6 +30,7 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.windows.texts im
     write_addresses,
     write_ports,
 )
+from ansible_collections.portbook.firewall.plugins.plugin_utils.net.addresses import AddressSet
 
 FEFF_END = (0xFEFF << 112) | ((1 << 112) - 1)
 

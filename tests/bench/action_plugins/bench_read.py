@@ -10,10 +10,10 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load
-from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory import Reader
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.load import load
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.hostvars import Reader
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variables import Names
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
-from ansible_collections.portbook.firewall.plugins.plugin_utils.variables import Names
 
 
 class ActionModule(ActionBase):

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-FOLDER = Path(__file__).resolve().parents[3] / "catalog"
+FOLDER = Path(__file__).resolve().parents[3] / "plugins/plugin_utils/catalog/books"
 PLATFORM = "platform.yml"
 
 

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 from golden.helpers.running import Machine, computed, shipped_catalog
 
-from ansible_collections.portbook.firewall.plugins.module_utils import boot, host_local, nft_apply
-from ansible_collections.portbook.firewall.plugins.module_utils.host_state import HostState
-from ansible_collections.portbook.firewall.plugins.plugin_utils.host_request import host_settings, host_slices
-from ansible_collections.portbook.firewall.plugins.plugin_utils.plan_file import slices
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import apply as nft_apply
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import local as host_local
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import units as boot
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import HostState
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.host_part import host_settings, host_slices
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.file import slices
 
 WAY_IN = ("192.0.2.250", 22)
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from kernel.helpers.commands import run, tables
 
-from ansible_collections.portbook.firewall.plugins.module_utils import nft_apply
-from ansible_collections.portbook.firewall.plugins.module_utils.host_state import HostState
-from ansible_collections.portbook.firewall.plugins.module_utils.nft_apply import Applied, Request
-from ansible_collections.portbook.firewall.plugins.module_utils.nft_process import Nft, meaning
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import apply as nft_apply
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.apply import Applied, Request
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import HostState
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.kernel import Nft, meaning
 
 
 def rule(port: int | tuple[int, int] | None, peers: Iterable[str] | str = "any", **more: Any) -> dict[str, Any]:

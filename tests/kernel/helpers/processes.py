@@ -17,7 +17,7 @@ from typing import Any
 from kernel.helpers.commands import run
 from kernel.helpers.host import Host
 
-from ansible_collections.portbook.firewall.plugins.module_utils import way_back
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import way_back
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _CAP_NET_ADMIN, _CAPBSET_DROP, _NEWNS, _NOBODY = 12, 24, 0x00020000, 65534

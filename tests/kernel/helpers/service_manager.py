@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.portbook.firewall.plugins.module_utils import after_flush, boot
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import units as boot
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables import after_flush
 
 _SYSTEMCTL = """#!/bin/sh
 [ "$1" = --quiet ] && shift

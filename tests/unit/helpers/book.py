@@ -14,12 +14,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils import catalog as catalogs
-from ansible_collections.portbook.firewall.plugins.plugin_utils.book import Catalog
-from ansible_collections.portbook.firewall.plugins.plugin_utils.compute import Outcome, compute
-from ansible_collections.portbook.firewall.plugins.plugin_utils.model import Rule
-from ansible_collections.portbook.firewall.plugins.plugin_utils.peers import HostInput
-from ansible_collections.portbook.firewall.plugins.plugin_utils.plan_file import chunks
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load as catalogs
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book import Catalog
+from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.model import Rule
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.world import HostInput
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.compute import Outcome, compute
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.file import chunks
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
 
 TODAY = date(2026, 11, 21)

@@ -1,0 +1,119 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Slices add up: what a host holds is the union of those applied to it. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, Iterable, List, Optional, Tuple
+
+from .. import shrinking
+from ..intervals import Spans
+from ..nftables.ruleset import Permission
+
+Slice = Dict[str, Any]
+"""`rules`: list of mappings with an id; `sets`: name to networks, for this slice's rules alone."""
+
+
+def united(kept: Dict[str, Slice], given: Dict[str, Slice], replace_all: bool) -> Dict[str, Slice]:
+    """What the host holds after `given` was applied; an empty slice is none."""
+    slices = {} if replace_all else dict(kept)
+    slices.update(given)
+    return {name: slices[name] for name in sorted(slices) if slices[name].get("rules")}
+
+
+def permissions(slices: Dict[str, Slice]) -> List[Permission]:
+    found = [_permission(rule, one.get("sets", {})) for one in slices.values() for rule in one["rules"]]
+    return sorted(found, key=repr)
+
+
+def _permission(rule: Dict[str, Any], sets: Dict[str, List[str]]) -> Permission:
+    peers = rule["peers"]
+    return Permission(
+        direction=rule["direction"],
+        protocol=rule["protocol"],
+        spans=_spans(rule["spans"]),
+        source_spans=_spans(rule["source_spans"]),
+        networks=None if peers in ("any", "local_subnet") else tuple(sorted(sets[peers])),
+        local_subnet=peers == "local_subnet",
+        cast=rule["cast"],
+        guarded=bool(rule["guarded"]),
+        container_spans=_spans(rule["container_spans"]),
+        watched=bool(rule.get("watched")),
+        flow=rule["flow"],
+        logged=bool(rule.get("log")),
+    )
+
+
+def held(slices: Dict[str, Slice], settings: Dict[str, Any], other: str = "") -> shrinking.Held:
+    """What the host holds by these slices, for comparing it with what it would hold."""
+    return shrinking.Held(
+        {name: len(one["rules"]) for name, one in slices.items() if one["rules"]},
+        tuple(found for name, one in slices.items() for found in _reaches(name, one)),
+        frozenset(
+            direction
+            for direction, setting in (("in", "posture"), ("out", "outbound"))
+            if settings.get(setting) == "strict"
+        ),
+        other,
+    )
+
+
+def _reaches(component: str, one: Slice) -> Iterable[shrinking.Permission]:
+    sets = {name: shrinking.Addresses.of(networks) for name, networks in one.get("sets", {}).items()}
+    for rule in one["rules"]:
+        yield shrinking.Permission(
+            component,
+            rule["flow"],
+            rule["direction"],
+            rule["protocol"],
+            Spans.of(_spans(rule["spans"])),
+            sets.get(rule["peers"]),
+            bool(rule["guarded"] and not rule.get("watched")),
+        )
+
+
+def _spans(raw: Iterable[Iterable[int]]) -> Tuple[Tuple[int, int], ...]:
+    return tuple((int(low), int(high)) for low, high in raw)
+
+
+def difference(before: Dict[str, Slice], after: Dict[str, Slice]) -> Dict[str, List[str]]:
+    """Rules to create, change, delete and keep, by their ids."""
+    old, new = _by_id(before), _by_id(after)
+    return {
+        "create": sorted(set(new) - set(old)),
+        "change": sorted(one for one in set(new) & set(old) if new[one] != old[one]),
+        "delete": sorted(set(old) - set(new)),
+        "keep": sorted(one for one in set(new) & set(old) if new[one] == old[one]),
+    }
+
+
+def _by_id(slices: Dict[str, Slice]) -> Dict[str, str]:
+    """Rules as text, with the addresses in place of a set's name: names are opaque."""
+    return {
+        rule["id"]: json.dumps({**rule, "peers": _content(rule["peers"], one.get("sets", {}))}, sort_keys=True)
+        for one in slices.values()
+        for rule in one["rules"]
+    }
+
+
+def _content(peers: str, sets: Dict[str, List[str]]) -> Any:
+    return sorted(sets[peers]) if peers in sets else peers
+
+
+def words(rule_id: str, slices: Dict[str, Slice]) -> Optional[str]:
+    """A rule as a line of a diff."""
+    for one in slices.values():
+        for rule in one["rules"]:
+            if rule["id"] == rule_id:
+                peers = _content(rule["peers"], one.get("sets", {}))
+                who = (
+                    ", ".join(peers[:4]) + (f" and {len(peers) - 4} more" if len(peers) > 4 else "")
+                    if isinstance(peers, list)
+                    else peers
+                )
+                ports = ",".join(str(low) if low == high else f"{low}-{high}" for low, high in rule["spans"])
+                guarded = (" watched" if rule.get("watched") else " guarded") if rule["guarded"] else ""
+                return f"{rule['direction']} {rule['protocol']} {ports} {who}{guarded} [{rule_id}]"
+    return None

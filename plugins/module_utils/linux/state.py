@@ -1,0 +1,280 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host remembers: the slices applied to it, the confirmed ways in, and the table as it was given.
+
+Beside that, in a folder that no restart survives, the notes of a change that waits to be confirmed."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import time
+from contextlib import contextmanager, suppress
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+from . import local as host_local
+from . import on_disk, remembered
+
+FOLDER, NOTES = "/var/lib/portbook", "/run/portbook"
+STATE, RULESET = "state.json", "table.nft"
+PENDING, CONFIRMING, TAKING_BACK = "pending.json", "confirming.json", "taking-back.json"
+_NOTES = (PENDING, CONFIRMING, TAKING_BACK)
+NEXT = ".next"
+_FORMAT = 1
+_TRY_EVERY = 0.1
+
+
+class StateError(Exception):
+    """What is wrong with the host's files and what would be right."""
+
+
+class HostState:
+    def __init__(self, folder: str = FOLDER, notes: str = NOTES) -> None:
+        self.folder = folder
+        self.notes = notes
+
+    def path(self, name: str) -> str:
+        return os.path.join(self.notes if name in _NOTES else self.folder, name)
+
+    def prepare(self) -> None:
+        _make(self.folder)
+
+    @contextmanager
+    def lock(self, wait: float = 0) -> Iterator[None]:
+        """One run at a time; the second learns who is the first. The folder itself is locked: nothing is written."""
+        try:
+            folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise StateError(_cause(self.folder, error)) from None
+        end = time.monotonic() + wait
+        try:
+            while not _locked(folder):
+                if time.monotonic() >= end:
+                    raise StateError(
+                        f"another run holds the firewall of this host: {_holder(os.fstat(folder).st_ino)}. "
+                        "Wait for it, or stop it"
+                    )
+                time.sleep(_TRY_EVERY)
+            yield
+        finally:
+            os.close(folder)
+
+    def tidy(self) -> None:
+        """What a run that was killed left behind."""
+        for folder in (self.folder, self.notes):
+            for name in _names(folder):
+                if name.startswith(".") or name.endswith((NEXT, ".new")) or name in _NOTES:
+                    _unlink(os.path.join(folder, name))
+
+    def read(self, name: str = STATE) -> Dict[str, Any]:
+        """What is there and not readable is `unreadable`: a host that we know nothing of, until the next apply.
+
+        What a newer version remembers is not ours to forget."""
+        empty = {"format": _FORMAT, "slices": {}, "settings": {}, "way_in": [], "applied": {}, "unreadable": False}
+        state, fault = self._read(name)
+        return {**empty, "unreadable": True} if fault else {**empty, **state, "unreadable": False}
+
+    def fault(self) -> str:
+        """Why the state is not readable; empty if it is, or if there is none."""
+        return self._read(STATE)[1]
+
+    def _read(self, name: str) -> Tuple[Dict[str, Any], str]:
+        try:
+            with open(self.path(name), encoding="utf-8") as file:
+                state = json.load(file)
+        except FileNotFoundError:
+            return {}, ""
+        except OSError as error:
+            return {}, error.strerror or "it cannot be opened"
+        except (ValueError, RecursionError):
+            return {}, "it is empty, cut off, or no JSON"
+        form = state.get("format") if isinstance(state, dict) else None
+        if type(form) is int and form > _FORMAT:
+            raise StateError(
+                f"{self.path(name)} has format {form}, this version of portbook.firewall knows {_FORMAT}: a newer one "
+                "has been here. Use that one; or remove this host's rules with it, then apply with this one"
+            )
+        if type(form) is not int or form != _FORMAT:
+            return {}, "it names no format of ours"
+        return state, remembered.fault(state)
+
+    def text(self, name: str) -> Optional[str]:
+        try:
+            with open(self.path(name), encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except OSError:
+            return None
+
+    def write_next(self, name: str, text: str) -> None:
+        """What takes the place of `name` once it is committed."""
+        self.write(f"{name}{NEXT}", text)
+
+    def write(self, name: str, text: str) -> None:
+        """Whole or not at all, and for root alone."""
+        draft = self._draft(name)
+        try:
+            on_disk.write(self.path(name), draft, text, 0o600)
+        except OSError as error:
+            _unlink(draft)
+            raise StateError(_cause(self.path(name), error)) from None
+
+    def _draft(self, name: str) -> str:
+        folder, last = os.path.split(self.path(name))
+        return os.path.join(folder, f".{last}.{os.getpid()}")
+
+    def begin_note(self) -> int:
+        """Opened and locked: whoever inherits it shows by the lock that somebody stands behind the note."""
+        _make(self.notes)
+        try:
+            note = os.open(self._draft(PENDING), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        except OSError as error:
+            raise StateError(_cause(self.path(PENDING), error)) from None
+        fcntl.flock(note, fcntl.LOCK_EX)
+        return note
+
+    def place_note(self, note: int, text: str) -> None:
+        draft = self._draft(PENDING)
+        try:
+            os.write(note, text.encode())
+            os.rename(draft, self.path(PENDING))
+        except OSError as error:
+            _unlink(draft)
+            raise StateError(_cause(self.path(PENDING), error)) from None
+
+    def held_note(self, name: str) -> Optional[Dict[str, Any]]:
+        """None without somebody who stands behind it, whatever process it names."""
+        try:
+            with open(self.path(name), encoding="utf-8", errors="replace") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    note = json.load(file)
+                    return note if isinstance(note, dict) else None
+        except (OSError, ValueError, RecursionError):
+            pass
+        return None
+
+    def commit(self) -> None:
+        """The state last: until then, the next run does it all again. Both or none: the table is what a boot loads."""
+        before = self.text(RULESET)
+        try:
+            for name in (RULESET, STATE):
+                self._commit(name)
+        except StateError:
+            with suppress(StateError):
+                if before is None:
+                    self.forget(RULESET)
+                elif before != self.text(RULESET):
+                    self.write(RULESET, before)
+            raise
+
+    def _commit(self, name: str) -> None:
+        try:
+            on_disk.replace(self.path(f"{name}{NEXT}"), self.path(name))
+        except FileNotFoundError:
+            raise StateError(
+                f"{self.path(name)}{NEXT} is gone: something took it away while this run was at work. Run again"
+            ) from None
+        except OSError as error:
+            raise StateError(_cause(self.path(name), error)) from None
+
+    def roll_back(self) -> None:
+        for name in (RULESET, STATE):
+            self.forget(f"{name}{NEXT}")
+
+    def leave(self) -> None:
+        for name in (RULESET, STATE):
+            self.forget(name)
+        on_disk.sync(self.folder)
+
+    def leave_if_empty(self) -> None:
+        self.leave_notes()
+        with suppress(OSError):
+            os.rmdir(self.folder)
+            on_disk.sync(os.path.dirname(self.folder))
+
+    def leave_notes(self) -> None:
+        with suppress(OSError):
+            os.rmdir(self.notes)
+
+    def forget(self, name: str) -> None:
+        _unlink(self.path(name))
+
+
+def _unlink(path: str) -> None:
+    with suppress(OSError):
+        os.unlink(path)
+
+
+def _make(folder: str) -> None:
+    try:
+        on_disk.make_folder(folder, 0o700)
+    except OSError as error:
+        raise StateError(_cause(folder, error)) from None
+
+
+def _names(folder: str) -> List[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _locked(folder: int) -> bool:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _holder(inode: int) -> str:
+    """The kernel knows who holds a lock; a process outside of this container has no number here."""
+    try:
+        with open("/proc/locks", encoding="utf-8") as file:
+            locks = [line.split() for line in file]
+    except OSError:
+        locks = []
+    for lock in locks:
+        if "FLOCK" in lock and "->" not in lock and lock[5].rpartition(":")[2] == str(inode) and lock[4] != "0":
+            came = host_local.way_of(int(lock[4]))
+            by_ssh = f", by ssh from {came[0]}" if came else ""
+            return f"process {lock[4]}, started as {' '.join(_command(lock[4]))[:80]}{_since(lock[4])}{by_ssh}"
+    return "an unknown process"
+
+
+def _since(process: str) -> str:
+    """The kernel counts in ticks from its own start on."""
+    try:
+        with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
+            ticks = int(file.read().rpartition(")")[2].split()[19])
+        with open("/proc/uptime", encoding="utf-8") as file:
+            age = float(file.read().split()[0]) - ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return ""
+    return f", at work since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(time.time() - age))} ({age:.0f} s)"
+
+
+def _command(process: str) -> List[str]:
+    try:
+        with open(f"/proc/{process}/cmdline", "rb") as file:
+            return [word.decode("utf-8", "replace") for word in file.read().split(b"\0") if word]
+    except OSError:
+        return []
+
+
+def _cause(path: str, error: OSError) -> str:
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        why = "The rules must survive a restart, so this folder must be writable by root"
+        return f"{path} cannot be written: {error.strerror}. {why}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{path} cannot be written: {error.strerror}. Free some space"
+    return f"{path} cannot be written: {error.strerror}"

@@ -1,0 +1,142 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Talk to the kernel's nftables by way of nft; every failure says what it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+from typing import Any, Dict, List, Optional
+
+from ..linux import programs
+from .ruleset import TABLE
+
+
+class NftError(Exception):
+    """What is wrong on this host and what would be right."""
+
+
+class NftStopped(NftError):
+    """It was ended before it had answered, so that what it did is not known."""
+
+
+class Nft:
+    def __init__(self, path: Optional[str] = None) -> None:
+        found = path or shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin:/bin:" + os.environ.get("PATH", ""))
+        if found is None:
+            raise NftError("nft is not installed on this host. Install the package nftables")
+        if os.geteuid() != 0:
+            raise NftError("root is needed to change the firewall. Set become: true for this host")
+        self.path = found
+
+    def version(self) -> str:
+        return self._run(["--version"]).strip()
+
+    def check(self, text: str) -> None:
+        """Whether the kernel would take it, without giving it."""
+        self._run(["-c", "-f", "-"], text, "nft -c refuses the ruleset")
+
+    def load(self, text: str) -> None:
+        self._run(["-f", "-"], text, "nft refuses the ruleset")
+
+    def table(self) -> Optional[List[Any]]:
+        """Our table as the kernel holds it, or None."""
+        try:
+            return list(json.loads(self._run(["-j", "list", "table", "inet", TABLE]))["nftables"])
+        except NftStopped:
+            raise
+        except NftError:
+            # nft says in the user's language that there is none.
+            if TABLE in self._tables():
+                raise
+            return None
+
+    def listing(self) -> str:
+        """Our table as a script, without counters."""
+        return self._run(["-s", "list", "table", "inet", TABLE])
+
+    def others(self) -> List[Any]:
+        """Everything that is not ours."""
+        objects = json.loads(self._run(["-j", "list", "ruleset"]))["nftables"]
+        return [one for one in objects if not _ours(one) and "metainfo" not in one]
+
+    def _tables(self) -> List[str]:
+        objects = json.loads(self._run(["-j", "list", "tables", "inet"]))["nftables"]
+        return [one["table"]["name"] for one in objects if "table" in one]
+
+    def _run(self, arguments: List[str], text: str = "", wrong: str = "nft failed") -> str:
+        try:
+            done = programs.run([self.path, *arguments], text, {"LC_ALL": "C"})
+        except programs.Silent as error:
+            raise NftStopped(str(error)) from None
+        except OSError as error:
+            raise NftError(f"{self.path} cannot be started: {error.strerror}. Install the package nftables") from None
+        if done.code < 0:
+            raise NftStopped(_killed(-done.code))
+        if done.code:
+            raise NftError(f"{wrong}: {_cause(done.err)}")
+        return done.out
+
+
+def _killed(number: int) -> str:
+    try:
+        name = f"signal {number} ({signal.Signals(number).name})"
+    except ValueError:
+        name = f"signal {number}"
+    if number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS):
+        return (
+            f"nft was killed by {name}. nft up to 1.0.6 dies of sets that a newer nft wrote, for example from a "
+            "container with the host's network. Update nftables on this host, or let that container have a network of "
+            "its own or this host's version of nft, and delete the tables that it made; then run again"
+        )
+    if number == signal.SIGKILL:
+        return f"nft was killed by {name}, perhaps because memory ran out (journalctl -k says so). Then run again"
+    return f"nft was killed by {name}: somebody ended it. Run again"
+
+
+def _cause(told: str) -> str:
+    if "Operation not permitted" in told:
+        return "the kernel does not permit it (no CAP_NET_ADMIN here; a container perhaps). Run it on the host itself"
+    if "Protocol not supported" in told or ("cache initialization failed" in told and "Invalid argument" in told):
+        return "the kernel has no nf_tables. Load the module nf_tables, or use another backend"
+    lines = [line for line in told.strip().splitlines() if line.strip()]
+    return "; ".join(lines[:4]) or "no reason given"
+
+
+def _ours(one: Dict[str, Any]) -> bool:
+    ((kind, body),) = one.items()
+    name = body.get("name") if kind == "table" else body.get("table") if isinstance(body, dict) else None
+    return name == TABLE and body.get("family") == "inet"
+
+
+def meaning(table: Optional[List[Any]]) -> str:
+    """A digest of the table less what changes by itself: handles, counters, order of elements."""
+    if table is None:
+        return ""
+    plain = [_plain(one) for one in table if "metainfo" not in one]
+    ordered = sorted(json.dumps(one, sort_keys=True) for one in plain if "rule" not in one)
+    rules = [json.dumps(one, sort_keys=True) for one in plain if "rule" in one]
+    chains = sorted(rules, key=lambda text: str(json.loads(text)["rule"]["chain"]))
+    return hashlib.sha256("\n".join(ordered + chains).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {"packets", "bytes"}:
+            return None
+        return {
+            key: _elements(inner) if key == "elem" else _plain(inner) for key, inner in value.items() if key != "handle"
+        }
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return value
+
+
+def _elements(value: Any) -> Any:
+    if isinstance(value, list):
+        return sorted((_plain(one) for one in value), key=lambda one: json.dumps(one, sort_keys=True))
+    return _plain(value)

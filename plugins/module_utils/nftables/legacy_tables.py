@@ -1,0 +1,169 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules of iptables-legacy, which nft does not see, as nft would list them."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
+
+from ..linux import programs
+
+_NAMES = {"ip": "/proc/net/ip_tables_names", "ip6": "/proc/net/ip6_tables_names"}
+_PROGRAMS = {"ip": "iptables", "ip6": "ip6tables"}
+_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
+# What only rewrites cannot refuse.
+_FILTERING = ("filter", "mangle", "raw", "security")
+_HOOKS = ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING", "FORWARD")
+_VERDICTS = ("ACCEPT", "DROP", "REJECT", "RETURN")
+_KNOWN_MATCHES = ("tcp", "udp", "sctp", "multiport", "conntrack", "state", "comment")
+_SYN = ["FIN,SYN,RST,ACK", "SYN"]
+
+Object = Dict[str, Any]
+_UNKNOWN: Object = {"xt": {"type": "match", "name": "unknown"}}
+_NEVER: Object = {"match": {"op": "==", "left": {"meta": {"key": "l4proto"}}, "right": "none"}}
+
+
+def objects() -> List[Object]:
+    """Of both families; what cannot be read is a chain of which nothing is known."""
+    found: List[Object] = []
+    for family in _NAMES:
+        loaded = _loaded(family)
+        if loaded:
+            told = _saved(family)
+            found += _unreadable(family, loaded) if told is None else parsed(family, told)
+    return found
+
+
+def _loaded(family: str) -> List[str]:
+    try:
+        with open(_NAMES[family], encoding="utf-8") as file:
+            return sorted(set(file.read().split()) & set(_FILTERING))
+    except OSError:
+        return []
+
+
+def _saved(family: str) -> Optional[str]:
+    for name in (f"{_PROGRAMS[family]}-legacy-save", f"{_PROGRAMS[family]}-save"):
+        program = shutil.which(name, path=_PATH)
+        # A program of the same name may speak to nftables.
+        if program and (
+            name.endswith("legacy-save") or "nf_tables" not in (_told(program, "--version") or "nf_tables")
+        ):
+            return _told(program)
+    return None
+
+
+def _told(*command: str) -> Optional[str]:
+    try:
+        done = programs.run(command, environment={"LC_ALL": "C"})
+    except OSError:
+        return None
+    return None if done.code else done.out
+
+
+def _unreadable(family: str, loaded: List[str]) -> List[Object]:
+    where = f"iptables-legacy rules are loaded ({family}: {', '.join(loaded)}) and cannot be read here"
+    return [
+        _chain(family, "iptables-legacy", hook, {"hook": hook.lower(), "policy": "unknown", "where": where})
+        for hook in ("INPUT", "OUTPUT")
+    ]
+
+
+def _chain(family: str, table: str, name: str, base: Object) -> Object:
+    return {"chain": {"family": family, "table": table, "name": name, **({"type": "filter"} if base else {}), **base}}
+
+
+# -- pure ---------------------------------------------------------------------------------------------
+
+
+def parsed(family: str, saved: str) -> List[Object]:
+    """What iptables-save prints."""
+    found: List[Object] = []
+    table = ""
+    chains: Set[str] = set()
+    for line in saved.splitlines():
+        if line.startswith("*"):
+            table, chains = line[1:].strip(), set()
+        elif table not in _FILTERING:
+            continue
+        elif line.startswith(":"):
+            name, policy = line[1:].split()[:2]
+            chains.add(name)
+            base = {"hook": name.lower(), "policy": policy.lower()} if name in _HOOKS else {}
+            found.append(_chain(family, _named(table), name, base))
+        elif line.startswith("-A "):
+            name, expressions = _rule(line, chains)
+            rule = {"family": family, "table": _named(table), "chain": name, "expr": expressions}
+            found.append({"rule": rule})
+    return found
+
+
+def _named(table: str) -> str:
+    return f"{table} (iptables-legacy)"
+
+
+def _rule(line: str, chains: Set[str]) -> Tuple[str, List[Object]]:
+    words = iter(shlex.split(line))
+    next(words)
+    name = next(words)
+    found: List[Object] = []
+    protocol = "th"
+    for option, values in _options(list(words)):
+        op = "!=" if option.startswith("!") else "=="
+        option = option.lstrip("!")
+        value = values[0] if values else ""
+        if option in ("-j", "-g"):
+            found.append(_target(option, value, chains))
+            break
+        if option == "-p":
+            protocol = value
+            found.append(_match({"meta": {"key": "l4proto"}}, value, op))
+        elif option in ("--dport", "--dports"):
+            header = {"payload": {"protocol": protocol, "field": "dport"}}
+            found.append(_match(header, {"set": [_port(one) for one in value.split(",")]}, op))
+        elif option in ("--ctstate", "--state"):
+            found.append(_match({"ct": {"key": "state"}}, {"set": value.lower().split(",")}, op))
+        elif option in ("-i", "-o"):
+            key = {"-i": "iifname", "-o": "oifname"}[option]
+            found.append(_UNKNOWN if value.endswith("+") else _match({"meta": {"key": key}}, value, op))
+        elif option == "--tcp-flags" and values == _SYN:
+            # The first packet of a connection is one.
+            found += [_NEVER] if op == "!=" else []
+        elif not (option == "--comment" or (option == "-m" and value in _KNOWN_MATCHES)):
+            found.append(_UNKNOWN)
+    return name, found
+
+
+def _options(words: List[str]) -> Iterator[Tuple[str, List[str]]]:
+    """An option with its values; one that is negated begins with an exclamation mark."""
+    at = 0
+    while at < len(words):
+        mark = "!" if words[at] == "!" else ""
+        start = at = at + len(mark)
+        at += 2 if words[start : start + 1] == ["--comment"] else 1
+        while at < len(words) and not words[at].startswith(("-", "!")):
+            at += 1
+        if start < len(words):
+            yield mark + words[start], words[start + 1 : at]
+
+
+def _target(option: str, name: str, chains: Set[str]) -> Object:
+    if name in chains:
+        return {"goto" if option == "-g" else "jump": {"target": name}}
+    if name in _VERDICTS:
+        return {name.lower(): None}
+    return {"xt": {"type": "target", "name": name}}
+
+
+def _match(left: Object, right: Any, op: str) -> Object:
+    return {"match": {"op": op, "left": left, "right": right}}
+
+
+def _port(text: str) -> Any:
+    low, colon, high = text.partition(":")
+    if not all(one.isdigit() for one in (low, *((high,) if colon else ()))):
+        return text
+    return {"range": [int(low), int(high)]} if colon else int(low)

@@ -1,0 +1,151 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One Windows host: asked, decided on, written. `run` calls a module; everything else is pure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ....module_utils.shrinking import Inventory
+from ...catalog.book import Catalog
+from ...catalog.model import VendorRule
+from . import engines, exchange
+from .decide import Asked, Decision, decide, decide_removal
+from .store import Store, WrongAnswer, meaning_of_failure, store_of
+from .wanted import Renderer, Wanted
+
+Run = Callable[[str, dict[str, Any]], dict[str, Any]]
+
+
+class _Unreadable(Exception):
+    """Why a host could not be read."""
+
+
+@dataclass(frozen=True)
+class WindowsHost:
+    """`port` is the one that Ansible uses, as far as the controller knows."""
+
+    name: str
+    run: Run
+    port: int
+    over_network: bool
+    check: bool
+    diff: bool
+    catalog: Callable[[], Catalog]
+    vendors: tuple[VendorRule, ...] = ()
+
+    def bring(
+        self,
+        slice_: Mapping[str, Any],
+        components: list[str] | None,
+        tokens: Mapping[str, list[list[int]]],
+        networks: Callable[[str], list[str]],
+        inventory: Inventory | None = None,
+    ) -> dict[str, Any]:
+        """With an inventory, what the host would lose is asked about; without one, somebody decided it."""
+        return self._tried(lambda: self._bring(slice_, components, tokens, networks, inventory))
+
+    def remove(
+        self, components: list[str] | None, engine: str = "native", inventory: Inventory | None = None
+    ) -> dict[str, Any]:
+        return self._tried(lambda: self._remove(components, engine, inventory))
+
+    def _tried(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        start = time.monotonic()
+        try:
+            done = work()
+        except (_Unreadable, engines.CannotDo) as error:
+            return {"changed": False, "failed": True, "msg": f"{self.name}: {error}"}
+        if done.get("failed"):
+            return done
+        return {**done, "seconds": round(time.monotonic() - start, 2), "applied": not self.check}
+
+    def _bring(
+        self,
+        slice_: Mapping[str, Any],
+        components: list[str] | None,
+        tokens: Mapping[str, list[list[int]]],
+        networks: Callable[[str], list[str]],
+        inventory: Inventory | None,
+    ) -> dict[str, Any]:
+        ports, engine = exchange.management_ports(slice_), slice_["host"]["windows_engine"]
+        if engine != "native":
+            renderer = Renderer(tokens, networks, {})
+            asked = exchange.asked(slice_, components, renderer, ports or [self.port], self.over_network)
+            return self._by_others(engine, asked, renderer.wanted(slice_, None))
+        store = self._read(exchange.read_arguments(slice_, ports or [self.port]))
+        asked = exchange.asked(
+            slice_,
+            components,
+            Renderer(tokens, networks, store.programs),
+            ports or [store.ssh_port or self.port],
+            self.over_network,
+            self.vendors,
+            inventory,
+        )
+        return self._act(store, decide(store, asked))
+
+    def _remove(self, components: list[str] | None, engine: str, inventory: Inventory | None) -> dict[str, Any]:
+        if engine == "native":
+            store = self._read(exchange.removal_arguments())
+            return self._act(store, decide_removal(store, components, inventory))
+        if inventory is not None and not inventory.emptied:
+            note = (
+                f"the inventory gives it no component, and the engine {engine} cannot tell which rules it has: nothing "
+                "was removed. portbook.firewall.remove removes them"
+            )
+            return self._done({"changed": False}, [note])
+        return self._remove_by_others(engine, components)
+
+    def _by_others(self, engine: str, asked: Asked, whole: Mapping[str, Wanted]) -> dict[str, Any]:
+        content = engines.content(asked, whole)
+        if engine == "community":
+            done = engines.community(content, asked, self.run)
+        else:
+            done = engines.dsc(content, asked, engines.names_of(self.catalog(), asked.wanted), self.run)
+        return self._done(done, [engines.LIMITS[engine], *content.notes])
+
+    def _remove_by_others(self, engine: str, components: list[str] | None) -> dict[str, Any]:
+        """Guards stand as long as anything does: of what else was applied they cannot know."""
+        catalog = self.catalog()
+        named = components or [one.name for one in catalog.components.values() if not one.party]
+        if engine == "community":
+            done = engines.community_removal(engines.groups_of(named, whole=components is None), self.run)
+        else:
+            done = engines.dsc_removal(engines.names_of(catalog, named), self.run)
+        return self._done(done, [engines.LIMITS[engine]])
+
+    def _done(self, done: dict[str, Any], notes: Iterable[str]) -> dict[str, Any]:
+        return {"create": [], "delete": [], "keep": 0, "foreign": [], **done, "warnings": self._named(notes)}
+
+    def _read(self, arguments: dict[str, Any]) -> Store:
+        done = self.run("portbook.firewall.windows_read", arguments)
+        if done.get("failed"):
+            raise _Unreadable(meaning_of_failure(str(done.get("msg", "the module said nothing"))))
+        try:
+            return store_of(done)
+        except WrongAnswer as error:
+            raise _Unreadable(f"the answer of windows_read {error}") from None
+
+    def _act(self, store: Store, decision: Decision) -> dict[str, Any]:
+        """One write at most, and none in check mode."""
+        result = {**exchange.result(store, decision), "warnings": self._named(decision.warnings)}
+        if decision.errors:
+            texts = self._named(decision.errors)
+            failed = {**result, "changed": False, "failed": True, "msg": "\n".join(texts), "errors": texts}
+            return {**failed, "losses": decision.losses} if decision.losses else failed
+        if decision.operations and not self.check:
+            done = self.run("portbook.firewall.windows_write", exchange.write_arguments(store, decision))
+            if done.get("failed"):
+                return {**done, "msg": f"{self.name}: {exchange.failed_write(done)}"}
+            result["warnings"] += self._named(exchange.after_write(store, done))
+        if not self.diff:
+            del result["diff"]
+        return result
+
+    def _named(self, texts: Iterable[str]) -> list[str]:
+        return [f"{self.name}: {text}" for text in texts]

@@ -1,0 +1,139 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the action tells a Windows host and what it tells the operator of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ....module_utils.shrinking import Inventory
+from ...catalog.model import VendorRule
+from ..host_part import host_settings
+from .baseline import SVCHOST
+from .decide import Asked, Decision
+from .rule import NAMES, PREFIX, PROFILES, FirewallRule, stored
+from .store import Store, meaning_of_failure
+from .texts import write_addresses, write_ports
+from .wanted import Renderer, programs_of, services_of
+
+_OURS = {"prefix": PREFIX, "names": NAMES}
+
+
+def read_arguments(slice_: Mapping[str, Any], ports: Iterable[int]) -> dict[str, Any]:
+    return {
+        **_OURS,
+        "programs": sorted({*programs_of(slice_), SVCHOST}),
+        "services": services_of(slice_),
+        "ports": list(ports),
+        "domain": slice_["host"]["outbound"] == "strict",
+    }
+
+
+def removal_arguments() -> dict[str, Any]:
+    return dict(_OURS)
+
+
+def write_arguments(store: Store, decision: Decision) -> dict[str, Any]:
+    return {**_OURS, "expect": store.fingerprint, "operations": decision.operations}
+
+
+def management_ports(slice_: Mapping[str, Any]) -> list[int]:
+    """As the inventory has them; empty: those of Ansible's connection."""
+    return list(host_settings(slice_)["management_ports"])
+
+
+def asked(
+    slice_: Mapping[str, Any],
+    components: list[str] | None,
+    renderer: Renderer,
+    ports: Iterable[int],
+    over_network: bool,
+    vendors: Iterable[VendorRule] = (),
+    inventory: Inventory | None = None,
+) -> Asked:
+    head = slice_["host"]
+    return Asked(
+        wanted=renderer.wanted(slice_, components),
+        replace_all=components is None,
+        posture=head["posture"],
+        outbound=head["outbound"],
+        foreign=head["foreign"],
+        policy=head["windows_policy"],
+        others=head["windows_foreign"],
+        management=tuple(head["management"]),
+        ports=tuple(ports),
+        over_network=over_network,
+        vendors=tuple(vendors),
+        inventory=inventory,
+    )
+
+
+def result(store: Store, decision: Decision) -> dict[str, Any]:
+    """The same words as of any other backend, and what only Windows has."""
+    words = decision.words
+    return {
+        "changed": decision.changed,
+        "create": sorted(words.create),
+        "change": sorted(words.change),
+        "delete": sorted(words.delete),
+        "keep": len(words.keep),
+        "foreign": [one.data() for one in decision.foreign],
+        "disabled": sorted(decision.disabled),
+        "enabled": sorted(decision.enabled),
+        "settings": decision.settings,
+        "left": decision.left,
+        "unconfirmed": decision.unconfirmed,
+        "diff": _diff(store, decision),
+    }
+
+
+def _diff(store: Store, decision: Decision) -> dict[str, str]:
+    words = decision.words
+    gone = {*words.change, *words.delete}
+    before = [_line(one.rule) for one in store.owned if one.rule.name in gone]
+    made = [one["rule"] for one in decision.operations if one["op"] in ("create", "change")]
+    after = [_line(stored({"id": "", "owned": True, **record}).rule) for record in made]
+    after += [f"disabled: {name}" for name in decision.disabled] + [f"enabled: {name}" for name in decision.enabled]
+    after += decision.settings
+    return {"before": _text(before), "after": _text(after)}
+
+
+def _text(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in sorted(lines))
+
+
+def _line(rule: FirewallRule) -> str:
+    one = rule.traffic
+    parts = (
+        *(one.direction, one.action, f"protocol {one.protocol}"),
+        *(write_ports(one.local_ports), write_ports(one.remote_ports), write_addresses(one.remote)),
+        *(rule.program, rule.service, "" if rule.enabled else "disabled"),
+    )
+    return f"[{rule.group}] {rule.name}: {' '.join(filter(None, parts))}"
+
+
+def failed_write(done: Mapping[str, Any]) -> str:
+    """What became of the host is the first thing that an operator wants to know."""
+    text = meaning_of_failure(str(done.get("msg", "the module said nothing")))
+    if done.get("undone") is True:
+        return f"{text}. All that was done before has been taken back: the host is as it was"
+    if done.get("undone") is False:
+        left = ", ".join(map(str, done.get("not_undone") or ()))
+        return f"{text}. Taking it back failed as well ({left}): run it again, the next run mends what is left"
+    return text
+
+
+def after_write(store: Store, done: Mapping[str, Any]) -> list[str]:
+    found = [f"{one}: disabled, but not removed; the next run tries again" for one in done.get("leftover") or ()]
+    now = int(done.get("current_profiles", 0))
+    if now and now != sum(store.current):
+        found.append(
+            f"the profiles in use changed during the run ({_names(sum(store.current))} to {_names(now)}): run it again"
+        )
+    return found
+
+
+def _names(bits: int) -> str:
+    return ", ".join(name for bit, name in PROFILES.items() if bits & bit)

@@ -1,0 +1,315 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Load and check catalogue files: the vendors' tables as data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+try:
+    import jsonschema
+except ImportError:  # needs.missing() tells it before anything here is called.
+    jsonschema = None  # type: ignore[assignment]
+
+from ...module_utils.intervals import Spans
+from ..net import ports as port_text
+from ..net.addresses import BadAddress, parse
+from ..problems import Problems, one_of, shown
+from . import checks as catalog_checks
+from . import yaml_lines
+from .book import Catalog
+from .model import Component, Doubt, Feature, Flow, FlowEnd, PortSetting, Program, Row, Token, Tunnel, VendorRule
+
+_HAS_EACH_KEY = "plugins/plugin_utils/catalog/schema.json has what it may be"
+BUILT_IN = Path(__file__).with_name("books")
+_PLATFORM_FILE = "platform.yml"
+
+
+@dataclass
+class _Found:
+    """What the files gave so far, with where each name was defined."""
+
+    problems: Problems
+    components: dict[str, Component] = field(default_factory=dict)
+    flows: dict[str, Flow] = field(default_factory=dict)
+    rows: dict[str, Row] = field(default_factory=dict)
+    documents: dict[str, Any] = field(default_factory=dict)
+    evidence: dict[str, str] = field(default_factory=dict)
+    products: dict[str, str] = field(default_factory=dict)
+    places: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+def load(own: Iterable[Path], problems: Problems, built_in: Path = BUILT_IN) -> Catalog:
+    """The collection's catalogue and the user's own files or folders, as one."""
+    tokens, shared = _platform(built_in / _PLATFORM_FILE, problems)
+    found = _Found(problems)
+    for path in [*_files(built_in, problems), *(file for one in own for file in _files(one, problems))]:
+        if path.name != _PLATFORM_FILE:
+            _take(path, found)
+    catalog = Catalog(
+        dict(sorted(found.components.items())),
+        dict(sorted(found.flows.items())),
+        dict(sorted(found.rows.items())),
+        found.documents,
+        found.evidence,
+        found.products,
+        tokens,
+        shared,
+    )
+    catalog_checks.check(catalog, found.places, problems)
+    return catalog
+
+
+def _files(path: Path, problems: Problems) -> list[Path]:
+    try:
+        if path.is_dir():
+            return sorted(file for file in path.iterdir() if file.suffix in (".yml", ".yaml") and file.is_file())
+        if path.is_file():
+            return [path]
+    except (OSError, ValueError) as error:
+        problems.error("portbook_catalogs", str(path), f"cannot be read: {error}", "Give a path that can be read")
+        return []
+    problems.error(
+        "portbook_catalogs", str(path), "is neither a file nor a folder", "Give a catalogue file or a folder of them"
+    )
+    return []
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads(Path(__file__).with_name("schema.json").read_text(encoding="utf-8"))
+    return schema
+
+
+@cache
+def _validator(part: str) -> Any:
+    schema = _schema()
+    if part:
+        schema = {"$schema": schema["$schema"], "$defs": schema["$defs"], **schema["$defs"][part]}
+    return jsonschema.Draft202012Validator(schema)
+
+
+def _read_valid(path: Path, part: str, problems: Problems) -> yaml_lines.Document | None:
+    try:
+        document = yaml_lines.read(path)
+    except yaml_lines.Unreadable as error:
+        problems.error(f"{path}:{error.line}", "", f"is no readable YAML: {error}", "Mend the file's syntax")
+        return None
+    for key_path, line in document.repeated:
+        problems.error(
+            f"{path}:{line}", _dotted(key_path), "stands twice in this file", "Keep one of the two or rename the other"
+        )
+    errors = list(_validator(part).iter_errors(document.data))
+    for found in errors:
+        deepest = _most_telling(found)
+        key_path = tuple(deepest.absolute_path)
+        problems.error(f"{path}:{document.line(key_path)}", _dotted(key_path), *_in_words(deepest))
+    return None if errors else document
+
+
+def _most_telling(error: Any) -> Any:
+    """Of the branches of an anyOf, the one that got furthest."""
+    while error.context:
+        error = max(error.context, key=lambda inner: (len(inner.absolute_path), inner.validator != "type"))
+    return error
+
+
+def _in_words(error: Any) -> tuple[str, str]:
+    value = shown(error.instance)
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        extra = sorted(key for key in error.instance if key not in known)
+        return f"has the unknown key {', '.join(extra)}", one_of(known, extra[0] if extra else None)
+    if error.validator == "required":
+        return f"lacks {error.message.split()[0]}", "Add it"
+    if error.validator == "enum":
+        return f"is {value}", one_of((str(word) for word in error.validator_value), error.instance)
+    if error.validator == "const":
+        return f"is {value}", f"It must be {error.validator_value!r}"
+    if error.validator == "type":
+        return f"is {value}", f"It must be of type {error.validator_value}"
+    if error.validator == "pattern":
+        return f"is {value}", f"It must match {error.validator_value}"
+    text = error.message if len(error.message) < 160 else f"does not fit {error.validator}"
+    return f"is {value}: {text}" if value not in text else text, _HAS_EACH_KEY
+
+
+def _dotted(path: Iterable[str | int]) -> str:
+    return ".".join(str(step) for step in path)
+
+
+def _platform(path: Path, problems: Problems) -> tuple[dict[str, Token], dict[str, Spans]]:
+    document = _read_valid(path, "platform_file", problems)
+    if document is None:
+        return {}, {}
+    tokens: dict[str, Token] = {}
+    shared: dict[str, Spans] = {}
+    for section in ("tokens", "shared_ports"):
+        for name, raw in document.data[section].items():
+            try:
+                if section == "tokens":
+                    tokens[name] = Token(name, raw["protocol"], _figures(raw["ports"]), raw["what"])
+                else:
+                    shared[name] = port_text.spans_of(_figures(raw))
+            except port_text.BadPort as error:
+                problems.error(f"{path}:{document.line((section, name))}", name, str(error))
+    return tokens, shared
+
+
+def _take(path: Path, found: _Found) -> None:
+    document = _read_valid(path, "", found.problems)
+    if document is None:
+        return
+    data = document.data
+
+    def each(section: str, build: Callable[[str, Any], Any], into: dict[str, Any]) -> None:
+        for name, raw in data.get(section, {}).items():
+            place = f"{path}:{document.line((section, name))}"
+            earlier = found.places.setdefault((section, name), place)
+            if earlier != place:
+                found.problems.error(place, name, f"is already defined in {earlier}", "Give it another name")
+                continue
+            try:
+                into[name] = build(name, raw)
+            except (port_text.BadPort, BadAddress) as error:
+                found.problems.error(place, name, str(error))
+
+    product: str = data["product"]
+    found.products[product] = data["title"]
+    rows_of: dict[str, list[str]] = {}
+    for row_id, raw in data.get("rows", {}).items():
+        for flow in raw.get("flows", ()):
+            rows_of.setdefault(flow, []).append(row_id)
+    each("components", lambda name, raw: _component(name, product, raw), found.components)
+    each("flows", lambda name, raw: _flow(name, product, raw, rows_of.get(name, [])), found.flows)
+    each("rows", _row, found.rows)
+    each("documents", lambda _name, raw: {**raw, "product": product}, found.documents)
+    found.evidence.update({f"{product}:{key}": where for key, where in data.get("evidence", {}).items()})
+
+
+def _component(name: str, product: str, raw: dict[str, Any]) -> Component:
+    versions = raw.get("versions", {})
+    return Component(
+        name=name,
+        product=product,
+        title=raw["title"],
+        what=raw["what"],
+        party=raw.get("party", False),
+        platforms=tuple(raw.get("platforms", ())),
+        platforms_why=raw.get("platforms_why", ""),
+        versions=tuple(versions.get("known", ())),
+        default_version=versions.get("default"),
+        features={key: Feature(one["default"], one["what"]) for key, one in raw.get("features", {}).items()},
+        ports={
+            key: PortSetting(
+                one["what"],
+                None if one.get("default") is None else _figures(one["default"]),
+                one.get("next_to"),
+            )
+            for key, one in raw.get("ports", {}).items()
+        },
+        programs={
+            key: Program(one["what"], one.get("path"), one.get("file")) for key, one in raw.get("programs", {}).items()
+        },
+        vendor_rules=tuple(
+            VendorRule(one["name"], one["made_by"], one.get("group", ""), one.get("remade", False))
+            for one in raw.get("vendor_rules", ())
+        ),
+        tunnel=_tunnel(raw["tunnel"]) if "tunnel" in raw else None,
+        note=raw.get("note", ""),
+    )
+
+
+def _tunnel(raw: dict[str, Any]) -> Tunnel:
+    for network in raw["networks"]:
+        _check_address(network)
+    return Tunnel(tuple(raw["networks"]), tuple(raw["peers"]), raw["what"], raw["carried_by"])
+
+
+def _flow(name: str, product: str, raw: dict[str, Any], rows: list[str]) -> Flow:
+    need = raw["peer"]
+    needs = {"responder": need, "initiator": "if_present"} if isinstance(need, str) else need
+    for address in raw.get("group", ()):
+        _check_address(address)
+    return Flow(
+        id=name,
+        product=product,
+        initiators=tuple(raw["from"]),
+        responders=tuple(raw["to"]),
+        protocols=_tuple(raw["protocol"]),
+        ports=tuple(_flow_port(port) for port in raw["ports"]),
+        purpose=raw["purpose"],
+        decided_by=raw["decided_by"],
+        needs_responder=needs["responder"] == "required",
+        needs_initiator=needs["initiator"] == "required",
+        exclusive=raw["exclusive"],
+        confidence=raw["confidence"],
+        source_ports=_figures(raw["source_ports"]) if "source_ports" in raw else (),
+        casts=_tuple(raw.get("cast", "unicast")),
+        group=tuple(raw.get("group", ())),
+        reach=raw.get("reach", "peers"),
+        versions=tuple(raw.get("versions", ())),
+        feature=raw.get("feature"),
+        initiator=FlowEnd(**raw.get("initiator", {})),
+        responder=FlowEnd(**raw.get("responder", {})),
+        listener=raw.get("listener", "native"),
+        container_ports=_figures(raw["container_ports"]) if "container_ports" in raw else (),
+        platforms=tuple(raw.get("platforms", ())),
+        origin=raw.get("origin", "document"),
+        evidence=tuple(raw.get("evidence", ())),
+        doubts=tuple(
+            Doubt(
+                one["verdict"],
+                one["why"],
+                _figures(one["ports"]) if "ports" in one else (),
+                one.get("protocol"),
+                tuple(one.get("evidence", ())),
+            )
+            for one in raw.get("doubts", ())
+        ),
+        note=raw.get("note", ""),
+        rows=tuple(rows),
+    )
+
+
+def _flow_port(written: int | str) -> str:
+    if isinstance(written, str) and not written[0].isdigit():
+        return written
+    return _figures(written)[0]
+
+
+def _figures(raw: object) -> tuple[str, ...]:
+    try:
+        return port_text.figures(raw)
+    except port_text.BadPort as error:
+        raise port_text.BadPort(f"has {shown(raw)}, which {error}") from None
+
+
+def _check_address(raw: str) -> None:
+    try:
+        parse(raw)
+    except BadAddress as error:
+        raise BadAddress(f"has {shown(raw)}, which {error}") from None
+
+
+def _tuple(value: str | list[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _row(name: str, raw: dict[str, Any]) -> Row:
+    return Row(
+        id=name,
+        document=raw["document"],
+        table=raw["table"],
+        printed=raw["printed"],
+        became=raw["became"],
+        flows=tuple(raw.get("flows", ())),
+        errata=tuple(raw.get("errata", ())),
+        why=raw.get("why", ""),
+    )

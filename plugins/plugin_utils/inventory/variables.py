@@ -1,0 +1,337 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every variable that the collection reads: its name, where it may stand, and what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ..catalog.book import Catalog
+from ..catalog.model import Component
+from ..problems import Problems, nearest
+
+Scope = Literal["all", "host"]
+POSTURES = ("guard", "open", "strict", "watch")
+OUTBOUND = ("off", "open", "guard", "strict")
+BACKENDS = ("auto", "windows", "firewalld", "nftables", "none")
+# Names that do not even begin like one of ours are not compared with ours: there may be thousands.
+_STEM = 5
+SUFFIXED = ("portbook_peers", "portbook_flows", "portbook_allow", "portbook_management")
+
+
+@dataclass(frozen=True)
+class Variable:
+    name: str
+    kind: str
+    scope: Scope
+    meaning: str
+    default: object = None
+    choices: tuple[str, ...] = ()
+    component: str | None = None
+    key: str = ""
+    """Of a component's variable: the feature, port or program that it sets."""
+
+
+_GLOBAL = (
+    Variable(
+        "portbook_components",
+        "components",
+        "host",
+        "Components that the host plays beside those whose group it is in. A host in a party's group gets "
+        "rules of its own only if the party is named here.",
+        [],
+    ),
+    Variable(
+        "portbook_groups",
+        "groups",
+        "all",
+        "Other names of inventory groups: component to a list of groups, which stand in for the group of "
+        "the component's own name.",
+        {},
+    ),
+    Variable(
+        "portbook_realm",
+        "realm",
+        "host",
+        "The installation, or a list of installations, that the host belongs to. Flows join only hosts that share one.",
+        "main",
+    ),
+    Variable(
+        "portbook_addresses",
+        "addresses",
+        "host",
+        "Addresses under which others see this host. Without it: ansible_host if that is an address, else "
+        "ansible_host or the inventory name, resolved on the controller.",
+    ),
+    Variable(
+        "portbook_addresses_from",
+        "choice",
+        "all",
+        "Where addresses come from for hosts without portbook_addresses.",
+        "inventory",
+        ("inventory", "facts"),
+    ),
+    Variable(
+        "portbook_peers",
+        "peers",
+        "host",
+        "Peers that are not in the inventory: component to a list of addresses, networks, names or "
+        "mappings with addresses, realms, port, version and features; or any; or an empty list. Any "
+        "suffix is allowed.",
+        {},
+    ),
+    Variable(
+        "portbook_allow",
+        "allow",
+        "host",
+        "What the host needs beside the port book: a list of name, direction, protocol, ports, peers, "
+        "why, owner, ticket, expires. Any suffix is allowed.",
+        [],
+    ),
+    Variable(
+        "portbook_backend",
+        "choice",
+        "host",
+        "What the rules are applied with. auto finds it out on the host; none plans and reports only.",
+        "auto",
+        BACKENDS,
+    ),
+    Variable("portbook_posture", "choice", "host", "How much inbound traffic is refused.", "guard", POSTURES),
+    Variable("portbook_outbound", "choice", "host", "How much outbound traffic is refused.", "off", OUTBOUND),
+    Variable(
+        "portbook_flows",
+        "flows",
+        "host",
+        "Changes to single flows by id: state, ports, peers, guard, log, owner, ticket, expires. On a "
+        "host it speaks of flows whose responder the host is. Any suffix is allowed.",
+        {},
+    ),
+    Variable("portbook_catalogs", "paths", "all", "More catalogue files, or folders of them, of your own.", []),
+    Variable(
+        "portbook_evidence",
+        "choice",
+        "all",
+        "strict leaves out what the evidence calls obsolete or superfluous.",
+        "documented",
+        ("documented", "strict"),
+    ),
+    Variable(
+        "portbook_management",
+        "networks",
+        "host",
+        "Addresses that may always reach the port that Ansible uses. Any suffix is allowed.",
+        [],
+    ),
+    Variable(
+        "portbook_management_ports",
+        "ports",
+        "host",
+        "The ports that Ansible uses, where they are not those of its connection.",
+    ),
+    Variable(
+        "portbook_trusted_interfaces",
+        "names",
+        "host",
+        "Interfaces whose traffic is never refused. Without it: the container bridges found on the host.",
+    ),
+    Variable(
+        "portbook_foreign",
+        "choice",
+        "host",
+        "Rules of others that refuse what is permitted here: auto fails where a documented flow is surely "
+        "lost and warns where that is unknown.",
+        "auto",
+        ("auto", "fail", "warn"),
+    ),
+    Variable("portbook_refuse", "choice", "host", "What happens to refused packets.", "drop", ("drop", "reject")),
+    Variable(
+        "portbook_log",
+        "choice",
+        "host",
+        "Which packets are logged, at a limited rate: none, those refused, or also the first one of each permitted "
+        "connection.",
+        "off",
+        ("off", "refused", "all"),
+    ),
+    Variable(
+        "portbook_cut", "bool", "host", "Whether a peer that is taken out loses its open connections at once.", True
+    ),
+    Variable(
+        "portbook_windows_engine",
+        "choice",
+        "host",
+        "What Windows Firewall is written with: native are the collection's own modules, community and dsc those of "
+        "certified collections, which can do less.",
+        "native",
+        ("native", "community", "dsc"),
+    ),
+    Variable(
+        "portbook_windows_policy",
+        "choice",
+        "host",
+        "Group policies that make the rules of a Windows host void.",
+        "fail",
+        ("fail", "warn"),
+    ),
+    Variable(
+        "portbook_windows_foreign",
+        "choice",
+        "host",
+        "Permissions of others on a Windows host that the posture has no room for. disable disables them, remembers "
+        "that, and enables them again when portbook is removed.",
+        "report",
+        ("report", "disable"),
+    ),
+    Variable(
+        "portbook_restore_after_flush",
+        "bool",
+        "host",
+        "Whether a service on the host (Linux, systemd) loads the table again within a second after somebody has "
+        "flushed or deleted it by hand. Without it, the next run does.",
+        False,
+    ),
+    Variable(
+        "portbook_unsupported",
+        "choice",
+        "all",
+        "What happens with hosts whose backend cannot be applied yet.",
+        "warn",
+        ("warn", "fail"),
+    ),
+    Variable("portbook_plan_file", "path", "all", "Where the plan is written as JSON."),
+    Variable(
+        "portbook_shrink",
+        "bool",
+        "all",
+        "Lets hosts lose what an inventory that lacks a part of the hosts would take away, too: all their rules, the "
+        "rules of a component without hosts, most peers of a guarded port. For one run, with -e.",
+        False,
+    ),
+)
+GLOBAL: Mapping[str, Variable] = {variable.name: variable for variable in _GLOBAL}
+
+
+def of_component(component: Component) -> list[Variable]:
+    """The variables that the catalogue gives a component."""
+    prefix, name = component.prefix, component.name
+    found = []
+    if component.versions:
+        found.append(
+            Variable(
+                f"{prefix}_version",
+                "version",
+                "host",
+                f"Version of {component.title}.",
+                component.default_version,
+                component.versions,
+                name,
+            )
+        )
+    for key, feature in component.features.items():
+        found.append(
+            Variable(
+                component.feature_variable(key), "bool", "host", _sentence(feature.what), feature.default, (), name, key
+            )
+        )
+    for key, port in component.ports.items():
+        what = _sentence(port.what)
+        if port.next_to:
+            what += f" Without it: one above {component.port_variable(port.next_to)}."
+        found.append(
+            Variable(component.port_variable(key), "ports", "host", what, _port_default(port.default), (), name, key)
+        )
+    for key, program in component.programs.items():
+        what = _sentence(program.what)
+        if program.path is None and program.file is not None:
+            what += f" Full path of {program.file}; without it rules are not bound to the program."
+        found.append(Variable(component.program_variable(key), "program", "host", what, program.path, (), name, key))
+    found.append(
+        Variable(
+            f"{prefix}_posture", "choice", "host", "portbook_posture for this component alone.", None, POSTURES, name
+        )
+    )
+    found.append(
+        Variable(f"{prefix}_realm", "realm", "host", "portbook_realm for this component alone.", None, (), name)
+    )
+    return found
+
+
+def _sentence(text: str) -> str:
+    """Closed by a full stop; a name like iPXE keeps its small letter."""
+    first = text[:1] if text[1:2].isupper() else text[:1].upper()
+    return f"{first}{text[1:].rstrip('.')}."
+
+
+def _port_default(default: tuple[str, ...] | None) -> object:
+    if default is None:
+        return None
+    figures: list[object] = [int(one) if one.isdigit() else one for one in default]
+    return figures[0] if len(figures) == 1 else figures
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A name in our namespace that means nothing."""
+
+    right: str
+
+
+class Names:
+    """Says of any variable name whether it is ours and what it is."""
+
+    def __init__(self, catalog: Catalog, problems: Problems) -> None:
+        self.known: dict[str, Variable] = dict(GLOBAL)
+        for component in catalog.components.values():
+            for variable in of_component(component):
+                if variable.name in self.known:
+                    other = self.known[variable.name].component or "the collection itself"
+                    problems.error(
+                        f"component {component.name}",
+                        variable.name,
+                        f"is also a variable of {other}",
+                        "Rename the component, feature or port",
+                    )
+                self.known[variable.name] = variable
+        prefixes = {component.prefix for component in catalog.components.values()}
+        self._prefixes = tuple(f"{prefix}_" for prefix in sorted(prefixes))
+        self._stems = {name[:_STEM] for name in self.known}
+        self._seen: dict[str, Variable | Unknown | None] = {}
+
+    def read(self, name: str) -> Variable | Unknown | None:
+        """The variable, or Unknown if it must be a slip, or None if it is none of ours."""
+        if name not in self._seen:
+            self._seen[name] = self._classify(name)
+        return self._seen[name]
+
+    def _classify(self, name: str) -> Variable | Unknown | None:
+        if name in self.known:
+            return self.known[name]
+        for base in SUFFIXED:
+            if name.startswith(f"{base}_"):
+                near = nearest(name, (one for one in self.known if one.startswith(f"{base}_")), cutoff=0.93)
+                return Unknown(f"Did you mean {near}?") if near else self.known[base]
+        if name.startswith("portbook_"):
+            near = nearest(name, self.known)
+            return Unknown(
+                f"Did you mean {near}?"
+                if near
+                else "docs/variables.md lists the variables; names that begin with portbook_ are the collection's"
+            )
+        if name.startswith(self._prefixes):
+            # A repository may have variables of its own that begin like a component's: only a near miss is a slip.
+            near = nearest(name, self.known, cutoff=0.88)
+            return Unknown(f"Did you mean {near}?") if near else None
+        return self._misspelt_prefix(name)
+
+    def _misspelt_prefix(self, name: str) -> Unknown | None:
+        if name[:_STEM] not in self._stems:
+            return None
+        near = nearest(name, self.known, cutoff=0.93)
+        return Unknown(f"Did you mean {near}?") if near else None
+
+    def ours(self, name: object) -> bool:
+        """Of any key that a host's variables have: YAML has keys that are no text."""
+        return isinstance(name, str) and self.read(name) is not None

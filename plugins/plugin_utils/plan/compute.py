@@ -1,0 +1,50 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the inventory to the plan, in one call without Ansible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from ..catalog.book import Catalog
+from ..inventory import world as peers
+from ..inventory.world import HostInput, Resolver, World
+from ..problems import Problem, Problems
+from . import clashes as checks
+from . import file as plan_file
+from .planner import Plan, make_plan
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """With errors there is no plan."""
+
+    errors: list[Problem]
+    warnings: list[Problem]
+    catalog: Catalog
+    world: World | None = None
+    plan: Plan | None = None
+    digest: str = ""
+
+
+def compute(
+    catalog: Catalog,
+    problems: Problems,
+    inputs: Iterable[HostInput],
+    groups: Iterable[str],
+    today: date,
+    resolve: Resolver,
+    default_connection: str = "ssh",
+) -> Outcome:
+    """`problems` has what loading the catalogue found: without a catalogue nothing can be said about hosts."""
+    if problems.errors:
+        return Outcome(problems.errors, problems.warnings, catalog)
+    world = peers.build(catalog, inputs, list(groups), problems, resolve, default_connection)
+    plan = make_plan(world, today, problems)
+    checks.check(plan, catalog, problems)
+    if problems.errors:
+        return Outcome(problems.errors, problems.warnings, catalog, world)
+    return Outcome([], problems.warnings, catalog, world, plan, plan_file.digest(plan))

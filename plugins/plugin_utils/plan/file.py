@@ -1,0 +1,227 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan as a file: JSON that can be read, kept and compared, and a digest of what it means."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ..catalog.model import MANAGEMENT, NotPlanned, Rule
+from . import peer_sets as peersets
+from .peer_sets import PeerSet
+from .planner import HostPlan, Plan
+
+FORMAT = 1
+
+
+def rule_data(rule: Rule) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "component": rule.component,
+        "flow": rule.flow,
+        "direction": rule.direction,
+        "protocol": rule.protocol,
+        "ports": list(rule.ports),
+        "source_ports": list(rule.source_ports),
+        "peers": rule.peers,
+        "peer_components": list(rule.peer_components),
+        "cast": rule.cast,
+        "group": list(rule.group) or None,
+        "guarded": rule.guarded,
+        "program": rule.program,
+        "service": rule.service,
+        "listener": rule.listener,
+        "container_ports": list(rule.container_ports),
+        "log": rule.log,
+        "confidence": rule.confidence,
+        "rows": list(rule.rows),
+        "why": rule.why,
+        **{key: value for key in ("doubt", "owner", "ticket", "expires") if (value := getattr(rule, key))},
+        **({"empty_groups": list(rule.empty_groups)} if rule.empty_groups else {}),
+    }
+
+
+# What a firewall does with a rule; the other keys explain it.
+_MEANING = (
+    "component",
+    "flow",
+    "direction",
+    "protocol",
+    "ports",
+    "source_ports",
+    "cast",
+    "group",
+    "guarded",
+    "program",
+    "service",
+    "listener",
+    "container_ports",
+    "log",
+)
+
+
+def host_head(host: HostPlan) -> dict[str, Any]:
+    profile = host.profile
+    return {
+        "backend": profile.backend,
+        "platform": host.platform,
+        "posture": profile.posture,
+        **({"postures": dict(sorted(profile.postures.items()))} if profile.postures else {}),
+        "outbound": profile.outbound,
+        "components": list(host.components),
+        "realms": list(host.realms),
+        "management": profile.management.networks(),
+        "trusted_interfaces": None if profile.trusted_interfaces is None else list(profile.trusted_interfaces),
+        "foreign": profile.foreign,
+        "refuse": profile.refuse,
+        "log": profile.log,
+        "cut": profile.cut,
+        **({"restore_after_flush": True} if profile.restore_after_flush else {}),
+        **(_of_windows(host) if host.platform == "windows" else {}),
+    }
+
+
+def _of_windows(host: HostPlan) -> dict[str, str]:
+    profile = host.profile
+    return {
+        "windows_engine": profile.windows_engine,
+        "windows_policy": profile.windows_policy,
+        "windows_foreign": profile.windows_foreign,
+    }
+
+
+def not_planned_data(one: NotPlanned) -> dict[str, Any]:
+    missing = {"missing": list(one.missing)} if one.missing else {}
+    return {"component": one.component, "flow": one.flow, "why": one.why, **missing}
+
+
+def _head_meaning(head: Mapping[str, Any], management_ports: Iterable[str]) -> dict[str, Any]:
+    """What the host's settings do beside the rules, which already say what is guarded."""
+    postures = head.get("postures", {})
+    return {
+        **{
+            key: head[key] for key in ("backend", "management", "trusted_interfaces", "foreign", "refuse", "log", "cut")
+        },
+        **({"restore_after_flush": True} if head.get("restore_after_flush") else {}),
+        "management_ports": list(management_ports),
+        "inbound": head["posture"] if head["posture"] in ("strict", "watch") else "",
+        "watched": [one for one in head["components"] if postures.get(one, head["posture"]) == "watch"],
+        "outbound": head["outbound"] if head["outbound"] == "strict" else "",
+        **({"windows_foreign": "disable"} if head.get("windows_foreign") == "disable" else {}),
+    }
+
+
+def digest(plan: Plan) -> str:
+    """Changes exactly if the meaning of the plan changes; names of sets and explanations don't count."""
+    rules = _RuleDigests({name: one.digest for name, one in plan.peers.items()})
+    return whole(
+        {
+            name: _host_digest(host_head(host), host.profile.management_ports, rules.of_host(host.rules))
+            for name, host in plan.hosts.items()
+        }
+    )
+
+
+def whole(of_hosts: Mapping[str, str]) -> str:
+    return hashlib.sha256(_canonical(sorted(of_hosts.items()))).hexdigest()
+
+
+def digests_of(data: Mapping[str, Any]) -> dict[str, str]:
+    """By host, of a plan that was read from a file: of what it says and not of what it says of itself."""
+    sets = {name: peersets.digest_of(networks) for name, networks in data["peers"].items()}
+    found = {}
+    for name, host in data["hosts"].items():
+        ways = [rule for rule in host["rules"] if rule["peers"] == MANAGEMENT]
+        others = sorted(_rule_digest(rule, sets) for rule in host["rules"] if rule["peers"] != MANAGEMENT)
+        found[name] = _host_digest(host, ways[0]["ports"] if ways else (), others)
+    return found
+
+
+def _host_digest(head: Mapping[str, Any], management_ports: Iterable[str], rules: list[str]) -> str:
+    return hashlib.sha256(_canonical([_head_meaning(head, management_ports), rules])).hexdigest()
+
+
+def _rule_digest(data: Mapping[str, Any], sets: Mapping[str, str]) -> str:
+    peers = sets.get(data["peers"], data["peers"])
+    return hashlib.sha256(_canonical([peers, [data[key] for key in _MEANING]])).hexdigest()
+
+
+class _RuleDigests:
+    """Rules are shared by hosts, so each is digested once."""
+
+    def __init__(self, sets: Mapping[str, str]) -> None:
+        self._sets = sets
+        self._of_rule: dict[int, str] = {}
+        self._of_rules: dict[int, list[str]] = {}
+
+    def of_host(self, rules: tuple[Rule, ...]) -> list[str]:
+        if id(rules) not in self._of_rules:
+            self._of_rules[id(rules)] = sorted(self._one(rule) for rule in rules if rule.peers != MANAGEMENT)
+        return self._of_rules[id(rules)]
+
+    def _one(self, rule: Rule) -> str:
+        if id(rule) not in self._of_rule:
+            self._of_rule[id(rule)] = _rule_digest(rule_data(rule), self._sets)
+        return self._of_rule[id(rule)]
+
+
+def _canonical(data: Any) -> bytes:
+    return json.dumps(data, sort_keys=True, separators=(",", ":")).encode()
+
+
+def chunks(plan: Plan, digest_: str) -> Iterator[str]:
+    """The file's text; rules that hosts share are turned into text once."""
+    texts: dict[int, str] = {}
+    lists: dict[int, str] = {}
+
+    def rules_text(rules: tuple[Rule, ...]) -> str:
+        if id(rules) not in lists:
+            for rule in rules:
+                if id(rule) not in texts:
+                    texts[id(rule)] = json.dumps(rule_data(rule), ensure_ascii=False)
+            lists[id(rules)] = ",\n      ".join(texts[id(rule)] for rule in rules)
+        return lists[id(rules)]
+
+    yield f'{{"format": {FORMAT}, "digest": "{digest_}",\n "peers": {{'
+    yield ",".join(f"\n  {json.dumps(name)}: {json.dumps(list(one.networks))}" for name, one in plan.peers.items())
+    yield '},\n "hosts": {'
+    first = True
+    for name, host in plan.hosts.items():
+        head = json.dumps(host_head(host), ensure_ascii=False)[:-1]
+        skipped = ",\n      ".join(json.dumps(not_planned_data(one), ensure_ascii=False) for one in host.not_planned)
+        yield f"{'' if first else ','}\n  {json.dumps(name)}: {head},"
+        yield f'\n    "rules": [\n      {rules_text(host.rules)}],\n    "not_planned": [{skipped}]}}'
+        first = False
+    yield "}}\n"
+
+
+def slices(plan: Plan, digest_: str) -> Iterator[tuple[str, str]]:
+    """One text a host: its part of the plan, with the sets that its rules use named and counted."""
+    of_rules: dict[tuple[int, int], str] = {}
+    for name, host in plan.hosts.items():
+        key = (id(host.rules), id(host.not_planned))
+        if key not in of_rules:
+            of_rules[key] = json.dumps(
+                {
+                    "rules": [rule_data(rule) for rule in host.rules],
+                    "not_planned": [not_planned_data(one) for one in host.not_planned],
+                    "sets": {used: _summary(plan.peers[used]) for used in _used(host.rules, plan.peers)},
+                }
+            )[1:]
+        own = {"name": name, "digest": digest_, "host": host_head(host)}
+        yield name, f"{json.dumps(own)[:-1]}, {of_rules[key]}"
+
+
+def _used(rules: Iterable[Rule], sets: Mapping[str, PeerSet]) -> list[str]:
+    return sorted({rule.peers for rule in rules if rule.peers in sets})
+
+
+_SHOWN_NETWORKS = 4
+
+
+def _summary(one: PeerSet) -> dict[str, Any]:
+    return {"digest": one.digest, "count": len(one.networks), "first": list(one.networks[:_SHOWN_NETWORKS])}

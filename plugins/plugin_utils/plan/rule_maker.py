@@ -1,0 +1,165 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One host's view of a flow: what it says, what it is called, and whether its port is guarded."""
+
+from __future__ import annotations
+
+from ...module_utils.intervals import Spans
+from ..catalog.book import WIDEST_GUARD, Catalog
+from ..catalog.model import Direction, Doubt, End, Flow, Rule
+from ..inventory.settings import Allow, Override, Peers, Profile
+from ..net import ports as port_text
+from .join import FigureReader
+
+ALLOW_COMPONENT = "portbook_allow"
+OWN_COMPONENT = "portbook"
+WAY_IN = "portbook.way-in"
+_WEB = Spans.of([(80, 80), (443, 443)])
+
+
+class RuleMaker:
+    def __init__(self, catalog: Catalog, figures: FigureReader, strict_evidence: bool) -> None:
+        self._catalog = catalog
+        self._figures = figures
+        self._strict_evidence = strict_evidence
+
+    def rule(
+        self,
+        flow: Flow,
+        end: End,
+        component: str,
+        counterpart: str,
+        profile: Profile,
+        protocol: str,
+        figures: tuple[str, ...],
+        cast: str,
+        word: Override,
+    ) -> Rule:
+        direction: Direction = "in" if end == "responder" else "out"
+        at_end = flow.responder if end == "responder" else flow.initiator
+        # http.sys and containers hold the responder's socket in the program's place.
+        bound = end == "initiator" or flow.listener == "native"
+        return Rule(
+            id=self._id(flow, direction, component, counterpart, protocol, figures, cast),
+            component=component,
+            flow=flow.id,
+            direction=direction,
+            protocol=protocol,
+            ports=figures,
+            source_ports=flow.source_ports,
+            peers="",
+            peer_components=(counterpart,),
+            cast=cast,
+            group=flow.group if cast == "multicast" else (),
+            guarded=self._guarded(flow, component, direction, profile, protocol, figures, word.guard),
+            program=self._program(component, at_end.program, profile) if bound else None,
+            service=at_end.service if bound else None,
+            listener=flow.listener if end == "responder" else "native",
+            container_ports=flow.container_ports if end == "responder" else (),
+            log=bool(word.log),
+            confidence=flow.confidence,
+            rows=flow.rows,
+            why=flow.purpose,
+            doubt=self._doubts(flow, protocol),
+            owner=word.owner,
+            ticket=word.ticket,
+            expires=str(word.expires or ""),
+        )
+
+    def _id(
+        self,
+        flow: Flow,
+        direction: Direction,
+        component: str,
+        counterpart: str,
+        protocol: str,
+        figures: tuple[str, ...],
+        cast: str,
+    ) -> str:
+        """Depends on the rule alone, never on which other rules there are."""
+        parts = [component, flow.id, direction, counterpart]
+        parts += [protocol] * (len(flow.protocols) > 1) + [cast] * (len(flow.casts) > 1)
+        parts += [",".join(figures)] * (figures != self._figures.usual(flow))
+        return "/".join(parts)
+
+    def _doubts(self, flow: Flow, protocol: str) -> str:
+        if self._strict_evidence:
+            return ""
+        return "; ".join(_doubt(one) for one in flow.doubts if one.protocol in (None, protocol))
+
+    def _program(self, component: str, program: str | None, profile: Profile) -> str | None:
+        if program is None:
+            return None
+        catalogued = self._catalog.components[component].programs[program]
+        return profile.programs.get((component, program), catalogued.path)
+
+    def _guarded(
+        self,
+        flow: Flow,
+        component: str,
+        direction: Direction,
+        profile: Profile,
+        protocol: str,
+        figures: tuple[str, ...],
+        word: bool | None,
+    ) -> bool:
+        if direction == "out":
+            armed = profile.outbound in ("guard", "strict")
+            eligible = flow.exclusive and flow.origin == "document"
+        else:
+            armed = profile.posture_of(component) != "open"
+            eligible = flow.exclusive or profile.postures.get(component) == "strict"
+        if not armed or word is not None:
+            return armed and bool(word)
+        if not eligible or any(figure in self._catalog.tokens for figure in figures):
+            return False
+        spans = port_text.spans_of(figures)
+        # A port that a variable moved onto one that others serve on is no longer the product's own.
+        own = port_text.spans_of(one for one in self._figures.usual(flow) if one[0].isdigit()) & _WEB
+        return len(spans) <= WIDEST_GUARD and not spans & (self._catalog.shared.get(protocol, Spans()) - own)
+
+
+def _doubt(doubt: Doubt) -> str:
+    ports = f" ({', '.join(doubt.ports)})" if doubt.ports else ""
+    return f"{doubt.verdict}{ports}: {doubt.why}"
+
+
+def allow_rule(allow: Allow) -> Rule:
+    direction: Direction = "in" if allow.direction == "in" else "out"
+    return _own_rule(f"{ALLOW_COMPONENT}/{allow.name}/{direction}", ALLOW_COMPONENT, f"allow.{allow.name}", allow)
+
+
+def way_in(profile: Profile) -> Rule:
+    """Without ports: those of Ansible's connection, as the host will see it."""
+    allow = Allow("way-in", "in", "tcp", profile.management_ports, Peers(), why="the way Ansible comes in")
+    return _own_rule(WAY_IN, OWN_COMPONENT, WAY_IN, allow)
+
+
+def _own_rule(id_: str, component: str, flow: str, allow: Allow) -> Rule:
+    """A rule that no catalogue has."""
+    return Rule(
+        id=id_,
+        component=component,
+        flow=flow,
+        direction="in" if allow.direction == "in" else "out",
+        protocol=allow.protocol,
+        ports=allow.ports,
+        source_ports=(),
+        peers="",
+        peer_components=(),
+        cast="unicast",
+        group=(),
+        guarded=False,
+        program=None,
+        service=None,
+        listener="native",
+        container_ports=(),
+        log=False,
+        confidence="high",
+        rows=(),
+        why=allow.why,
+        owner=allow.owner,
+        ticket=allow.ticket,
+        expires=str(allow.expires or ""),
+    )

@@ -1,0 +1,159 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One plan for all workers of a run: whoever holds the lock computes it, the others read their slice."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..catalog.model import VendorRule
+from ..plan import file as plan_file
+from ..plan.planner import Plan
+
+
+@dataclass(frozen=True)
+class Head:
+    """What all hosts need to know of the plan. With errors, there are no slices."""
+
+    digest: str
+    told_by: str
+    errors: tuple[str, ...]
+    warnings: tuple[str, ...]
+    hosts: int
+    rules: int
+    sets: int
+    unsupported: str
+    plan_file: str | None
+    components: tuple[str, ...]
+    variables: frozenset[str]
+    fingerprint: str
+    tokens: dict[str, list[list[int]]]
+    vendor_rules: tuple[VendorRule, ...] = ()
+    inventory_hosts: int = 0
+    members: dict[str, int] = field(default_factory=dict)
+    """Hosts of each component."""
+    shrink: bool = False
+
+    def data(self) -> dict[str, Any]:
+        vendor_rules = [asdict(one) for one in self.vendor_rules]
+        return {**self.__dict__, "variables": sorted(self.variables), "vendor_rules": vendor_rules}
+
+    @staticmethod
+    def of(data: dict[str, Any]) -> Head:
+        lists = {key: tuple(data[key]) for key in ("errors", "warnings", "components")}
+        vendor_rules = tuple(VendorRule(**one) for one in data["vendor_rules"])
+        return Head(**{**data, **lists, "variables": frozenset(data["variables"]), "vendor_rules": vendor_rules})
+
+
+class RunCache:
+    """A folder in the run's own temporary folder; `key` is the play."""
+
+    def __init__(self, run_folder: str, key: str) -> None:
+        self._folder = Path(run_folder) / f"portbook-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        with (self._folder / "lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def head(self) -> Head | None:
+        data = self._read("head.json")
+        return None if data is None else Head.of(data)
+
+    def looked(self, task: str) -> bool:
+        """Whether a worker of this task has made sure that the plan is of the hosts as they are now."""
+        return (self._folder / f"{task}.looked").exists()
+
+    def mark_looked(self, task: str) -> None:
+        (self._folder / f"{task}.looked").touch()
+
+    def slice(self, host: str) -> dict[str, Any] | None:
+        data = self._read(f"{_file(host)}.json")
+        return None if data is None else dict(data)
+
+    def guest(self, component: str, host: str) -> dict[str, Any] | None:
+        data = self._read(f"{component}-{_file(host)}.json")
+        return None if data is None else dict(data)
+
+    def keep(self, head: Head, plan: Plan | None) -> None:
+        """The head is written last: who finds it finds all. What was told or derived of an earlier plan is void."""
+        (self._folder / "head.json").unlink(missing_ok=True)
+        for outdated in (*self._folder.glob("*.done"), *self._folder.glob("*host-*.json")):
+            outdated.unlink()
+        if plan is not None:
+            for host, text in plan_file.slices(plan, head.digest):
+                self._write(f"{_file(host)}.json", text)
+            self._keep_sets(plan)
+            self._write("plan.json", plan_file.chunks(plan, head.digest))
+        self._write("head.json", json.dumps(head.data()))
+
+    def networks(self, digest: str) -> list[str]:
+        """Of a peer set, by what it holds: guests' sets may bear the same names."""
+        return list(self._read(f"set-{digest}.json"))
+
+    def _keep_sets(self, plan: Plan) -> None:
+        for one in plan.peers.values():
+            self._write(f"set-{one.digest}.json", json.dumps(one.networks))
+
+    def keep_guests(self, component: str, plan: Plan, digest: str) -> None:
+        self._keep_sets(plan)
+        for host, text in plan_file.slices(plan, digest):
+            self._write(f"{component}-{_file(host)}.json", text)
+
+    def once(self, what: str, do: Callable[[], None]) -> bool:
+        """Do something by one worker only; whether it was this one."""
+        with self.lock():
+            mark = self._folder / f"{what}.done"
+            if mark.exists():
+                return False
+            do()
+            mark.touch()
+            return True
+
+    @property
+    def plan_path(self) -> Path:
+        return self._folder / "plan.json"
+
+    def copy_plan(self, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with self.plan_path.open(encoding="utf-8") as lines:
+            write_private(target, lines)
+
+    def _read(self, name: str) -> Any:
+        try:
+            return json.loads((self._folder / name).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+
+    def _write(self, name: str, text: str | Iterable[str]) -> None:
+        # Others may be reading: they find the old text or the new one, never a part.
+        draft = self._folder / f".{name}.{os.getpid()}"
+        with draft.open("w", encoding="utf-8") as file:
+            file.writelines([text] if isinstance(text, str) else text)
+        draft.replace(self._folder / name)
+
+
+def write_private(target: Path, text: Iterable[str]) -> None:
+    """Readable by its owner alone, and never half-written."""
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.writelines(text)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _file(host: str) -> str:
+    return f"host-{hashlib.sha256(host.encode()).hexdigest()[:32]}"

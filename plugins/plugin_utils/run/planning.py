@@ -1,0 +1,121 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of a run as the action plugins ask for it: inputs in, what to keep out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+from ..catalog.book import Catalog
+from ..catalog.load import load
+from ..inventory import hostvars as inventory
+from ..inventory.values import Untemplated
+from ..inventory.variables import Names, Variable
+from ..inventory.world import HostInput, Resolver, platform_error
+from ..plan.compute import Outcome, compute
+from ..plan.planner import Plan, make_plan
+from ..problems import Problems, shown
+from .cache import Head
+
+
+@dataclass
+class Planning:
+    catalog: Catalog
+    catalog_problems: Problems
+    inputs: list[HostInput]
+    groups: list[str]
+    today: date
+    resolve: Resolver
+    default_connection: str
+
+    @cached_property
+    def outcome(self) -> Outcome:
+        return compute(
+            self.catalog,
+            self.catalog_problems,
+            self.inputs,
+            self.groups,
+            self.today,
+            self.resolve,
+            self.default_connection,
+        )
+
+    def compute(self, by: str) -> tuple[Plan | None, Head]:
+        outcome = self.outcome
+        plan, world = outcome.plan, outcome.world
+        settings = world.settings if world else None
+        return plan, Head(
+            digest=outcome.digest,
+            told_by=by,
+            errors=tuple(str(one) for one in outcome.errors),
+            warnings=tuple(str(one) for one in outcome.warnings),
+            hosts=len(plan.hosts) if plan else 0,
+            rules=sum(len(host.rules) for host in plan.hosts.values()) if plan else 0,
+            sets=len(plan.peers) if plan else 0,
+            unsupported=settings.unsupported if settings else "warn",
+            plan_file=settings.plan_file if settings else None,
+            inventory_hosts=world.hosts_in_inventory if world else 0,
+            members=dict(world.members) if world else {},
+            shrink=bool(settings and settings.shrink),
+            variables=self._variables,
+            fingerprint=inventory.fingerprint(self.inputs, self._variables),
+            tokens={name: [list(span) for span in self.catalog.spans([name])] for name in self.catalog.tokens},
+            vendor_rules=tuple(
+                dict.fromkeys(rule for one in self.catalog.components.values() for rule in one.vendor_rules)
+            ),
+            components=tuple(sorted(name for name, one in self.catalog.components.items() if not one.party)),
+        )
+
+    @cached_property
+    def _variables(self) -> frozenset[str]:
+        """Names of all variables that count, those with suffixes as the hosts have them."""
+        names = Names(self.catalog, Problems())
+        given = {name for one in self.inputs for name in one.variables}
+        return frozenset(names.known) | {name for name in given if isinstance(names.read(name), Variable)}
+
+    def guests(self, component: str, hosts: Iterable[str], asking: str) -> tuple[Plan, list[str]]:
+        """Hosts that play a component in their play only. Nobody else's rules change by it."""
+        world = self.outcome.world
+        problems = Problems()
+        if world is None:
+            return Plan({}, {}), [str(one) for one in self.outcome.errors]
+        wanted = {
+            host.name: component for host in world.hosts if host.name in hosts and component not in host.components
+        }
+        for host in world.hosts:
+            wrong = platform_error(self.catalog, component, host.platform) if host.name in wanted else None
+            if wrong and host.name == asking:
+                problems.error(host.name, component, *wrong)
+            elif wrong:
+                del wanted[host.name]
+        plan = make_plan(world, self.today, problems, wanted)
+        return plan, [str(one) for one in problems.errors]
+
+
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)  # Nobody's home; loading tells that it does not exist.
+
+
+def catalog_of(paths: object, problems: Problems) -> Catalog:
+    """With the user's own catalogues, if the variable is a list of paths."""
+    own: list[Path] = []
+    if isinstance(paths, list) and all(isinstance(path, str) for path in paths):
+        own = [_expanded(path) for path in paths]
+    elif isinstance(paths, Untemplated):
+        problems.error("all hosts", "portbook_catalogs", f"cannot be rendered: {paths.reason}", "Mend the template")
+    elif paths is not None:
+        problems.error(
+            "all hosts",
+            "portbook_catalogs",
+            f"is {shown(paths)}, which is no list of paths",
+            "Give a list of catalogue files or folders",
+        )
+    return load(own, problems)
