@@ -234,7 +234,7 @@ class Desk:
             "def find_spec(name, path=None, target=None):\n"
             "    if name == 'ansible.executor.playbook_executor':\n"
             "        PathFinder.find_spec = staticmethod(really)\n"
-            "        from windows.emulated_hosts import install\n"
+            "        from windows.fake.emulated_hosts import install\n"
             f"        install({str(folder)!r})\n"
             "    return really(name, path, target)\n"
             "PathFinder.find_spec = staticmethod(find_spec)\n",

@@ -17,9 +17,9 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(CHECKOUT / ".venv" / "collections"), str(CHECKOUT / "tests")]
 
 from golden.helpers.running import Machine, shipped_catalog  # noqa: E402
-from windows.bringing import HOST, WINRM, Site, site  # noqa: E402
-from windows.execute import on  # noqa: E402
-from windows.store import Store  # noqa: E402
+from windows.fake.bringing import HOST, WINRM, Site, site  # noqa: E402
+from windows.fake.execute import on  # noqa: E402
+from windows.fake.store import Store  # noqa: E402
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.backend import WindowsHost  # noqa: E402
 

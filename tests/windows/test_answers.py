@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from windows.bringing import HOST
-from windows.emulated import read
-from windows.engine import foreign
-from windows.store import Store
+from windows.fake.bringing import HOST
+from windows.fake.emulated import read
+from windows.fake.engine import foreign
+from windows.fake.store import Store
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import exchange
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import Store as Read

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from windows import com, rule, state, values
-from windows.hresult import Crashed
-from windows.replay import CASES, differing, document
-from windows.store import Store
+from windows.fake import com, rule, state, values
+from windows.fake.hresult import Crashed
+from windows.fake.replay import CASES, differing, document
+from windows.fake.store import Store
 
 BOOK = document()
 HERE = Path(__file__).parent

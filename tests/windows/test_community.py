@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from windows.community import win_firewall, win_firewall_rule
-from windows.emulated import read, write
-from windows.execute import execute, knows
-from windows.store import Store
+from windows.fake.community import win_firewall, win_firewall_rule
+from windows.fake.emulated import read, write
+from windows.fake.execute import execute, knows
+from windows.fake.store import Store
 
 HTTP: dict[str, Any] = {
     "name": "http",

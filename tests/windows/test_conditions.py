@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from windows.building import Given, allow, holding, tcp
-from windows.machine import SYSTEM
-from windows.packets import Interface, Machine, Packet, passes
+from windows.fake.building import Given, allow, holding, tcp
+from windows.fake.machine import SYSTEM
+from windows.fake.packets import Interface, Machine, Packet, passes
 
 WEB = Packet("in", 6, local_port=443, remote_port=50000)
 

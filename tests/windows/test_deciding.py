@@ -12,13 +12,13 @@ import pytest
 from golden.test_truth_table import Scenario
 from hypothesis import given
 from hypothesis import strategies as st
-from windows.bringing import HOST, Site, remove
-from windows.engine import apply, asked, foreign, read_it, rule, wanted
-from windows.packets import Packet, interesting_packets, truth
-from windows.plans import Line, Want, bring, machine, take_away
-from windows.store import Store
-from windows.truth_table import sited
-from windows.worlds import WANTS, others, ours
+from windows.fake.bringing import HOST, Site, remove
+from windows.fake.engine import apply, asked, foreign, read_it, rule, wanted
+from windows.fake.packets import Packet, interesting_packets, truth
+from windows.fake.plans import Line, Want, bring, machine, take_away
+from windows.fake.store import Store
+from windows.fake.truth_table import sited
+from windows.fake.worlds import WANTS, others, ours
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import Decision, decide
 

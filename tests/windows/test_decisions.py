@@ -9,10 +9,10 @@ from dataclasses import replace
 from itertools import permutations
 
 import pytest
-from windows.building import Given, allow, block, holding, tcp
-from windows.machine import DOMAIN, PRIVATE, PUBLIC
-from windows.packets import Interface, Machine, Packet, modify_state, passes
-from windows.store import Store
+from windows.fake.building import Given, allow, block, holding, tcp
+from windows.fake.machine import DOMAIN, PRIVATE, PUBLIC
+from windows.fake.packets import Interface, Machine, Packet, modify_state, passes
+from windows.fake.store import Store
 
 WEB = Packet("in", 6, local_port=443)
 OUT = Packet("out", 6, remote_port=443)

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from windows.engine import apply, asked, read_it, rule, wanted
-from windows.store import Store
+from windows.fake.engine import apply, asked, read_it, rule, wanted
+from windows.fake.store import Store
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.difference import difference
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.rule import FirewallRule, StoredRule

@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from golden.helpers.running import Machine
-from windows.bringing import look, site
-from windows.store import Store
+from windows.fake.bringing import look, site
+from windows.fake.store import Store
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import exchange
 

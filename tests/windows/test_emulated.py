@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from windows.emulated import KILLED, read, write
-from windows.execute import execute
-from windows.host import Host
-from windows.hresult import Crashed
-from windows.store import Store
+from windows.fake.emulated import KILLED, read, write
+from windows.fake.execute import execute
+from windows.fake.host import Host
+from windows.fake.hresult import Crashed
+from windows.fake.store import Store
 
 PREFIX = "poc:"
 Rule = dict[str, Any]

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from golden.helpers.running import Machine, shipped_catalog
-from windows.bringing import Site, site
-from windows.building import holding, tcp
-from windows.execute import on
-from windows.host import Host
-from windows.packets import interesting_packets, truth
-from windows.store import Faults, Store
+from windows.fake.bringing import Site, site
+from windows.fake.building import holding, tcp
+from windows.fake.execute import on
+from windows.fake.host import Host
+from windows.fake.packets import interesting_packets, truth
+from windows.fake.store import Faults, Store
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.backend import WindowsHost
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
-from windows.building import holding
-from windows.engine import asked, read_it, rule, wanted
-from windows.engine import foreign as theirs
-from windows.longer import LONGER
-from windows.packets import Judge, interesting_packets
-from windows.plans import machine
-from windows.store import Store
-from windows.worlds import foreign_rules
+from windows.fake.building import holding
+from windows.fake.engine import asked, read_it, rule, wanted
+from windows.fake.engine import foreign as theirs
+from windows.fake.longer import LONGER
+from windows.fake.packets import Judge, interesting_packets
+from windows.fake.plans import machine
+from windows.fake.store import Store
+from windows.fake.worlds import foreign_rules
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import foreign
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import Decision, decide

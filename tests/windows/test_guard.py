@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from windows.engine import apply, asked, read_it, rule, wanted
-from windows.store import Store
+from windows.fake.engine import apply, asked, read_it, rule, wanted
+from windows.fake.store import Store
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.guard import Guards, Permission, guards
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.rule import GUARD, FirewallRule

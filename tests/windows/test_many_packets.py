@@ -10,9 +10,9 @@ import time
 from typing import Any
 
 import pytest
-from windows.building import allow, block, holding, tcp
-from windows.packets import Interface, Judge, Machine, Packet, interesting_packets, truth
-from windows.store import Store
+from windows.fake.building import allow, block, holding, tcp
+from windows.fake.packets import Interface, Judge, Machine, Packet, interesting_packets, truth
+from windows.fake.store import Store
 
 MACHINE = Machine(
     (

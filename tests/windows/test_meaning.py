@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
-from windows.histories import HISTORIES, Step
-from windows.longer import LONGER
-from windows.packets import Packet, interesting_packets, truth
-from windows.plans import Want, bring, machine, meant, take_away
-from windows.store import Store
-from windows.worlds import WANTS, others, ours, stores
-from windows.worlds import settings as settings_of
+from windows.fake.histories import HISTORIES, Step
+from windows.fake.longer import LONGER
+from windows.fake.packets import Packet, interesting_packets, truth
+from windows.fake.plans import Want, bring, machine, meant, take_away
+from windows.fake.store import Store
+from windows.fake.worlds import WANTS, others, ours, stores
+from windows.fake.worlds import settings as settings_of
 
 EXAMPLES = settings(
     max_examples=60 * LONGER,

@@ -11,10 +11,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from windows.engine import apply, asked, foreign, read_it, rule, wanted
-from windows.host import Host
-from windows.rule import Rule, commit
-from windows.store import Store
+from windows.fake.engine import apply, asked, foreign, read_it, rule, wanted
+from windows.fake.host import Host
+from windows.fake.rule import Rule, commit
+from windows.fake.store import Store
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide, decide_removal
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.memory import (

@@ -16,9 +16,9 @@ from golden.helpers.book import shipped
 from golden.helpers.inventories import INVENTORIES, Inventory
 from golden.helpers.running import Machine
 from golden.test_golden import left_over, taken_over, unlike
-from windows.bringing import HOST, Site, remove, site
-from windows.host import Host
-from windows.store import Store
+from windows.fake.bringing import HOST, Site, remove, site
+from windows.fake.host import Host
+from windows.fake.store import Store
 
 EXPECTED = Path(__file__).parent / "expected"
 BY_NAME = {inventory.name: inventory for inventory in INVENTORIES}

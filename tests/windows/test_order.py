@@ -14,16 +14,16 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
-from windows.bringing import Brought
-from windows.engine import read_it
-from windows.film import Filmed, Frame, Projector, filmed
-from windows.hresult import Crashed
-from windows.longer import LONGER
-from windows.packets import interesting_packets, truth
-from windows.plans import Line, Want, bring, machine, take_away
-from windows.store import Faults, Store
-from windows.worlds import WANTS, others, ours, stores
-from windows.worlds import settings as settings_of
+from windows.fake.bringing import Brought
+from windows.fake.engine import read_it
+from windows.fake.film import Filmed, Frame, Projector, filmed
+from windows.fake.hresult import Crashed
+from windows.fake.longer import LONGER
+from windows.fake.packets import interesting_packets, truth
+from windows.fake.plans import Line, Want, bring, machine, take_away
+from windows.fake.store import Faults, Store
+from windows.fake.worlds import WANTS, others, ours, stores
+from windows.fake.worlds import settings as settings_of
 
 EXAMPLES = settings(
     max_examples=15 * LONGER,

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from golden.helpers.running import shipped_catalog
 from playbook_runs import Desk, Run, play
-from windows.emulated_hosts import CONTROLLER, Hosts
-from windows.store import Store
+from windows.fake.emulated_hosts import CONTROLLER, Hosts
+from windows.fake.store import Store
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import foreign
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.rule import FirewallRule

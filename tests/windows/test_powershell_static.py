@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from windows.helpers.powershell import (
+from windows.fake.powershell import (
     Script,
     doubtful_commands,
     doubtful_methods,

@@ -21,7 +21,7 @@ def collections(tmp_path: Path) -> Path:
     """A collection of our name with nothing but the stand-ins in it."""
     plugins = tmp_path / "ansible_collections" / "portbook" / "firewall" / "plugins"
     for name in ("windows_read", "windows_write"):
-        for kind, text in (("action", "from windows.stand_in import ActionModule\n"), ("modules", "")):
+        for kind, text in (("action", "from windows.fake.stand_in import ActionModule\n"), ("modules", "")):
             (plugins / kind).mkdir(parents=True, exist_ok=True)
             (plugins / kind / f"{name}.py").write_text(text)
     return tmp_path

@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from windows.bringing import HOST, remove
-from windows.engine import apply, asked, read_it, rule, wanted
-from windows.state import Profile
-from windows.store import Store
+from windows.fake.bringing import HOST, remove
+from windows.fake.engine import apply, asked, read_it, rule, wanted
+from windows.fake.state import Profile
+from windows.fake.store import Store
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import Decision, decide
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from windows.engine import apply, asked, foreign, read_it, rule, wanted
-from windows.store import Store
+from windows.fake.engine import apply, asked, foreign, read_it, rule, wanted
+from windows.fake.store import Store
 
 from ansible_collections.portbook.firewall.plugins.module_utils.shrinking import Inventory
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import (

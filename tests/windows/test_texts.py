@@ -11,10 +11,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from windows.engine import apply, asked, read_it, rule, wanted
-from windows.store import Store
-from windows.values import addresses as as_windows_keeps
-from windows.values import ports as as_windows_keeps_ports
+from windows.fake.engine import apply, asked, read_it, rule, wanted
+from windows.fake.store import Store
+from windows.fake.values import addresses as as_windows_keeps
+from windows.fake.values import ports as as_windows_keeps_ports
 
 from ansible_collections.portbook.firewall.plugins.module_utils.intervals import Spans
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.rule import same_path, stored

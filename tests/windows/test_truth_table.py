@@ -11,13 +11,13 @@ from functools import cache
 
 import pytest
 from golden.test_truth_table import Scenario
-from windows.bringing import CONTROLLER, WINRM
-from windows.machine import Direction
-from windows.packets import Judge, interesting_packets, truth
-from windows.rule import Rule
-from windows.store import Store
-from windows.truth_table import HostTable, Key, Process, host_table, sited, windows_hosts
-from windows.worlds import add
+from windows.fake.bringing import CONTROLLER, WINRM
+from windows.fake.machine import Direction
+from windows.fake.packets import Judge, interesting_packets, truth
+from windows.fake.rule import Rule
+from windows.fake.store import Store
+from windows.fake.truth_table import HostTable, Key, Process, host_table, sited, windows_hosts
+from windows.fake.worlds import add
 
 SCENARIOS = (Scenario(), Scenario("on"), Scenario(strict=True))
 HOSTS = [

@@ -1,0 +1,314 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Our two Windows modules in Python, over the model: the same calls in the same order, the same results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from windows.fake.com import FwPolicy2, FwRule
+from windows.fake.host import Host, policy_text
+from windows.fake.hresult import NOT_FOUND, ComError
+from windows.fake.records import (
+    SETTINGS,
+    WRITABLE,
+    Entry,
+    Owner,
+    Record,
+    Survey,
+    free_rule,
+    profile,
+    survey,
+    wire_record,
+)
+from windows.fake.store import Store
+
+Result = dict[str, Any]
+Operation = dict[str, Any]
+
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "op": ("create", "change", "delete", "disable", "enable", "profile"),
+    "profile": (1, 2, 4),
+    "setting": SETTINGS,
+    "value": (0, 1),
+}
+KILLED: Result = {
+    "failed": True,
+    "changed": False,
+    "rc": 137,
+    "module_stdout": "",
+    "msg": "MODULE FAILURE: No start of json char found\nSee stdout/stderr for the exact error",
+}
+"""What Ansible says of a module that left no answer."""
+
+
+class ModuleError(Exception):
+    """What a module throws itself."""
+
+
+def told(error: Exception) -> str:
+    """With the HRESULT, if there is one, so that the controller can say what it means."""
+    text = str(error)
+    if isinstance(error, ComError) and error.code not in text:
+        text += f" (0x{error.code})"
+    return text
+
+
+def failed(result: Result, msg: str) -> Result:
+    return {"changed": False, **result, "failed": True, "msg": msg}
+
+
+def owner_of(args: dict[str, Any]) -> Owner:
+    return Owner(args["prefix"], args.get("names") or "")
+
+
+# ------------------------------------------------------------------ reading
+def read(store: Store, args: dict[str, Any], host: Host | None = None) -> Result:
+    """windows_read."""
+    host = host or Host()
+    store.new_process()
+    if "prefix" not in args:
+        return failed({}, "missing required arguments: prefix")
+    try:
+        firewall = store.firewall()
+        found = survey(firewall, owner_of(args), None)
+        result: Result = {
+            "changed": False,
+            "format": 1,
+            "rules": [wire_record(entry) for entry in found.entries],
+            "profiles": found.profiles,
+            "fingerprint": found.fingerprint,
+            "current_profiles": firewall.get("CurrentProfileTypes"),
+            "modify_state": firewall.get("LocalPolicyModifyState"),
+        }
+    except ComError as error:
+        return failed({}, f"reading the firewall failed: {told(error)}")
+    return result | surroundings(store, args, host)
+
+
+def surroundings(store: Store, args: dict[str, Any], host: Host) -> Result:
+    existing = {path.lower() for path in host.programs}
+    services = None if host.services is None else {name.lower() for name in host.services}
+    asked_services, asked_ports = args.get("services") or [], args.get("ports") or []
+    programs = {path: store.expand(path) or "" for path in args.get("programs") or []}
+    rules = host.policy_rules
+    if rules is None:
+        rules = tuple(policy_text(rule) for rule in store.rules if rule.of_policy)
+    domain = {
+        "name": host.domain_name,
+        "member": host.member,
+        "addresses": list(host.domain_addresses),
+    }
+    return {
+        "policy": {key: dict(settings) for key, settings in store.policy.items()},
+        "policy_rules": list(rules),
+        "products": list(host.products),
+        "services_missing": None if services is None else [n for n in asked_services if n.lower() not in services],
+        "programs": {path: {"path": to, "exists": to.lower() in existing} for path, to in programs.items()},
+        "ssh_connection": host.ssh_connection,
+        "connections": [[port, remote] for port, remote in dict.fromkeys(host.connections) if port in asked_ports],
+        "domain": domain if args.get("domain") else {},
+        "sockets": [dict(one) for one in host.sockets] if args.get("sockets") else [],
+        "powershell": host.powershell,
+        "os": host.os,
+    }
+
+
+# ------------------------------------------------------------------ writing
+@dataclass
+class Step:
+    """One write and its way back, put down before it is made: one that throws may have been made all the same."""
+
+    what: str
+    on: FwRule | int
+    was: Any
+    about: str
+    stays: bool = False
+    sure: bool = False
+
+
+def remove(firewall: FwPolicy2, rule: FwRule, names: str) -> None:
+    """Remove takes the first rule of a name, maybe somebody else's: so under a name of its own, that is still ours."""
+    name = f"{names}doomed-{uuid4().hex}"
+    rule.put("Name", name)
+    try:
+        firewall.rules.item(name)
+    except ComError as error:
+        if error.hresult == NOT_FOUND:
+            # It was never added.
+            return
+    firewall.rules.remove(name)
+
+
+@dataclass
+class Write:
+    firewall: FwPolicy2
+    owner: Owner
+    check: bool
+    found: Survey
+    result: Result
+    undo: list[Step] = field(default_factory=list)
+    doomed: list[Entry] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.known = self.found.by_id()
+
+    def judge(self, operation: Operation) -> None:
+        """What can be told before anything is written."""
+        kind = operation["op"]
+        if kind in ("create", "change"):
+            record = operation.get("rule") or {"": None}
+            unknown = [name for name in record if name not in WRITABLE]
+            if unknown:
+                raise ModuleError(f"unknown property '{unknown[0]}'")
+            if not self.owner.by_group(record.get("Grouping") or ""):
+                raise ModuleError("Grouping lacks the prefix")
+        if kind in ("create", "profile"):
+            return
+        entry = self.known.get(operation.get("id") or "")
+        if entry is None:
+            raise ModuleError(f"no rule has the id {operation.get('id') or ''}")
+        if kind in ("change", "delete"):
+            if not entry.owned or entry in self.doomed:
+                raise ModuleError(f"the rule '{entry.record['Name']}' is not ours, or named twice")
+            self.doomed.append(entry)
+
+    # ---------------------------------------------------------------- operations
+    def do(self, operation: Operation) -> None:
+        kind = operation["op"]
+        if kind in ("create", "change"):
+            rule = free_rule(self.firewall, operation["rule"])
+            self.step("Add", rule, {"Add": 0}, 1, operation["rule"].get("Name", ""), bool(operation.get("stays")))
+        if kind == "profile":
+            bit = operation["profile"]
+            values = next(one for one in self.found.profiles if one["profile"] == bit)
+            self.step(operation["setting"], bit, values, operation["value"], f"profile {bit}")
+        elif kind != "create":
+            entry = self.known[operation["id"]]
+            self.step("Enabled", entry.rule, entry.record, int(kind == "enable"), entry.record["Name"])
+        if kind == "delete":
+            self.result["changed"] = True
+
+    def step(self, what: str, on: FwRule | int, values: Record, to: int, about: str, stays: bool = False) -> None:
+        was = values[what]
+        if int(was) == to:
+            return
+        self.result["changed"] = True
+        values[what] = to
+        if self.check:
+            return
+        step = Step(what, on, was, about, stays)
+        self.undo.append(step)
+        self.set(step, to)
+        step.sure = True
+
+    def set(self, step: Step, value: int) -> None:
+        if isinstance(step.on, int):
+            flag = step.what in ("FirewallEnabled", "BlockAllInboundTraffic")
+            self.firewall.set_profile(step.what, step.on, bool(value) if flag else value)
+        elif step.what == "Add":
+            self.firewall.rules.add(step.on)
+        else:
+            step.on.put("Enabled", bool(value))
+
+    # ---------------------------------------------------------------- the end
+    def take_back(self) -> None:
+        left: list[str] = []
+        for step in reversed(self.undo):
+            if step.stays and left:
+                continue
+            try:
+                self.back(step)
+            except ComError as error:
+                left.append(f"{step.what} {step.about}: {told(error)}")
+        self.result |= {"changed": bool(left), "undone": not left, "not_undone": left}
+        self.doomed.clear()
+
+    def back(self, step: Step) -> None:
+        if isinstance(step.on, FwRule) and step.what == "Add":
+            remove(self.firewall, step.on, self.owner.names)
+            return
+        now = step.on.get("Enabled") if isinstance(step.on, FwRule) else profile(self.firewall, step.on)[step.what]
+        if step.sure or now != step.was:
+            self.set(step, int(step.was))
+
+    def finish(self) -> None:
+        """Nothing is undone from here on: a rule that cannot be removed stays disabled and is named."""
+        for entry in self.doomed:
+            try:
+                remove(self.firewall, entry.rule, self.owner.names)
+            except ComError as error:
+                self.result["leftover"].append(f"{entry.record['Name']}: {told(error)}")
+        try:
+            self.result["fingerprint"] = survey(self.firewall, self.owner, ()).fingerprint
+        except ComError:
+            self.result["fingerprint"] = ""
+
+
+def ill_formed(args: dict[str, Any]) -> str | None:
+    """What the argument specification refuses."""
+    missing = [name for name in ("expect", "operations", "prefix") if args.get(name) is None]
+    if missing:
+        return f"missing required arguments: {', '.join(missing)}"
+    for operation in args["operations"]:
+        if operation.get("op") is None:
+            return "missing required arguments: op found in operations"
+        for name, choices in CHOICES.items():
+            given = operation.get(name)
+            if given is not None and given not in choices:
+                allowed = ", ".join(str(one) for one in choices)
+                return f"value of {name} must be one of: {allowed}. Got no match for: {given} found in operations"
+        absent = [name for name in ("profile", "setting", "value") if operation.get(name) is None]
+        if operation["op"] == "profile" and absent:
+            return f"op is profile but all of the following are missing: {', '.join(absent)} found in operations"
+    return None
+
+
+def look(firewall: FwPolicy2, owner: Owner, operations: list[Operation]) -> Survey:
+    """Foreign rules are read by the names that operations give, or all if one names an unknown id alone."""
+    touching = [one for one in operations if one["op"] in ("disable", "enable")]
+    found = survey(firewall, owner, frozenset(one["name"] for one in touching if one.get("name")))
+    known = found.by_id()
+    if any(not one.get("name") and one.get("id") not in known for one in touching):
+        return survey(firewall, owner, None)
+    return found
+
+
+def write(store: Store, args: dict[str, Any], check_mode: bool = False, host: Host | None = None) -> Result:
+    """windows_write."""
+    store.new_process()
+    wrong = ill_formed(args)
+    if wrong:
+        return failed({}, wrong)
+    result: Result = {"changed": False, "done": 0, "undone": None, "not_undone": [], "leftover": []}
+    owner, operations = owner_of(args), args["operations"]
+    about = "reading the firewall failed"
+    try:
+        firewall = store.firewall()
+        result["current_profiles"] = firewall.get("CurrentProfileTypes")
+        found = look(firewall, owner, operations)
+        result["fingerprint"] = found.fingerprint
+        about = "nothing was changed"
+        if found.fingerprint != args["expect"]:
+            raise ModuleError("the owned rules are not the ones that were read")
+        run = Write(firewall, owner, check_mode, found, result)
+        for operation in operations:
+            about = f"nothing was changed, since {operation['op']} is refused"
+            run.judge(operation)
+    except (ComError, ModuleError) as error:
+        return failed(result, f"{about}: {told(error)}")
+    fault = ""
+    for operation in operations:
+        try:
+            run.do(operation)
+        except ComError as error:
+            fault = f"operation {result['done'] + 1} ({operation['op']}) failed: {told(error)}"
+            run.take_back()
+            break
+        result["done"] += 1
+    if not check_mode:
+        run.finish()
+    return failed(result, fault) if fault else result

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a Windows host says of itself beside its rule store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from windows.fake.rule import Rule
+from windows.fake.values import ALL_PROFILES, ANY_PROTOCOL
+
+PROFILE_WORDS = {1: "Domain", 2: "Private", 4: "Public"}
+
+
+@dataclass(frozen=True)
+class Host:
+    services: frozenset[str] | None = frozenset({"dnscache", "dhcp", "Spooler", "rpcss", "sshd"})
+    """None where it cannot be told."""
+    programs: frozenset[str] = frozenset({"C:\\Windows\\system32\\svchost.exe"})
+    """The paths that exist."""
+    products: tuple[str, ...] = ()
+    policy_rules: tuple[str, ...] | None = None
+    """None for what the store's rules of group policy say."""
+    ssh_connection: str = ""
+    connections: tuple[tuple[int, str], ...] = ()
+    domain_name: str = ""
+    member: bool | None = False
+    domain_addresses: tuple[str, ...] = ()
+    sockets: tuple[dict[str, Any], ...] = field(default_factory=tuple)
+    powershell: str = "5.1.20348.2700"
+    os: str = "10.0.20348.0"
+
+
+def policy_text(rule: Rule) -> str:
+    """A rule of group policy as the registry has it."""
+    parts = ["v2.30", f"Action={'Allow' if rule.action else 'Block'}", f"Active={'TRUE' if rule.enabled else 'FALSE'}"]
+    parts.append(f"Dir={'In' if rule.direction == 1 else 'Out'}")
+    if rule.protocol != ANY_PROTOCOL:
+        parts.append(f"Protocol={rule.protocol}")
+    if rule.profiles != ALL_PROFILES:
+        parts += [f"Profile={word}" for bit, word in PROFILE_WORDS.items() if rule.profiles & bit]
+    if rule.icmp:
+        parts += [f"ICMP{'4' if rule.protocol == 1 else '6'}={one}" for one in rule.icmp.split(",")]
+    parts += _ports("LPort", rule.local_ports) + _ports("RPort", rule.remote_ports)
+    parts += _addresses("LA", rule.local_addresses) + _addresses("RA", rule.remote_addresses)
+    if rule.interface_types != "All":
+        parts += [f"IFType={one}" for one in rule.interface_types.split(",")]
+    texts = [("App", rule.application_name), ("Svc", rule.service_name), ("Name", rule.name)]
+    texts += [("Desc", rule.description), ("EmbedCtxt", rule.grouping)]
+    parts += [f"{key}={text}" for key, text in texts if text]
+    parts += ["Edge=TRUE"] if rule.edge_options == 1 else []
+    return "|".join(parts) + "|"
+
+
+def _ports(key: str, ports: str | None) -> list[str]:
+    every = ports.split(",") if ports else []
+    return [f"{key}2_10={one}" if "-" in one and one[0].isdigit() else f"{key}={one}" for one in every]
+
+
+def _addresses(key: str, addresses: str) -> list[str]:
+    parts = []
+    for one in addresses.split(",") if addresses != "*" else []:
+        if ":" in one:
+            parts.append(f"{key}6={one}")
+        elif one[0].isdigit():
+            parts.append(f"{key}4={one}")
+        else:
+            parts += [f"{key}4={one}", f"{key}6={one}"]
+    return parts
