@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from ...module_utils import intervals
 from ...module_utils.intervals import Span, Spans
 from ..catalog.book import WIDEST_GUARD, Catalog
-from ..catalog.model import ANY, LOCAL_SUBNET, MANAGEMENT, Rule
+from ..catalog.model import ANY, LOCAL_SUBNET, MANAGEMENT
 from ..net import ports as port_text
 from ..net.addresses import EVERYWHERE, AddressSet
 from ..problems import Problems
+from .model import HostPlan, Plan, Rule
 from .peer_sets import PeerSet
-from .planner import HostPlan, Plan
 from .rule_maker import ALLOW_COMPONENT, OWN_COMPONENT
 
 

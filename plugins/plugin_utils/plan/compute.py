@@ -15,7 +15,8 @@ from ..inventory.world import HostInput, Resolver, World
 from ..problems import Problem, Problems
 from . import clashes as checks
 from . import file as plan_file
-from .planner import Plan, make_plan
+from .model import Plan
+from .planner import make_plan
 
 
 @dataclass(frozen=True, eq=False)

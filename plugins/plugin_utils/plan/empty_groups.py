@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ...module_utils.intervals import Spans
-from ..catalog.model import Direction, Rule
+from ..catalog.model import Direction
 from ..problems import Problems
+from .model import Rule
 
 
 @dataclass(frozen=True)

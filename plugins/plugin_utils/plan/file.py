@@ -10,10 +10,10 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..catalog.model import MANAGEMENT, NotPlanned, Rule
+from ..catalog.model import MANAGEMENT
 from . import peer_sets as peersets
+from .model import HostPlan, NotPlanned, Plan, Rule
 from .peer_sets import PeerSet
-from .planner import HostPlan, Plan
 
 FORMAT = 1
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
-from ..catalog.model import ANY, LOCAL_SUBNET, MANAGEMENT, Direction, End, Flow, NotPlanned, Rule
+from ..catalog.model import ANY, LOCAL_SUBNET, MANAGEMENT, Direction, End, Flow
 from ..inventory.settings import Override, PeerEntry, Peers, Profile
 from ..inventory.world import Host, World
 from ..net.addresses import AddressSet, parse
@@ -19,6 +19,7 @@ from . import empty_groups
 from .empty_groups import OpenQuestion, behind
 from .join import OTHER, FigureReader, FlowJoin, Meeting, Met, PortsByProtocol, Side
 from .missing_peers import MissingPeers
+from .model import HostPlan, NotPlanned, Plan, Rule
 from .peer_sets import NOBODY, PeerSet, PeerSets, by_name
 from .rule_maker import ALLOW_COMPONENT, RuleMaker, allow_rule, way_in
 
@@ -28,23 +29,6 @@ _Found = dict[
     tuple[list[Met], list[AddressSet], list[bool]],
 ]
 """By counterpart, ports and narrowing word: those met in the inventory, addresses beside it, and whether it is any."""
-
-
-@dataclass(frozen=True, eq=False)
-class HostPlan:
-    name: str
-    platform: str
-    profile: Profile
-    components: tuple[str, ...]
-    realms: tuple[str, ...]
-    rules: tuple[Rule, ...]
-    not_planned: tuple[NotPlanned, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    peers: Mapping[str, PeerSet]
-    hosts: Mapping[str, HostPlan]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from ...module_utils.intervals import Spans
 from ..catalog.book import WIDEST_GUARD, Catalog
-from ..catalog.model import Direction, Doubt, End, Flow, Rule
+from ..catalog.model import Direction, Doubt, End, Flow
 from ..inventory.settings import Allow, Override, Peers, Profile
 from ..net import ports as port_text
 from .join import FigureReader
+from .model import Rule
 
 ALLOW_COMPONENT = "portbook_allow"
 OWN_COMPONENT = "portbook"

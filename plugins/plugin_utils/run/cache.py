@@ -17,7 +17,7 @@ from typing import Any
 
 from ..catalog.model import VendorRule
 from ..plan import file as plan_file
-from ..plan.planner import Plan
+from ..plan.model import Plan
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from ..inventory.values import Untemplated
 from ..inventory.variables import Names, Variable
 from ..inventory.world import HostInput, Resolver, platform_error
 from ..plan.compute import Outcome, compute
-from ..plan.planner import Plan, make_plan
+from ..plan.model import Plan
+from ..plan.planner import make_plan
 from ..problems import Problems, shown
 from .cache import Head
 

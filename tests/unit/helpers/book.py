@@ -16,10 +16,10 @@ from typing import Any
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load as catalogs
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book import Catalog
-from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.model import Rule
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.world import HostInput
 from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.compute import Outcome, compute
 from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.file import chunks
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.model import Rule
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
 
 TODAY = date(2026, 11, 21)

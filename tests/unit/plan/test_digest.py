@@ -11,7 +11,7 @@ import pytest
 from unit.helpers.book import PARTY, TODAY, book, feature, flow, host, port
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.file import digest
-from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.planner import Plan
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.model import Plan
 
 COMPONENTS = {
     "client": {},

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from unit.helpers.book import SIMPLE, host
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.planner import Plan
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.model import Plan
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.cache import Head, RunCache
 
 HEAD = Head("1", "c1", (), (), 1, 1, 1, "warn", None, (), frozenset(), "f", {})

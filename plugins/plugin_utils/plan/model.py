@@ -1,0 +1,72 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan as types: rules of hosts, and what was not planned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..catalog.model import Direction
+from ..inventory.settings import Profile
+from .peer_sets import PeerSet
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One host's view of a flow. `peers` is the name of a set of the plan, or a symbolic peer."""
+
+    id: str
+    component: str
+    flow: str
+    direction: Direction
+    protocol: str
+    ports: tuple[str, ...]
+    source_ports: tuple[str, ...]
+    peers: str
+    peer_components: tuple[str, ...]
+    cast: str
+    group: tuple[str, ...]
+    guarded: bool
+    program: str | None
+    service: str | None
+    listener: str
+    container_ports: tuple[str, ...]
+    log: bool
+    confidence: str
+    rows: tuple[str, ...]
+    why: str
+    doubt: str = ""
+    owner: str = ""
+    ticket: str = ""
+    expires: str = ""
+    empty_groups: tuple[str, ...] = ()
+    """Components whose inventory groups are there and empty: for them the port is not guarded."""
+
+
+@dataclass(frozen=True)
+class NotPlanned:
+    """`missing` are the components of which no host was found, although nobody wrote that there is none."""
+
+    component: str
+    flow: str
+    why: str
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class HostPlan:
+    name: str
+    platform: str
+    profile: Profile
+    components: tuple[str, ...]
+    realms: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    not_planned: tuple[NotPlanned, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    peers: Mapping[str, PeerSet]
+    hosts: Mapping[str, HostPlan]
