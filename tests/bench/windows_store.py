@@ -17,7 +17,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(CHECKOUT / ".venv" / "collections"), str(CHECKOUT / "tests")]
 
 from golden.helpers.running import Machine, shipped_catalog  # noqa: E402
-from windows.fake.bringing import HOST, WINRM, Site, site  # noqa: E402
+from windows.fake.bringing import HOST, WINRM, Site, headed, site  # noqa: E402
 from windows.fake.execute import on  # noqa: E402
 from windows.fake.store import Store  # noqa: E402
 
@@ -65,11 +65,10 @@ def bring(given: Site, store: Store, engine: str) -> Counted:
         answered: dict[str, Any] = json.loads(answer)
         return answered
 
-    slice_ = given.slices["client"]
-    slice_ = {**slice_, "host": {**slice_["host"], "windows_engine": engine}}
+    part = headed(given.parts["client"], windows_engine=engine)
     host = WindowsHost("client", run, WINRM, True, False, False, shipped_catalog)
     start = time.perf_counter()
-    done = host.bring(slice_, None, given.tokens, given.networks)
+    done = host.bring(part, None, given.tokens, given.networks)
     counted.seconds = time.perf_counter() - start
     if done.get("failed"):
         raise SystemExit(done["msg"])

@@ -27,6 +27,7 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.plan import file
 from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.compute import Outcome, compute
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run import show
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.host_part import HostPart
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 OWN = CHECKOUT / "examples" / "catalog"
@@ -106,7 +107,8 @@ def planned(folder: Path, own: bool = False, **more: Any) -> Outcome:
 def shown_text(outcome: Outcome) -> str:
     assert outcome.plan, [str(one) for one in outcome.errors]
     return "\n".join(
-        show.host_text(json.loads(text), None, WIDTH) for _name, text in plan_file.slices(outcome.plan, outcome.digest)
+        show.host_text(HostPart.of(json.loads(text)), None, WIDTH)
+        for _name, text in plan_file.parts(outcome.plan, outcome.digest)
     )
 
 

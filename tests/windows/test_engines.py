@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from golden.helpers.running import Machine, shipped_catalog
-from windows.fake.bringing import Site, site
+from windows.fake.bringing import Site, headed, site
 from windows.fake.building import holding, tcp
 from windows.fake.execute import on
 from windows.fake.host import Host
@@ -64,9 +64,8 @@ class Bench:
     def bring(
         self, name: str, engine: str, company_: Site, only: list[str] | None = None, **head: Any
     ) -> dict[str, Any]:
-        slice_ = company_.slices[name]
-        slice_ = {**slice_, "host": {**slice_["host"], "windows_engine": engine, **head}}
-        return self.host().bring(slice_, only, company_.tokens, company_.networks)
+        part = headed(company_.parts[name], windows_engine=engine, **head)
+        return self.host().bring(part, only, company_.tokens, company_.networks)
 
     def remove(self, engine: str) -> dict[str, Any]:
         return self.host().remove(None, engine)

@@ -8,22 +8,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from windows.fake.plans import plain_rule
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.rule import FirewallRule
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.wanted import Renderer
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.host_part import HostPart
 
 TOKENS = {"rpc_dynamic": [[49152, 65535]], "tftp_data": [[1024, 65535]]}
 
 
 def rendered(ports: list[str], **more: Any) -> dict[str, FirewallRule]:
-    given: dict[str, Any] = {
-        **{"id": "a/b/in/c", "component": "a", "flow": "a.b", "direction": "in", "protocol": "tcp", "peers": "any"},
-        **{"source_ports": [], "cast": "unicast", "group": None, "guarded": False, "program": None, "service": None},
-        **{"why": "why", "rows": [], "ports": ports},
-        **more,
-    }
-    slice_ = {"host": {"outbound": "open", "posture": "guard"}, "rules": [given], "sets": {}}
-    found = Renderer(TOKENS, lambda digest: [], {}).wanted(slice_, None)
+    given = plain_rule(id="a/b/in/c", component="a", flow="a.b", ports=tuple(ports), **more)
+    found = Renderer(TOKENS, lambda digest: [], {}).wanted(HostPart("host", outbound="open", rules=(given,)), None)
     return {rule.name.removeprefix("portbook/a.b/"): rule for rule in found["a"].rules}
 
 

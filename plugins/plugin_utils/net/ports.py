@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from ...module_utils.intervals import Span, Spans
 
@@ -51,6 +51,19 @@ def figures(value: object) -> tuple[str, ...]:
 
 def texts(spans: Spans) -> Iterator[str]:
     return (text_of(span) for span in spans)
+
+
+def numbered(written: Iterable[str], tokens: Mapping[str, list[list[int]]]) -> list[list[int]]:
+    """Spans of ports as a plan has them, with numbers in place of tokens."""
+    found: list[list[int]] = []
+    for figure in written:
+        found += tokens[figure] if figure in tokens else [list(span_of(figure))]
+    return found
+
+
+def numbers(written: Iterable[str]) -> list[int]:
+    """Each port of them."""
+    return [port for low, high in map(span_of, written) for port in range(low, high + 1)]
 
 
 def spans_of(written: Iterable[Figure]) -> Spans:

@@ -199,7 +199,7 @@ def chunks(plan: Plan, digest_: str) -> Iterator[str]:
     yield "}}\n"
 
 
-def slices(plan: Plan, digest_: str) -> Iterator[tuple[str, str]]:
+def parts(plan: Plan, digest_: str) -> Iterator[tuple[str, str]]:
     """One text a host: its part of the plan, with the sets that its rules use named and counted."""
     of_rules: dict[tuple[int, int], str] = {}
     for name, host in plan.hosts.items():
@@ -207,7 +207,7 @@ def slices(plan: Plan, digest_: str) -> Iterator[tuple[str, str]]:
         if key not in of_rules:
             of_rules[key] = json.dumps(
                 {
-                    "rules": [rule_data(rule) for rule in host.rules],
+                    "rules": [{**rule_data(rule), "refusal": rule.refusal} for rule in host.rules],
                     "not_planned": [not_planned_data(one) for one in host.not_planned],
                     "sets": {used: _summary(plan.peers[used]) for used in _used(host.rules, plan.peers)},
                 }

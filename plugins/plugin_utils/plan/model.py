@@ -7,10 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from ..catalog.model import Direction
 from ..inventory.settings import Profile
 from .peer_sets import PeerSet
+
+Refusal = Literal["open", "guard", "watch"]
+"""What becomes of everyone else at the rule's ports: nothing, they are refused, or they are counted and logged."""
+Verdict = Literal["accept", "refuse"]
+"""What becomes of traffic that no rule names."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Rule:
     peer_components: tuple[str, ...]
     cast: str
     group: tuple[str, ...]
-    guarded: bool
+    refusal: Refusal
     program: str | None
     service: str | None
     listener: str
@@ -43,6 +49,10 @@ class Rule:
     expires: str = ""
     empty_groups: tuple[str, ...] = ()
     """Components whose inventory groups are there and empty: for them the port is not guarded."""
+
+    @property
+    def guarded(self) -> bool:
+        return self.refusal != "open"
 
 
 @dataclass(frozen=True)

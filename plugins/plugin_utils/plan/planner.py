@@ -246,7 +246,7 @@ class _Planner:
             if rule.guarded and not draft.guard_asked and draft.symbol != ANY:
                 components = behind(rule, self.catalog.spans(rule.ports), kin.questions)
                 if components:
-                    kin.rules[number] = replace(draft, rule=replace(rule, guarded=False, empty_groups=components))
+                    kin.rules[number] = replace(draft, rule=replace(rule, refusal="open", empty_groups=components))
                     self.unguarded.setdefault((rule.flow, components), set()).update(draft.only or kin.hosts)
 
     def _admitted(self, kin: _Kin, peers: Peers) -> frozenset[str]:

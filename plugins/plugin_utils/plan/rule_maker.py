@@ -11,7 +11,7 @@ from ..catalog.model import Direction, Doubt, End, Flow
 from ..inventory.settings import Allow, Override, Peers, Profile
 from ..net import ports as port_text
 from .join import FigureReader
-from .model import Rule
+from .model import Refusal, Rule
 
 ALLOW_COMPONENT = "portbook_allow"
 OWN_COMPONENT = "portbook"
@@ -53,7 +53,7 @@ class RuleMaker:
             peer_components=(counterpart,),
             cast=cast,
             group=flow.group if cast == "multicast" else (),
-            guarded=self._guarded(flow, component, direction, profile, protocol, figures, word.guard),
+            refusal=self._refusal(flow, component, direction, profile, protocol, figures, word.guard),
             program=self._program(component, at_end.program, profile) if bound else None,
             service=at_end.service if bound else None,
             listener=flow.listener if end == "responder" else "native",
@@ -94,6 +94,20 @@ class RuleMaker:
             return None
         catalogued = self._catalog.components[component].programs[program]
         return profile.programs.get((component, program), catalogued.path)
+
+    def _refusal(
+        self,
+        flow: Flow,
+        component: str,
+        direction: Direction,
+        profile: Profile,
+        protocol: str,
+        figures: tuple[str, ...],
+        word: bool | None,
+    ) -> Refusal:
+        if not self._guarded(flow, component, direction, profile, protocol, figures, word):
+            return "open"
+        return "watch" if direction == "in" and profile.posture_of(component) == "watch" else "guard"
 
     def _guarded(
         self,
@@ -151,7 +165,7 @@ def _own_rule(id_: str, component: str, flow: str, allow: Allow) -> Rule:
         peer_components=(),
         cast="unicast",
         group=(),
-        guarded=False,
+        refusal="open",
         program=None,
         service=None,
         listener="native",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One plan for all workers of a run: whoever holds the lock computes it, the others read their slice."""
+"""One plan for all workers of a run: whoever holds the lock computes it, the others read their part."""
 
 from __future__ import annotations
 
@@ -11,47 +11,13 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..catalog.model import VendorRule
 from ..plan import file as plan_file
 from ..plan.model import Plan
-
-
-@dataclass(frozen=True)
-class Head:
-    """What all hosts need to know of the plan. With errors, there are no slices."""
-
-    digest: str
-    told_by: str
-    errors: tuple[str, ...]
-    warnings: tuple[str, ...]
-    hosts: int
-    rules: int
-    sets: int
-    unsupported: str
-    plan_file: str | None
-    components: tuple[str, ...]
-    variables: frozenset[str]
-    fingerprint: str
-    tokens: dict[str, list[list[int]]]
-    vendor_rules: tuple[VendorRule, ...] = ()
-    inventory_hosts: int = 0
-    members: dict[str, int] = field(default_factory=dict)
-    """Hosts of each component."""
-    shrink: bool = False
-
-    def data(self) -> dict[str, Any]:
-        vendor_rules = [asdict(one) for one in self.vendor_rules]
-        return {**self.__dict__, "variables": sorted(self.variables), "vendor_rules": vendor_rules}
-
-    @staticmethod
-    def of(data: dict[str, Any]) -> Head:
-        lists = {key: tuple(data[key]) for key in ("errors", "warnings", "components")}
-        vendor_rules = tuple(VendorRule(**one) for one in data["vendor_rules"])
-        return Head(**{**data, **lists, "variables": frozenset(data["variables"]), "vendor_rules": vendor_rules})
+from .head import Head
+from .host_part import HostPart
 
 
 class RunCache:
@@ -78,13 +44,13 @@ class RunCache:
     def mark_looked(self, task: str) -> None:
         (self._folder / f"{task}.looked").touch()
 
-    def slice(self, host: str) -> dict[str, Any] | None:
+    def part(self, host: str) -> HostPart | None:
         data = self._read(f"{_file(host)}.json")
-        return None if data is None else dict(data)
+        return None if data is None else HostPart.of(data)
 
-    def guest(self, component: str, host: str) -> dict[str, Any] | None:
+    def guest(self, component: str, host: str) -> HostPart | None:
         data = self._read(f"{component}-{_file(host)}.json")
-        return None if data is None else dict(data)
+        return None if data is None else HostPart.of(data)
 
     def keep(self, head: Head, plan: Plan | None) -> None:
         """The head is written last: who finds it finds all. What was told or derived of an earlier plan is void."""
@@ -92,7 +58,7 @@ class RunCache:
         for outdated in (*self._folder.glob("*.done"), *self._folder.glob("*host-*.json")):
             outdated.unlink()
         if plan is not None:
-            for host, text in plan_file.slices(plan, head.digest):
+            for host, text in plan_file.parts(plan, head.digest):
                 self._write(f"{_file(host)}.json", text)
             self._keep_sets(plan)
             self._write("plan.json", plan_file.chunks(plan, head.digest))
@@ -108,7 +74,7 @@ class RunCache:
 
     def keep_guests(self, component: str, plan: Plan, digest: str) -> None:
         self._keep_sets(plan)
-        for host, text in plan_file.slices(plan, digest):
+        for host, text in plan_file.parts(plan, digest):
             self._write(f"{component}-{_file(host)}.json", text)
 
     def once(self, what: str, do: Callable[[], None]) -> bool:

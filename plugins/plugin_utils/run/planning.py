@@ -21,7 +21,7 @@ from ..plan.compute import Outcome, compute
 from ..plan.model import Plan
 from ..plan.planner import make_plan
 from ..problems import Problems, shown
-from .cache import Head
+from .head import Head
 
 
 @dataclass

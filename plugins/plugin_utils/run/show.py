@@ -9,50 +9,55 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..plan.model import NotPlanned, Rule
+from .host_part import HostPart, PeerSummary
+
 _NARROWEST = 72
 _WIDEST = 140
 _WIDEST_PORTS = 22
 
 
-def host_text(slice_: Mapping[str, Any], components: Iterable[str] | None, width: int) -> str:
-    """All of the host's slice, or the part of some components."""
+def host_text(part: HostPart, components: Iterable[str] | None, width: int) -> str:
+    """All of the host's part, or that of some components."""
     width = max(_NARROWEST, min(_WIDEST, width))
-    head, wanted = slice_["host"], None if components is None else set(components)
-    rules = [one for one in slice_["rules"] if wanted is None or one["component"] in wanted]
-    skipped = [one for one in slice_["not_planned"] if wanted is None or one["component"] in wanted]
-    named = sorted(wanted) if wanted is not None else head["components"]
+    wanted = None if components is None else set(components)
+    rules = list(part.of_components(wanted))
+    if part.way_in and wanted is None:
+        rules.append(part.way_in)
+    skipped = [one for one in part.not_planned if wanted is None or one.component in wanted]
+    named = sorted(wanted) if wanted is not None else list(part.components)
     if not rules and not named:
-        return f"{slice_['name']}: nothing to plan: no component, and nothing in portbook_allow"
-    lines = [f"{slice_['name']}: {', '.join(named) or 'no component'}", f"  {_how(head)}"]
-    lines += _flows(rules, slice_["sets"], width)
+        return f"{part.name}: nothing to plan: no component, and nothing in portbook_allow"
+    lines = [f"{part.name}: {', '.join(named) or 'no component'}", f"  {_how(part)}"]
+    lines += _flows(rules, part.peers, width)
     if skipped:
         lines.append("  not planned")
         lines += _skipped(skipped, width)
     return "\n".join(lines)
 
 
-def _how(head: Mapping[str, Any]) -> str:
-    postures = "".join(f", {name} {posture}" for name, posture in head.get("postures", {}).items())
+def _how(part: HostPart) -> str:
+    postures = "".join(f", {name} {posture}" for name, posture in part.postures.items())
     return (
-        f"{head['platform']}, backend {head['backend']}; realm {', '.join(head['realms'])}; "
-        f"inbound {head['posture']}{postures}, outbound {head['outbound']}"
+        f"{part.platform}, backend {part.backend}; realm {', '.join(part.realms)}; "
+        f"inbound {part.posture}{postures}, outbound {part.outbound}"
     )
 
 
-def _flows(rules: list[Mapping[str, Any]], sets: Mapping[str, Any], width: int) -> list[str]:
+def _flows(rules: list[Rule], peers_of: Mapping[str, PeerSummary], width: int) -> list[str]:
     """A paragraph a flow: its port and peers, then why, then what is doubtful."""
-    groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    groups: dict[tuple[Any, ...], list[Rule]] = {}
     for rule in sorted(rules, key=_order):
-        groups.setdefault((rule["direction"], rule["flow"], rule["protocol"], tuple(rule["ports"])), []).append(rule)
+        groups.setdefault((rule.direction, rule.flow, rule.protocol, rule.ports), []).append(rule)
     heads = {key: _head(found[0]) for key, found in groups.items()}
     at = 9 + min(_WIDEST_PORTS, max((len(head) for head in heads.values()), default=0))
     lines: list[str] = []
     for key, found in groups.items():
-        mark = "!" if any(rule["guarded"] and rule["peers"] != "any" for rule in found) else " "
+        mark = "!" if any(rule.guarded and rule.peers != "any" for rule in found) else " "
         texts = [
-            f"{_preposition(found[0])} {peers}" for peers in dict.fromkeys(peers_text(rule, sets) for rule in found)
+            f"{_preposition(found[0])} {peers}" for peers in dict.fromkeys(peers_text(rule, peers_of) for rule in found)
         ]
-        first = f"  {found[0]['direction']:<3} {mark} {heads[key]}"
+        first = f"  {found[0].direction:<3} {mark} {heads[key]}"
         if len(first) + 1 > at:
             lines.append(first)
             first = ""
@@ -64,61 +69,61 @@ def _flows(rules: list[Mapping[str, Any]], sets: Mapping[str, Any], width: int) 
     return lines
 
 
-def _order(rule: Mapping[str, Any]) -> tuple[Any, ...]:
-    first = str(rule["ports"][0]).partition("-")[0] if rule["ports"] else "0"
-    return (rule["direction"], rule["protocol"], int(first) if first.isdigit() else 99999, rule["flow"], rule["id"])
+def _order(rule: Rule) -> tuple[Any, ...]:
+    first = str(rule.ports[0]).partition("-")[0] if rule.ports else "0"
+    return (rule.direction, rule.protocol, int(first) if first.isdigit() else 99999, rule.flow, rule.id)
 
 
-def _head(rule: Mapping[str, Any]) -> str:
-    ports = ", ".join(rule["ports"])
-    if rule["peers"] == "management":
+def _head(rule: Rule) -> str:
+    ports = ", ".join(rule.ports)
+    if rule.peers == "management":
         ports = ports or "its port"
-    return f"{rule['protocol']} {ports}".rstrip()
+    return f"{rule.protocol} {ports}".rstrip()
 
 
-def _preposition(rule: Mapping[str, Any]) -> str:
-    return "from" if rule["direction"] == "in" else "to"
+def _preposition(rule: Rule) -> str:
+    return "from" if rule.direction == "in" else "to"
 
 
-def _reasons(found: list[Mapping[str, Any]]) -> list[str]:
+def _reasons(found: list[Rule]) -> list[str]:
     rule = found[0]
-    if rule["peers"] == "management":
+    if rule.peers == "management":
         return []
-    casts = sorted({one["cast"] for one in found if one["cast"] != "unicast"})
-    notes = [*casts, rule["flow"], *rule["rows"]]
-    reasons = [f"{rule['why'].rstrip('.')} [{', '.join(notes)}]".lstrip()]
-    if rule.get("empty_groups"):
-        reasons.append(f"not guarded: the group of {' and '.join(rule['empty_groups'])} is empty")
-    if rule.get("doubt"):
-        reasons.append(f"? {rule['doubt']}")
+    casts = sorted({one.cast for one in found if one.cast != "unicast"})
+    notes = [*casts, rule.flow, *rule.rows]
+    reasons = [f"{rule.why.rstrip('.')} [{', '.join(notes)}]".lstrip()]
+    if rule.empty_groups:
+        reasons.append(f"not guarded: the group of {' and '.join(rule.empty_groups)} is empty")
+    if rule.doubt:
+        reasons.append(f"? {rule.doubt}")
     return reasons + list(filter(None, [signature(rule)]))
 
 
-def signature(rule: Mapping[str, Any]) -> str:
+def signature(rule: Rule) -> str:
     """Who wanted it, and until when."""
-    signed = [f"{key} {rule[key]}" for key in ("owner", "ticket", "expires") if rule.get(key)]
+    signed = [f"{key} {getattr(rule, key)}" for key in ("owner", "ticket", "expires") if getattr(rule, key)]
     return f"({', '.join(signed)})" if signed else ""
 
 
-def peers_text(rule: Mapping[str, Any], sets: Mapping[str, Any]) -> str:
-    peers = rule["peers"]
+def peers_text(rule: Rule, peers_of: Mapping[str, PeerSummary]) -> str:
+    peers = rule.peers
     if peers == "management":
         return "where Ansible comes from"
-    who = " or ".join(rule["peer_components"])
+    who = " or ".join(rule.peer_components)
     if peers == "any":
         return f"any ({who})" if who else "any"
     if peers == "local_subnet":
         return f"{who} in the local subnet" if who else "the local subnet"
-    first, count = sets[peers]["first"], sets[peers]["count"]
+    first, count = peers_of[peers].first, peers_of[peers].count
     listed = f"{first[0]} and {count - 1} more" if count > len(first) else ", ".join(first) or "nobody"
     return f"{who} {listed}".lstrip()
 
 
-def _skipped(skipped: list[Mapping[str, str]], width: int) -> list[str]:
+def _skipped(skipped: list[NotPlanned], width: int) -> list[str]:
     """Flows with the same reason stand together."""
     by_reason: dict[str, list[str]] = {}
     for one in skipped:
-        by_reason.setdefault(one["why"], []).append(one["flow"])
+        by_reason.setdefault(one.why, []).append(one.flow)
     lines = []
     for why, flows in sorted(by_reason.items(), key=lambda one: one[1]):
         text = f"{', '.join(sorted(set(flows)))}: {why}"
@@ -129,23 +134,3 @@ def _skipped(skipped: list[Mapping[str, str]], width: int) -> list[str]:
 
 
 LEGEND = "! is guarded: nobody else reaches it; ? is doubtful"
-
-
-def applied_text(host: str, done: Mapping[str, Any]) -> str:
-    """One line for a host that stayed as it was, a few for one that changed."""
-    kept = f"{done['keep']} rules kept"
-    seconds = f"{done['seconds']:.2f} s"
-    if not done["changed"]:
-        return f"{host}: nothing to change, {kept} ({seconds})"
-    counts = [f"{len(done[word])} {word}d" for word in ("create", "change", "delete") if done[word]]
-    lasting = "".join(f"; {done[key]}" for key in ("unconfirmed", "persistence") if done.get(key))
-    lines = [f"{host}: {', '.join([*counts, kept])} ({seconds}){lasting}"]
-    for name, count in sorted(done.get("left", {}).items()):
-        lines.append(f"  {name} is no component of this host any more: its {count} rule{'s' * (count != 1)} deleted")
-    lines += [f"  {one}" for one in done.get("settings", ())]
-    lines += [f"  {word}: {name}" for word in ("disabled", "enabled") for name in done.get(word, ())]
-    if done.get("mended"):
-        lines.append("  the kernel's table was not the one that had been applied; it is mended")
-    for one in done["foreign"]:
-        lines.append(f"  foreign: {one['where']}: {one['flow']} is {one['outcome']}")
-    return "\n".join(lines)

@@ -17,8 +17,9 @@ from ansible_collections.portbook.firewall.plugins.module_utils.linux import app
 from ansible_collections.portbook.firewall.plugins.module_utils.linux import local as host_local
 from ansible_collections.portbook.firewall.plugins.module_utils.linux import units as boot
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import HostState
-from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.host_part import host_settings, host_slices
-from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.file import slices
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.nftables import host_settings, host_slices
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.file import parts
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.host_part import HostPart
 
 WAY_IN = ("192.0.2.250", 22)
 
@@ -56,12 +57,12 @@ def request(machines: Iterable[Machine], variables: Mapping[str, Any], name: str
     assert outcome.plan is not None, "\n".join(map(str, outcome.errors))
     catalog = shipped_catalog()
     networks = {one.digest: list(one.networks) for one in outcome.plan.peers.values()}
-    slice_ = json.loads(dict(slices(outcome.plan, outcome.digest))[name])
+    part = HostPart.of(json.loads(dict(parts(outcome.plan, outcome.digest))[name]))
     tokens = {token: [list(span) for span in catalog.spans([token])] for token in catalog.tokens}
     return nft_apply.Request(
-        slices=host_slices(slice_, None, tokens, networks.__getitem__),
+        slices=host_slices(part, None, tokens, networks.__getitem__),
         replace_all=True,
-        settings=host_settings(slice_),
+        settings=host_settings(part),
         transport="ssh",
         check=True,
     )

@@ -11,7 +11,7 @@ import time
 import pytest
 from unit.helpers.book import MESH, SIMPLE, Planned, host
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.file import chunks, slices
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.file import chunks, parts
 
 MANY = 10_000
 ADDRESS = re.compile(r"\b10\.\d+\.\d+\.\d+\b")
@@ -48,9 +48,9 @@ def test_the_file_of_ten_thousand_peers_has_each_address_once(mesh):
 
 
 def test_the_slice_of_a_host_does_not_grow_with_its_peers(mesh):
-    of_many = [len(text) for _name, text in slices(mesh.outcome.plan, mesh.digest)]
+    of_many = [len(text) for _name, text in parts(mesh.outcome.plan, mesh.digest)]
     small = nodes(20)
-    of_few = [len(text) for _name, text in slices(small.outcome.plan, small.digest)]
+    of_few = [len(text) for _name, text in parts(small.outcome.plan, small.digest)]
     assert len(of_many) == MANY
     assert max(of_many) < max(of_few) + 100
 

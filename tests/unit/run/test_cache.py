@@ -10,17 +10,18 @@ from dataclasses import replace
 from unit.helpers.book import SIMPLE, host
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.model import Plan
-from ansible_collections.portbook.firewall.plugins.plugin_utils.run.cache import Head, RunCache
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.cache import RunCache
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.head import Head
 
 HEAD = Head("1", "c1", (), (), 1, 1, 1, "warn", None, (), frozenset(), "f", {})
 
 
-def test_a_host_that_is_no_longer_planned_has_no_slice(tmp_path):
+def test_a_host_that_is_no_longer_planned_has_no_part(tmp_path):
     cache = RunCache(str(tmp_path), "a play")
     plan = SIMPLE.compute(host("c1", "client", "192.0.2.11"), host("s1", "server", "192.0.2.1")).plan
     assert plan is not None
     cache.keep(HEAD, plan)
-    assert cache.slice("c1") is not None
+    assert cache.part("c1") is not None
     cache.keep(replace(HEAD, digest="2"), Plan(plan.peers, {"s1": plan.hosts["s1"]}))
-    assert cache.slice("c1") is None
-    assert cache.slice("s1") is not None
+    assert cache.part("c1") is None
+    assert cache.part("s1") is not None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from golden.helpers.running import Machine, computed
@@ -24,8 +24,10 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import Store as Read
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import store_of
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.wanted import Renderer
+from ansible_collections.portbook.firewall.plugins.plugin_utils.net.ports import numbers
 from ansible_collections.portbook.firewall.plugins.plugin_utils.plan import file as plan_file
-from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.planner import Plan
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.model import Plan
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.host_part import HostPart, Settings
 
 CONTROLLER = "198.51.100.200"
 WINRM = 5986
@@ -45,9 +47,9 @@ class Brought:
 
 @dataclass(frozen=True)
 class Site:
-    """The slices of a plan by host."""
+    """The parts of a plan by host."""
 
-    slices: Mapping[str, dict[str, Any]]
+    parts: Mapping[str, HostPart]
     networks: Callable[[str], list[str]]
     tokens: Mapping[str, list[list[int]]]
     plan: Plan = field(repr=False)
@@ -61,13 +63,23 @@ class Site:
         write_it: bool = True,
         **head: Any,
     ) -> Brought:
-        slice_ = self.slices[host]
-        slice_ = {**slice_, "host": {**slice_["host"], **head}}
-        ports = exchange.management_ports(slice_) or [WINRM]
-        found = look(store, exchange.read_arguments(slice_, ports), machine)
+        part = headed(self.parts[host], **head)
+        ports = numbers(part.management_ports) or [WINRM]
+        found = look(store, exchange.read_arguments(part, ports), machine)
         renderer = Renderer(self.tokens, self.networks, found.programs)
-        asked = exchange.asked(slice_, components, renderer, ports, over_network=True)
+        asked = exchange.asked(part, components, renderer, ports, over_network=True)
         return act(store, found, decide(found, asked), machine, write_it)
+
+
+def headed(part: HostPart, **head: Any) -> HostPart:
+    """The part with other words for the host as a whole, as if it had been planned so."""
+    known = {one.name for one in fields(Settings)}
+    settings = replace(part.settings, **{key: value for key, value in head.items() if key in known})
+    given = {key: value for key, value in head.items() if key not in known}
+    rules = part.rules
+    if given.get("posture") == "watch":
+        rules = tuple(replace(rule, refusal="watch") if rule.refusal == "guard" else rule for rule in rules)
+    return replace(part, **given, settings=settings, rules=rules)
 
 
 def remove(store: Store, components: list[str] | None = None, machine: Host = HOST) -> Brought:
@@ -95,5 +107,5 @@ def site(machines: Iterable[Machine], everywhere: Mapping[str, Any] | None = Non
     assert outcome.plan is not None, "\n".join(map(str, outcome.errors))
     sets = {one.digest: list(one.networks) for one in outcome.plan.peers.values()}
     tokens = {name: [list(span) for span in outcome.catalog.spans([name])] for name in outcome.catalog.tokens}
-    slices = {name: json.loads(text) for name, text in plan_file.slices(outcome.plan, outcome.digest)}
-    return Site(slices, sets.__getitem__, tokens, outcome.plan)
+    parts = {name: HostPart.of(json.loads(text)) for name, text in plan_file.parts(outcome.plan, outcome.digest)}
+    return Site(parts, sets.__getitem__, tokens, outcome.plan)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from typing import Any
 
-from windows.fake.bringing import CONTROLLER, HOST, WINRM, Brought, act, look
+from windows.fake.bringing import CONTROLLER, HOST, WINRM, Brought, act, headed, look
 from windows.fake.packets import Interface, Machine
 from windows.fake.rule import commit, from_json
 from windows.fake.sample import SVCHOST
@@ -19,6 +19,8 @@ from windows.fake.store import Faults, Store
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import exchange
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide, decide_removal
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.wanted import Renderer
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.model import Rule
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.host_part import HostPart, PeerSummary, Settings
 
 RPC = "rpc_dynamic"
 TOKENS = {RPC: [[49152, 65535]]}
@@ -58,25 +60,48 @@ class Line:
     service: str | None = None
     cast: str = "unicast"
 
-    def data(self, number: int, posture: str, outbound: str) -> dict[str, Any]:
+    def rule(self, number: int, posture: str, outbound: str) -> Rule:
         armed = outbound in ("guard", "strict") if self.direction == "out" else posture != "open"
-        return {
-            "id": f"{self.component}-{number}",
-            "flow": f"{self.component}.flow-{number}",
-            "component": self.component,
-            "direction": self.direction,
-            "protocol": self.protocol,
-            "ports": list(self.ports),
-            "source_ports": [],
-            "peers": self.peers if isinstance(self.peers, str) else f"set-{number}",
-            "cast": self.cast,
-            "group": None,
-            "guarded": self.guarded and armed,
-            "program": self.program,
-            "service": self.service,
-            "why": "It is asked for.",
-            "rows": ["T1"],
-        }
+        watched = posture == "watch" and self.direction == "in"
+        return plain_rule(
+            id=f"{self.component}-{number}",
+            flow=f"{self.component}.flow-{number}",
+            component=self.component,
+            direction=self.direction,
+            protocol=self.protocol,
+            ports=tuple(self.ports),
+            peers=self.peers if isinstance(self.peers, str) else f"set-{number}",
+            cast=self.cast,
+            refusal="open" if not (self.guarded and armed) else "watch" if watched else "guard",
+            program=self.program,
+            service=self.service,
+            why="It is asked for.",
+            rows=("T1",),
+        )
+
+
+def plain_rule(**given: Any) -> Rule:
+    """A rule of a plan; what is not given is what most rules have."""
+    usual: dict[str, Any] = {
+        "direction": "in",
+        "protocol": "tcp",
+        "ports": (),
+        "source_ports": (),
+        "peers": "any",
+        "peer_components": (),
+        "cast": "unicast",
+        "group": (),
+        "refusal": "open",
+        "program": None,
+        "service": None,
+        "listener": "native",
+        "container_ports": (),
+        "log": False,
+        "confidence": "high",
+        "rows": (),
+        "why": "why",
+    }
+    return Rule(**{**usual, **given})
 
 
 @dataclass(frozen=True)
@@ -91,22 +116,21 @@ class Want:
     components: tuple[str, ...] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
-    def slice(self) -> dict[str, Any]:
-        rules = [line.data(number, self.posture, self.outbound) for number, line in enumerate(self.lines)]
-        return {
-            "host": {
-                "posture": self.posture,
-                "outbound": self.outbound,
-                "foreign": self.foreign,
-                "windows_policy": "warn",
-                "windows_foreign": "disable" if self.disable else "report",
-                "management": [],
-                **dict.fromkeys(("refuse", "log", "cut", "trusted_interfaces")),
-                **self.extra,
-            },
-            "rules": rules,
-            "sets": {one["peers"]: {"digest": one["peers"]} for one in rules if one["peers"].startswith("set-")},
-        }
+    def part(self) -> HostPart:
+        rules = tuple(line.rule(number, self.posture, self.outbound) for number, line in enumerate(self.lines))
+        part = HostPart(
+            "host",
+            posture=self.posture,
+            outbound=self.outbound,
+            rules=rules,
+            peers={one.peers: PeerSummary(one.peers, 0, ()) for one in rules if one.peers.startswith("set-")},
+            settings=Settings(
+                foreign=self.foreign,
+                windows_policy="warn",
+                windows_foreign="disable" if self.disable else "report",
+            ),
+        )
+        return headed(part, **self.extra)
 
     def networks(self, name: str) -> list[str]:
         return list(self.lines[int(name.removeprefix("set-"))].peers)
@@ -114,10 +138,10 @@ class Want:
 
 def bring(store: Store, want: Want, faults: Faults | None = None) -> Brought:
     """As the action does it; the faults are those of the write."""
-    slice_ = want.slice()
-    found = look(store, exchange.read_arguments(slice_, [WINRM]))
+    part = want.part()
+    found = look(store, exchange.read_arguments(part, [WINRM]))
     components = None if want.components is None else list(want.components)
-    asked = exchange.asked(slice_, components, Renderer(TOKENS, want.networks, found.programs), [WINRM], True)
+    asked = exchange.asked(part, components, Renderer(TOKENS, want.networks, found.programs), [WINRM], True)
     return _faulty(store, lambda: act(store, found, decide(found, asked), HOST, True), faults)
 
 
@@ -230,7 +254,7 @@ def _guarded(lines: Iterable[Line], want: Want) -> set[tuple[str, str, int]]:
     return {
         (line.direction, line.protocol, port)
         for number, line in enumerate(lines)
-        if line.data(number, want.posture, want.outbound)["guarded"]
+        if line.rule(number, want.posture, want.outbound).guarded
         for port in _numbers(line)
     }
 

@@ -13,6 +13,10 @@ from typing import Any
 from ....module_utils.shrinking import Inventory
 from ...catalog.book import Catalog
 from ...catalog.model import VendorRule
+from ...net.ports import numbers
+from ...run.host_part import HostPart
+from ..contract import Removal, Request, Target
+from ..outcome import Outcome
 from . import engines, exchange
 from .decide import Asked, Decision, decide, decide_removal
 from .store import Store, WrongAnswer, meaning_of_failure, store_of
@@ -40,14 +44,14 @@ class WindowsHost:
 
     def bring(
         self,
-        slice_: Mapping[str, Any],
+        part: HostPart,
         components: list[str] | None,
         tokens: Mapping[str, list[list[int]]],
         networks: Callable[[str], list[str]],
         inventory: Inventory | None = None,
     ) -> dict[str, Any]:
         """With an inventory, what the host would lose is asked about; without one, somebody decided it."""
-        return self._tried(lambda: self._bring(slice_, components, tokens, networks, inventory))
+        return self._tried(lambda: self._bring(part, components, tokens, networks, inventory))
 
     def remove(
         self, components: list[str] | None, engine: str = "native", inventory: Inventory | None = None
@@ -66,20 +70,20 @@ class WindowsHost:
 
     def _bring(
         self,
-        slice_: Mapping[str, Any],
+        part: HostPart,
         components: list[str] | None,
         tokens: Mapping[str, list[list[int]]],
         networks: Callable[[str], list[str]],
         inventory: Inventory | None,
     ) -> dict[str, Any]:
-        ports, engine = exchange.management_ports(slice_), slice_["host"]["windows_engine"]
+        ports, engine = numbers(part.management_ports), part.settings.windows_engine
         if engine != "native":
             renderer = Renderer(tokens, networks, {})
-            asked = exchange.asked(slice_, components, renderer, ports or [self.port], self.over_network)
-            return self._by_others(engine, asked, renderer.wanted(slice_, None))
-        store = self._read(exchange.read_arguments(slice_, ports or [self.port]))
+            asked = exchange.asked(part, components, renderer, ports or [self.port], self.over_network)
+            return self._by_others(engine, asked, renderer.wanted(part, None))
+        store = self._read(exchange.read_arguments(part, ports or [self.port]))
         asked = exchange.asked(
-            slice_,
+            part,
             components,
             Renderer(tokens, networks, store.programs),
             ports or [store.ssh_port or self.port],
@@ -149,3 +153,31 @@ class WindowsHost:
 
     def _named(self, texts: Iterable[str]) -> list[str]:
         return [f"{self.name}: {text}" for text in texts]
+
+
+@dataclass(frozen=True)
+class Windows:
+    catalog: Callable[[], Catalog]
+    name: str = "windows"
+
+    def apply(self, request: Request, target: Target) -> Outcome:
+        host = self._host(target, request.vendors)
+        return Outcome.of(
+            host.bring(request.part, request.components, request.tokens, request.networks, request.inventory)
+        )
+
+    def remove(self, removal: Removal, target: Target) -> Outcome:
+        host = self._host(target)
+        return Outcome.of(host.remove(removal.components, removal.windows_engine, removal.inventory))
+
+    def _host(self, target: Target, vendors: tuple[VendorRule, ...] = ()) -> WindowsHost:
+        return WindowsHost(
+            target.host,
+            target.run,
+            port=target.port,
+            over_network=target.transport != "local",
+            check=target.check,
+            diff=target.diff,
+            catalog=self.catalog,
+            vendors=vendors,
+        )

@@ -10,7 +10,7 @@ from typing import Any
 
 from ....module_utils.shrinking import Inventory
 from ...catalog.model import VendorRule
-from ..host_part import host_settings
+from ...run.host_part import HostPart
 from .baseline import SVCHOST
 from .decide import Asked, Decision
 from .rule import NAMES, PREFIX, PROFILES, FirewallRule, stored
@@ -21,13 +21,13 @@ from .wanted import Renderer, programs_of, services_of
 _OURS = {"prefix": PREFIX, "names": NAMES}
 
 
-def read_arguments(slice_: Mapping[str, Any], ports: Iterable[int]) -> dict[str, Any]:
+def read_arguments(part: HostPart, ports: Iterable[int]) -> dict[str, Any]:
     return {
         **_OURS,
-        "programs": sorted({*programs_of(slice_), SVCHOST}),
-        "services": services_of(slice_),
+        "programs": sorted({*programs_of(part), SVCHOST}),
+        "services": services_of(part),
         "ports": list(ports),
-        "domain": slice_["host"]["outbound"] == "strict",
+        "domain": part.verdicts["out"] == "refuse",
     }
 
 
@@ -39,13 +39,8 @@ def write_arguments(store: Store, decision: Decision) -> dict[str, Any]:
     return {**_OURS, "expect": store.fingerprint, "operations": decision.operations}
 
 
-def management_ports(slice_: Mapping[str, Any]) -> list[int]:
-    """As the inventory has them; empty: those of Ansible's connection."""
-    return list(host_settings(slice_)["management_ports"])
-
-
 def asked(
-    slice_: Mapping[str, Any],
+    part: HostPart,
     components: list[str] | None,
     renderer: Renderer,
     ports: Iterable[int],
@@ -53,16 +48,16 @@ def asked(
     vendors: Iterable[VendorRule] = (),
     inventory: Inventory | None = None,
 ) -> Asked:
-    head = slice_["host"]
+    settings = part.settings
     return Asked(
-        wanted=renderer.wanted(slice_, components),
+        wanted=renderer.wanted(part, components),
         replace_all=components is None,
-        posture=head["posture"],
-        outbound=head["outbound"],
-        foreign=head["foreign"],
-        policy=head["windows_policy"],
-        others=head["windows_foreign"],
-        management=tuple(head["management"]),
+        posture=part.posture,
+        outbound=part.outbound,
+        foreign=settings.foreign,
+        policy=settings.windows_policy,
+        others=settings.windows_foreign,
+        management=settings.management,
         ports=tuple(ports),
         over_network=over_network,
         vendors=tuple(vendors),

@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ....module_utils.intervals import Span, Spans
-from ...catalog.model import LOCAL_SUBNET, MANAGEMENT, SYMBOLIC_PEERS
+from ...catalog.model import LOCAL_SUBNET, SYMBOLIC_PEERS
+from ...net import ports as port_text
 from ...net.addresses import AddressSet, parse
+from ...plan.model import Rule
+from ...run.host_part import HostPart
 from ...run.show import signature
-from ..host_part import spans_of, watched
 from .rule import NAMES, NUMBERS, PREFIX, WITH_PORTS, FirewallRule, Traffic, same_path
 from .store import FoundProgram
 from .texts import ANY_PORTS, ANYWHERE, MOST_ADDRESSES, WRITABLE, Addresses, Ports
@@ -25,7 +27,6 @@ _EVERYONE_NEAR = AddressSet(Spans(((2**32 - 1, 2**32 - 1),)))
 # Windows has no rule for nobody: nothing comes from the address of all, and nothing goes to the one of none.
 _NOBODY = {"in": Addresses(_EVERYONE_NEAR), "out": Addresses(_UNSET)}
 NO_PEERS = _UNSET | _EVERYONE_NEAR
-RuleData = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -45,69 +46,67 @@ class Renderer:
     networks: Callable[[str], list[str]]
     programs: Mapping[str, FoundProgram]
 
-    def wanted(self, slice_: Mapping[str, Any], components: Iterable[str] | None) -> dict[str, Wanted]:
+    def wanted(self, part: HostPart, components: Iterable[str] | None) -> dict[str, Wanted]:
         """By component. Rules are numbered within component, flow and direction, so that which other
         components are asked for at the same time changes no name."""
         found: dict[str, Wanted] = {name: Wanted() for name in components or ()}
-        groups: dict[tuple[str, str, str], dict[tuple[Any, ...], list[RuleData]]] = {}
-        outbound = slice_["host"]["outbound"] != "off"
-        for rule in sorted(slice_["rules"], key=lambda one: str(one["id"])):
-            if rule["peers"] == MANAGEMENT or (rule["direction"] == "out" and not outbound):
+        groups: dict[tuple[str, str, str], dict[tuple[Any, ...], list[Rule]]] = {}
+        outbound = part.outbound != "off"
+        for rule in sorted(part.of_components(None if components is None else found), key=lambda one: one.id):
+            if rule.direction == "out" and not outbound:
                 continue
-            if components is not None and rule["component"] not in found:
-                continue
-            where = (rule["component"], rule["flow"], rule["direction"])
+            where = (rule.component, rule.flow, rule.direction)
             groups.setdefault(where, {}).setdefault(_alike(rule), []).append(rule)
         for (component, flow, direction), alike in groups.items():
             before = found.get(component, Wanted())
             for number, rules in enumerate(alike.values(), 1):
-                for part, some in _mapper_apart(rules):
-                    one = self._one(slice_, f"{NAMES}{flow}/{direction}/{number}{part}", some)
+                for suffix, some in _mapper_apart(rules):
+                    one = self._one(part, f"{NAMES}{flow}/{direction}/{number}{suffix}", some)
                     before = Wanted(
                         (*before.rules, *one.rules), before.guarded | one.guarded, (*before.notes, *one.notes)
                     )
             found[component] = before
         return found
 
-    def _one(self, slice_: Mapping[str, Any], name: str, rules: list[RuleData]) -> Wanted:
+    def _one(self, part: HostPart, name: str, rules: list[Rule]) -> Wanted:
         first = rules[0]
-        number = NUMBERS[first["protocol"]]
-        figures = [figure for rule in rules for figure in rule["ports"]]
+        number = NUMBERS[first.protocol]
+        figures = [figure for rule in rules for figure in rule.ports]
         if figures and number not in WITH_PORTS:
             return Wanted(
-                notes=(f"{first['flow']}: Windows Firewall knows no ports of {first['protocol']}, so it has no rule",)
+                notes=(f"{first.flow}: Windows Firewall knows no ports of {first.protocol}, so it has no rule",)
             )
-        asked, other = self._asked_ports(first, figures), self._ports(first["source_ports"])
-        inbound = first["direction"] == "in"
-        program = first["program"] or ""
+        asked, other = self._asked_ports(first, figures), self._ports(first.source_ports)
+        inbound = first.direction == "in"
+        program = first.program or ""
         traffic = Traffic(
-            direction=first["direction"],
+            direction=first.direction,
             protocol=number,
             local_ports=asked if inbound else other,
             remote_ports=other if inbound else asked,
             program=same_path(self.programs[program].path if program in self.programs else program),
-            service=(first["service"] or "").lower(),
+            service=(first.service or "").lower(),
         )
         rule = FirewallRule(
-            _tame(name), f"{PREFIX}{first['component']}", traffic, _description(first), program, first["service"] or ""
+            _tame(name), f"{PREFIX}{first.component}", traffic, _description(first), program, first.service or ""
         )
-        guarded = first["guarded"] and not watched(slice_, first)
-        remote = self._remote(slice_, rules)
+        guarded = first.refusal == "guard"
+        remote = self._remote(part, rules)
         if not (remote.every or remote.known or remote.words):
-            remote = _NOBODY[first["direction"]]
+            remote = _NOBODY[first.direction]
         split_rules = tuple(
             replace(rule, name=f"{rule.name}{suffix}", traffic=replace(traffic, remote=part))
             for suffix, part in split(remote)
         )
         return Wanted(split_rules, frozenset(one.name for one in split_rules) if guarded else frozenset())
 
-    def _asked_ports(self, rule: RuleData, figures: list[str]) -> Ports:
+    def _asked_ports(self, rule: Rule, figures: list[str]) -> Ports:
         """Inbound, Windows itself knows which ports its endpoint mapper gave out, and a program's own ports."""
         if not figures:
             return ANY_PORTS
-        if rule["direction"] == "in" and "tftp_data" in figures and rule["program"]:
+        if rule.direction == "in" and "tftp_data" in figures and rule.program:
             return ANY_PORTS
-        if rule["direction"] == "in" and "rpc_dynamic" in figures:
+        if rule.direction == "in" and "rpc_dynamic" in figures:
             words = {"RPC"} | ({"RPC-EPMap"} if "135" in figures else set())
             return replace(
                 self._ports(one for one in figures if one not in ("rpc_dynamic", "135")),
@@ -117,61 +116,61 @@ class Renderer:
         return self._ports(figures)
 
     def _ports(self, figures: Iterable[str]) -> Ports:
-        found = spans_of(figures, self.tokens)
+        found = port_text.numbered(figures, self.tokens)
         return Ports(Spans.of((low, high) for low, high in found)) if found else ANY_PORTS
 
-    def _remote(self, slice_: Mapping[str, Any], rules: list[RuleData]) -> Addresses:
-        peers = rules[0]["peers"]
-        casts = {rule["cast"] for rule in rules}
-        if rules[0]["direction"] == "out" and casts != {"unicast"}:
-            return self._cast_out(slice_, rules)
-        found = self._peers(slice_, peers)
+    def _remote(self, part: HostPart, rules: list[Rule]) -> Addresses:
+        peers = rules[0].peers
+        casts = {rule.cast for rule in rules}
+        if rules[0].direction == "out" and casts != {"unicast"}:
+            return self._cast_out(part, rules)
+        found = self._peers(part, peers)
         return found if found.every or "broadcast" not in casts else found | Addresses(_UNSET)
 
-    def _peers(self, slice_: Mapping[str, Any], peers: str) -> Addresses:
+    def _peers(self, part: HostPart, peers: str) -> Addresses:
         if peers == LOCAL_SUBNET:
             return Addresses(words=frozenset({"LocalSubnet"}))
         if peers in SYMBOLIC_PEERS:
             return ANYWHERE
-        found = AddressSet.union(map(parse, self.networks(slice_["sets"][peers]["digest"]))) & WRITABLE
+        found = AddressSet.union(map(parse, self.networks(part.peers[peers].digest))) & WRITABLE
         return ANYWHERE if found == WRITABLE else Addresses(found)
 
-    def _cast_out(self, slice_: Mapping[str, Any], rules: list[RuleData]) -> Addresses:
+    def _cast_out(self, part: HostPart, rules: list[Rule]) -> Addresses:
         """What is sent to all or to a group has their address, not the peers'. Windows takes no IPv6 group
         as an address, and lets what goes to one pass where the local subnet may be reached."""
         found = Addresses(words=frozenset({"LocalSubnet"}))
         for rule in rules:
-            if rule["cast"] == "unicast":
-                found |= self._peers(slice_, rule["peers"])
-            elif rule["cast"] == "broadcast":
+            if rule.cast == "unicast":
+                found |= self._peers(part, rule.peers)
+            elif rule.cast == "broadcast":
                 found |= Addresses(_EVERYONE_NEAR)
             else:
-                groups = [parse(one) for one in rule["group"] or () if ":" not in one]
+                groups = [parse(one) for one in rule.group or () if ":" not in one]
                 found |= Addresses(AddressSet.union(groups))
         return found
 
 
-def _mapper_apart(rules: list[RuleData]) -> Iterator[tuple[str, list[RuleData]]]:
+def _mapper_apart(rules: list[Rule]) -> Iterator[tuple[str, list[Rule]]]:
     """The endpoint mapper is a service of its own: a rule that is bound to another one would never match it."""
     first = rules[0]
-    both = any({"135", "rpc_dynamic"} <= set(rule["ports"]) for rule in rules)
-    if not both or first["direction"] == "out" or not (first["program"] or first["service"]):
+    both = any({"135", "rpc_dynamic"} <= set(rule.ports) for rule in rules)
+    if not both or first.direction == "out" or not (first.program or first.service):
         yield "", rules
         return
-    yield "", [{**rule, "ports": [one for one in rule["ports"] if one != "135"]} for rule in rules]
-    yield "/mapper", [{**rule, "ports": ["135"], "program": None, "service": None} for rule in rules]
+    yield "", [replace(rule, ports=tuple(one for one in rule.ports if one != "135")) for rule in rules]
+    yield "/mapper", [replace(rule, ports=("135",), program=None, service=None) for rule in rules]
 
 
-def _alike(rule: RuleData) -> tuple[Any, ...]:
+def _alike(rule: Rule) -> tuple[Any, ...]:
     """Rules that differ in nothing but ports and cast become one."""
     return (
-        *(rule[key] for key in ("protocol", "peers", "program", "service", "guarded")),
-        tuple(rule["source_ports"]),
+        *(rule.protocol, rule.peers, rule.program, rule.service, rule.guarded),
+        rule.source_ports,
     )
 
 
-def _description(rule: RuleData) -> str:
-    text = f"{rule['why']} [{', '.join([rule['flow'], *rule['rows']])}] {signature(rule)}".rstrip()
+def _description(rule: Rule) -> str:
+    text = f"{rule.why} [{', '.join([rule.flow, *rule.rows])}] {signature(rule)}".rstrip()
     return _tame(text)[:_LONGEST_DESCRIPTION].lstrip("@ ")
 
 
@@ -206,9 +205,9 @@ def _parts(spans: tuple[Span, ...], start: int, length: int, bits: int) -> Itera
     yield from _parts(tuple(one for one in spans if one[0] >= middle), middle, length + 1, bits)
 
 
-def programs_of(slice_: Mapping[str, Any]) -> list[str]:
-    return sorted({rule["program"] for rule in slice_["rules"] if rule["program"]})
+def programs_of(part: HostPart) -> list[str]:
+    return sorted({rule.program for rule in part.rules if rule.program})
 
 
-def services_of(slice_: Mapping[str, Any]) -> list[str]:
-    return sorted({rule["service"] for rule in slice_["rules"] if rule["service"]})
+def services_of(part: HostPart) -> list[str]:
+    return sorted({rule.service for rule in part.rules if rule.service})

@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import SimpleNamespace
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleConnectionFailure
 
-from ansible_collections.portbook.firewall.plugins.action import apply
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends import nftables
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.contract import Unreachable
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.nftables import Nftables
 
-TURN: Any = SimpleNamespace(host="siem", task_vars={})
 CONFIRMED, WAITS_NO_LONGER = {"confirmed": True}, {"confirmed": False}
 HELD = 30
 
@@ -32,20 +31,26 @@ class Clock:
         self.now += seconds
 
 
-class Action(apply.ActionModule):
+class Target:
     """With answers in place of a host; each attempt takes its time."""
+
+    host, transport, platform, port, check, diff = "siem", "ssh", "linux", 22, False, False
 
     def __init__(self, clock: Clock, answer: Callable[[int], dict[str, Any]], takes: float) -> None:
         self._clock, self._answer, self._takes = clock, answer, takes
-        self.resets, self.started = 0, []
-        self._connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="x"), reset=self._reset)
+        self.connections = 0
+        self.started: list[float] = []
 
-    def _reset(self) -> None:
-        self.resets += 1
+    def reconnect(self) -> None:
+        self.connections += 1
 
-    def _module(self, _name: str, arguments: dict[str, Any], _task_vars: dict[str, Any]) -> dict[str, Any]:
+    def note(self, text: str) -> None:
+        assert text.startswith("siem: not confirmed yet: ")
+
+    def run(self, module: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        assert module == "portbook.firewall.nftables"
         assert arguments == {"state": "confirm", "token": "t"}
-        assert self.resets == len(self.started) + 1, "each attempt is a new connection"
+        assert self.connections == len(self.started) + 1, "each attempt is a new connection"
         self.started.append(self._clock.now - 1000)
         self._clock.now += self._takes
         return self._answer(len(self.started))
@@ -54,55 +59,54 @@ class Action(apply.ActionModule):
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(apply, "time", made)
+    monkeypatch.setattr(nftables, "time", made)
     return made
 
 
 def fails(text: str = "Connection refused") -> dict[str, Any]:
-    raise AnsibleConnectionFailure(text)
+    raise Unreachable(text)
 
 
 def test_one_that_succeeds_is_all(clock: Clock) -> None:
-    action = Action(clock, lambda _number: CONFIRMED, 1)
-    assert action._confirm("t", TURN, 0.3) == {"held": False}
-    assert action.started == [0]
+    target = Target(clock, lambda _number: CONFIRMED, 1)
+    assert Nftables().confirm("t", target, 0.3) == {"held": False}
+    assert target.started == [0]
 
 
 @pytest.mark.parametrize("failing", [fails, lambda: {"failed": True, "msg": "another run holds the firewall"}])
 def test_a_hiccup_is_tried_again(clock: Clock, failing: Callable[[], dict[str, Any]]) -> None:
-    action = Action(clock, lambda number: CONFIRMED if number == 3 else failing(), 0.5)
-    assert action._confirm("t", TURN, 0.3) == {"held": False}
-    assert action.started == [0, 1.5, 3]
+    target = Target(clock, lambda number: CONFIRMED if number == 3 else failing(), 0.5)
+    assert Nftables().confirm("t", target, 0.3) == {"held": False}
+    assert target.started == [0, 1.5, 3]
 
 
 @pytest.mark.parametrize("takes", [0.1, 4, 10])
 @pytest.mark.parametrize("seconds", [0.2, 5])
 def test_what_never_succeeds_is_told_shortly_before_the_host_acts(clock: Clock, takes: float, seconds: float) -> None:
     """`seconds` is how long the host had been holding when it answered."""
-    action = Action(clock, lambda _number: fails(), takes)
-    done = action._confirm("t", TURN, seconds)
+    target = Target(clock, lambda _number: fails(), takes)
+    done = Nftables().confirm("t", target, seconds)
     assert done["failed"]
     assert "was not confirmed over a new connection" in done["msg"]
     assert done["msg"].endswith("Connection refused")
-    assert len(action.started) > 1
-    assert HELD - seconds - takes - 5 < action.started[-1] <= HELD - seconds - 3
-    assert action._connection._shell.tmpdir is None
+    assert len(target.started) > 1
+    assert HELD - seconds - takes - 5 < target.started[-1] <= HELD - seconds - 3
 
 
 def test_a_host_that_no_longer_waits_is_not_asked_again(clock: Clock) -> None:
-    action = Action(clock, lambda _number: WAITS_NO_LONGER, 1)
-    assert action._confirm("t", TURN, 0.3)["msg"].endswith("it no longer waits")
-    assert action.started == [0]
+    target = Target(clock, lambda _number: WAITS_NO_LONGER, 1)
+    assert Nftables().confirm("t", target, 0.3)["msg"].endswith("it no longer waits")
+    assert target.started == [0]
 
 
 def test_why_the_host_does_not_confirm_is_said(clock: Clock) -> None:
-    action = Action(clock, lambda _number: {"confirmed": False, "why_not": "the kernel holds another table"}, 1)
-    done = action._confirm("t", TURN, 0.3)
+    target = Target(clock, lambda _number: {"confirmed": False, "why_not": "the kernel holds another table"}, 1)
+    done = Nftables().confirm("t", target, 0.3)
     assert done["failed"]
     assert done["msg"].endswith("so the host takes it back within 30 s: the kernel holds another table")
-    assert action.started == [0]
+    assert target.started == [0]
 
 
 def test_there_is_one_attempt_however_long_the_change_took(clock: Clock) -> None:
-    action = Action(clock, lambda _number: CONFIRMED, 1)
-    assert action._confirm("t", TURN, 40) == {"held": False}
+    target = Target(clock, lambda _number: CONFIRMED, 1)
+    assert Nftables().confirm("t", target, 40) == {"held": False}

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring one host to its part of the plan, with the backend that it has. None is put in another's place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..run.head import Head
+from ..run.host_part import HostPart
+from ..run.turn import Refused, Turn
+from . import registry
+from .contract import CatalogLoader, Removal, Request, Target, Unreachable
+from .outcome import Outcome
+
+_ASKABLE = ("ssh", "paramiko", "paramiko_ssh", "local", "winrm", "psrp")
+
+
+def removed(removal: Removal, target: Target, catalog: CatalogLoader) -> Outcome:
+    return registry.for_platform(target.platform, catalog).remove(removal, target)
+
+
+class Applying:
+    def __init__(self, turn: Turn, head: Head, target: Target, tell: Callable[[str], None]) -> None:
+        self._turn, self._head, self._target, self._tell = turn, head, target, tell
+
+    def run(self, components: list[str] | None, shown: bool) -> dict[str, Any]:
+        """The task's result."""
+        part, warnings = self._turn.part(components)
+        self._refuse_other_platform(part)
+        summary = self._turn.summary(self._head, part, components)
+        outcome, missing = self._outcome(part, components)
+        if not outcome.failed and (missing is None or outcome.changed):
+            self._told(outcome)
+        if missing is not None and not outcome.failed:
+            if shown and not outcome.changed:
+                self._turn.show(part, components)
+            if missing:
+                outcome = _not_applied(outcome, missing, self._head.unsupported)
+        return {**summary, **outcome.with_warnings(*warnings).data()}
+
+    def _told(self, outcome: Outcome) -> None:
+        self._tell(outcome.text(self._target.host))
+
+    def _outcome(self, part: HostPart, components: list[str] | None) -> tuple[Outcome, str | None]:
+        """What became of the host; and, if its part was not applied, the backend that is missing, empty if none is."""
+        name = registry.name_for(part)
+        seen = set()
+        while name in registry.BACKENDS and name not in seen:
+            seen.add(name)
+            outcome = registry.BACKENDS[name](self._turn.catalog).apply(self._request(part, components), self._target)
+            if not outcome.left_to:
+                return outcome, None
+            name = outcome.left_to
+        if components is None and part.platform == "unknown" and self._may_be_asked():
+            return self._take_away(part), ""
+        return Outcome(), name if name != "none" and (part.rules or part.way_in) else ""
+
+    def _request(self, part: HostPart, components: list[str] | None) -> Request:
+        return Request(
+            part,
+            components,
+            self._head.digest,
+            self._head.tokens,
+            self._turn.networks,
+            self._turn.inventory(part, self._head),
+            self._head.vendor_rules,
+        )
+
+    def _may_be_asked(self) -> bool:
+        known = self._turn.backend() in ("auto", *registry.BACKENDS)
+        return known and self._target.transport in _ASKABLE
+
+    def _take_away(self, part: HostPart) -> Outcome:
+        """What a host of which the inventory says nothing any more still holds; it refuses unless that was decided.
+        It may be one that was never ours, a switch say: that it cannot be asked is no failure."""
+        removal = Removal(None, self._turn.inventory(part, self._head), self._turn.windows_engine())
+        try:
+            outcome = removed(removal, self._target, self._turn.catalog)
+        except (Unreachable, Refused) as error:
+            outcome = Outcome(failed=True, msg=str(error))
+        if not outcome.failed or outcome.losses:
+            return outcome
+        return Outcome().with_warnings(
+            f"{self._target.host}: the inventory gives it no component, and whether it holds rules from before cannot "
+            f"be told: {(outcome.msg or '').splitlines()[0]}. portbook_backend: none leaves it alone"
+        )
+
+    def _refuse_other_platform(self, part: HostPart) -> None:
+        """The plan goes by the inventory; here is the connection itself."""
+        real = self._target.platform
+        if (part.rules or part.way_in) and part.platform in ("linux", "windows") and part.platform != real:
+            raise Refused(
+                f"{self._target.host}: the inventory says {part.platform}, this connection speaks to {real}. "
+                "Set ansible_connection (and ansible_shell_type for ssh to Windows) in the inventory"
+            )
+
+
+def _not_applied(outcome: Outcome, backend: str, unsupported: str) -> Outcome:
+    text = f"not applied: the backend {backend} comes with a later version. The rules are planned and shown only"
+    if unsupported == "fail":
+        return Outcome(failed=True, msg=f"{text} (portbook_unsupported is fail)", warnings=outcome.warnings)
+    return Outcome(warnings=(*outcome.warnings, text))

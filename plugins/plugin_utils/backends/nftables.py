@@ -1,0 +1,128 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Linux hosts with nftables: one module call, and what the host holds is confirmed over a new connection."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ..catalog.model import SYMBOLIC_PEERS
+from ..net import ports as port_text
+from ..plan.model import Rule
+from ..run.host_part import HostPart
+from .contract import Removal, Request, Target, Unreachable
+from .outcome import Outcome
+
+_MODULE = "portbook.firewall.nftables"
+CONFIRM_WITHIN = 30
+_CONFIRM_SPARE = 3
+_CONFIRM_PAUSE = 1
+_FOR_THE_HOST = ("refuse", "log", "cut", "foreign", "trusted_interfaces", "management", "restore_after_flush")
+
+
+class Nftables:
+    name = "nftables"
+
+    def apply(self, request: Request, target: Target) -> Outcome:
+        token = secrets.token_hex(8)
+        done = target.run(_MODULE, _arguments(request, target, token))
+        if not done.get("failed") and done.get("held"):
+            done |= self.confirm(token, target, float(done["seconds"]))
+        return Outcome.of(done, applied=not done.get("failed") and not done.get("left_to") and not target.check)
+
+    def remove(self, removal: Removal, target: Target) -> Outcome:
+        named = removal.components or ()
+        arguments: dict[str, Any] = {
+            "state": "absent",
+            "slices": {name: {} for name in named},
+            "replace": "named" if named else "all",
+            **({} if removal.inventory is None else {"inventory": removal.inventory.data()}),
+        }
+        done = target.run(_MODULE, arguments)
+        return Outcome.of(done, applied=not done.get("failed") and not target.check)
+
+    def confirm(self, token: str, target: Target, seconds: float) -> dict[str, Any]:
+        """Over a new connection: an old one would prove nothing. One that fails is tried again while there is time."""
+        last = time.monotonic() + CONFIRM_WITHIN - seconds - _CONFIRM_SPARE
+        while True:
+            answer = _confirmed(token, target)
+            # The host's own word is the last one.
+            if "confirmed" in answer or time.monotonic() + _CONFIRM_PAUSE > last:
+                break
+            target.note(f"{target.host}: not confirmed yet: {answer.get('msg', '')}")
+            time.sleep(_CONFIRM_PAUSE)
+        if answer.get("confirmed"):
+            return {"held": False}
+        return {
+            "failed": True,
+            "msg": f"{target.host}: the change was not confirmed over a new connection, so the host takes it back "
+            f"within {CONFIRM_WITHIN} s: {answer.get('msg') or answer.get('why_not') or 'it no longer waits'}",
+        }
+
+
+def _confirmed(token: str, target: Target) -> dict[str, Any]:
+    try:
+        target.reconnect()
+        return target.run(_MODULE, {"state": "confirm", "token": token})
+    except Unreachable as error:
+        return {"msg": str(error)}
+
+
+def _arguments(request: Request, target: Target, token: str) -> dict[str, Any]:
+    return {
+        "slices": host_slices(request.part, request.components, request.tokens, request.networks),
+        "replace": "all" if request.components is None else "named",
+        "settings": host_settings(request.part),
+        "digest": request.digest,
+        "backend": request.part.backend,
+        "transport": target.transport,
+        "hold": CONFIRM_WITHIN,
+        "token": token,
+        **({} if request.inventory is None else {"inventory": request.inventory.data()}),
+    }
+
+
+def host_settings(part: HostPart) -> dict[str, Any]:
+    settings = asdict(part.settings)
+    return {
+        **{key: settings[key] for key in _FOR_THE_HOST},
+        "posture": part.posture,
+        "outbound": part.outbound,
+        "management_ports": port_text.numbers(part.management_ports),
+    }
+
+
+def host_slices(
+    part: HostPart,
+    components: Iterable[str] | None,
+    tokens: Mapping[str, list[list[int]]],
+    networks: Callable[[str], list[str]],
+) -> dict[str, dict[str, Any]]:
+    """By component; `networks` gives a set's addresses by its digest. A named component without rules is empty."""
+    named = None if components is None else list(components)
+    found: dict[str, dict[str, Any]] = {name: {"rules": [], "sets": {}} for name in named or ()}
+    for rule in part.of_components(named):
+        one = found.setdefault(rule.component, {"rules": [], "sets": {}})
+        one["rules"].append(_rule(rule, tokens))
+        if rule.peers not in SYMBOLIC_PEERS:
+            one["sets"][rule.peers] = networks(part.peers[rule.peers].digest)
+    return found
+
+
+def _rule(rule: Rule, tokens: Mapping[str, list[list[int]]]) -> dict[str, Any]:
+    spans = port_text.numbered(rule.ports, tokens)
+    # A container that listens on the port it publishes needs no other word.
+    published = spans if rule.listener.startswith("docker") else []
+    return {
+        **{key: getattr(rule, key) for key in ("id", "flow", "direction", "protocol", "peers", "cast", "log")},
+        "guarded": rule.guarded,
+        "watched": rule.refusal == "watch",
+        "spans": spans,
+        "source_spans": port_text.numbered(rule.source_ports, tokens),
+        "container_spans": port_text.numbered(rule.container_ports, tokens) or published,
+    }

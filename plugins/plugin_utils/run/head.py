@@ -1,0 +1,45 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all hosts of a run need to know of its plan."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..catalog.model import VendorRule
+
+
+@dataclass(frozen=True)
+class Head:
+    """What all hosts need to know of the plan. With errors, there are no slices."""
+
+    digest: str
+    told_by: str
+    errors: tuple[str, ...]
+    warnings: tuple[str, ...]
+    hosts: int
+    rules: int
+    sets: int
+    unsupported: str
+    plan_file: str | None
+    components: tuple[str, ...]
+    variables: frozenset[str]
+    fingerprint: str
+    tokens: dict[str, list[list[int]]]
+    vendor_rules: tuple[VendorRule, ...] = ()
+    inventory_hosts: int = 0
+    members: dict[str, int] = field(default_factory=dict)
+    """Hosts of each component."""
+    shrink: bool = False
+
+    def data(self) -> dict[str, Any]:
+        vendor_rules = [asdict(one) for one in self.vendor_rules]
+        return {**self.__dict__, "variables": sorted(self.variables), "vendor_rules": vendor_rules}
+
+    @staticmethod
+    def of(data: dict[str, Any]) -> Head:
+        lists = {key: tuple(data[key]) for key in ("errors", "warnings", "components")}
+        vendor_rules = tuple(VendorRule(**one) for one in data["vendor_rules"])
+        return Head(**{**data, **lists, "variables": frozenset(data["variables"]), "vendor_rules": vendor_rules})

@@ -1,0 +1,294 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One task on one host: the plan of the run as it is now, the host's part of it, and what is told of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from ...module_utils.shrinking import Inventory
+from ..catalog.book import Catalog
+from ..inventory.hostvars import Reader, counts, fingerprint, rendered, resolve, unseen
+from ..inventory.variables import Names
+from ..inventory.world import HostInput
+from ..problems import Problems, one_of
+from . import show
+from .cache import RunCache
+from .head import Head
+from .host_part import HostPart, inventory_of
+from .planning import Planning, catalog_of
+from .reviewed import OtherPlan, refuse_other
+
+
+class Refused(ValueError):
+    """Why the task cannot go on, and what would be right."""
+
+
+class Teller(Protocol):
+    """What an operator reads beside the task's result."""
+
+    columns: int
+    secret: bool
+    """Nothing of the host may be printed."""
+
+    def text(self, text: str) -> None: ...
+    def error(self, text: str) -> None: ...
+    def warning(self, text: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """What Ansible knows of the task."""
+
+    host: str
+    variables: Mapping[str, Any]
+    id: str
+    template: Callable[[Any], Any]
+    template_errors: tuple[type[Exception], ...]
+    """What rendering a value may raise."""
+    extra_variables: Callable[[], Mapping[str, Any]]
+    """Those of -e."""
+    default_connection: str
+
+
+class Turn:
+    def __init__(self, task: Task, cache: RunCache, teller: Teller) -> None:
+        self.host = task.host
+        self._task, self._cache, self._teller = task, cache, teller
+        self._vars = task.variables
+
+    # -- the plan of the run ------------------------------------------------------------------------
+
+    def head(self) -> Head:
+        """Of the plan that fits the host's variables as they are now; computed by the first who needs it."""
+        if self.host not in self._vars["hostvars"]:
+            raise Refused(
+                f"{self.host} is not in the inventory, so no plan knows of it: "
+                "add it, or run this for hosts of the inventory"
+            )
+        head = self._known()
+        if head is None:
+            with self._cache.lock():
+                head = self._known() or self._current()
+                self._cache.mark_looked(self._task.id)
+        self._refuse_unseen(head)
+        return head
+
+    def _known(self) -> Head | None:
+        """Once a task, somebody has made sure that the plan is of the hosts as they are."""
+        return self._cache.head() if self._cache.looked(self._task.id) else None
+
+    def _own(self) -> Any:
+        return self._vars["hostvars"][self.host]
+
+    def _value(self, name: str) -> Any:
+        """Of the host's own variable, or None."""
+        own = self._own()
+        return rendered(own, name, self._task.template_errors) if name in own else None
+
+    def _current(self) -> Head:
+        """Once a task all hosts are looked at again: set_fact, group_by and add_host change what the plan is of."""
+        head = self._cache.head()
+        if head is not None:
+            reader = Reader(partial(counts, known=head.variables), self._task.template_errors)
+            if fingerprint(self._inputs(reader), head.variables) == head.fingerprint:
+                return head
+        return self._compute()
+
+    def _inputs(self, reader: Reader) -> list[HostInput]:
+        return reader.inputs(self._vars["hostvars"], self._vars["groups"])
+
+    def _refuse_unseen(self, head: Head) -> None:
+        reader = Reader(head.variables.__contains__, self._task.template_errors)
+        in_task = reader.host_in_task(self._vars, self._task.template)
+        own = reader.host(self._own())
+        hidden = unseen(in_task, own)
+        again = reader.host(self._own()) if hidden else own
+        restless = [name for name in hidden if own.get(name) != again.get(name)]
+        if restless:
+            raise Refused(
+                f"{self.host}: {', '.join(restless)} has another value at each look, so no plan could be relied on. "
+                "Give it one that stays, by set_fact say"
+            )
+        if hidden:
+            raise Refused(_hidden_text(self.host, hidden))
+
+    def _compute(self) -> Head:
+        plan, head = self._planning.compute(self.host)
+        self._cache.keep(head, plan)
+        if head.shrink and "portbook_shrink" not in self._task.extra_variables():
+            self._teller.warning(
+                "portbook_shrink: true stands in the inventory, so no run notices an inventory that lacks hosts. "
+                "Take it out, and give it with -e to the one run that needs it"
+            )
+        for text in head.warnings:
+            self._teller.warning(text)
+        if head.errors and not self._teller.secret:
+            self._teller.error(_errors_text(head))
+        return head
+
+    def catalog(self, problems: Problems | None = None) -> Catalog:
+        return catalog_of(self._value("portbook_catalogs"), problems or Problems())
+
+    @cached_property
+    def _planning(self) -> Planning:
+        problems = Problems()
+        catalog = self.catalog(problems)
+        reader = Reader(Names(catalog, Problems()).ours, self._task.template_errors)
+        return Planning(
+            catalog,
+            problems,
+            self._inputs(reader),
+            [str(group) for group in self._vars["groups"]],
+            date.today(),
+            resolve,
+            self._task.default_connection,
+        )
+
+    def errors(self, head: Head) -> dict[str, Any]:
+        count = len(head.errors)
+        counted = f"the plan of this run has {count} error{'s' * (count > 1)}"
+        if head.told_by == self.host:
+            return {"msg": f"{counted}, told above; nothing is applied on any host", "errors": list(head.errors)}
+        return {"msg": f"{counted}, told at {head.told_by}"}
+
+    # -- this host's part ---------------------------------------------------------------------------
+
+    def components(self, named: list[str] | None, head: Head) -> list[str] | None:
+        for name in named or ():
+            if name not in head.components:
+                raise Refused(
+                    f"{self.host}: components names {name!r}, which is no component. {one_of(head.components, name)}"
+                )
+        return named
+
+    def part(self, components: list[str] | None) -> tuple[HostPart, list[str]]:
+        """The host's part, and what has to be said about it. A component that the inventory does not give this
+        host is planned as if it did, with nobody else knowing."""
+        part = self._cache.part(self.host) or HostPart(self.host)
+        warnings = []
+        for name in components or ():
+            if name in part.components:
+                continue
+            guest = self._guest(name)
+            if guest is None:
+                raise Refused(f"{self.host}: {name} could not be planned for this host")
+            part = part.united(guest)
+            warnings.append(
+                f"{self.host} plays {name} in this play only: other hosts do not know of it and have no rules for it. "
+                f"Put it into the group {name}, or set portbook_components: [{name}] in the inventory"
+            )
+        return part, warnings
+
+    def inventory(self, part: HostPart, head: Head) -> Inventory | None:
+        """What the inventory says of the host; None if somebody decided that the host may lose what it has."""
+        if head.shrink or head.plan_file:
+            return None
+        return inventory_of(part, head, emptied=self._value("portbook_components") == [])
+
+    def backend(self) -> str:
+        """Also of a host that no plan knows of."""
+        return str(self._value("portbook_backend") or "auto")
+
+    def windows_engine(self) -> str:
+        return str(self._value("portbook_windows_engine") or "native")
+
+    def _guest(self, component: str) -> HostPart | None:
+        found = self._cache.guest(component, self.host)
+        if found is None:
+            with self._cache.lock():
+                found = self._cache.guest(component, self.host)
+                if found is None:
+                    self._plan_guests(component)
+                    found = self._cache.guest(component, self.host)
+        return found
+
+    def _plan_guests(self, component: str) -> None:
+        """All hosts of the play that are no such component by inventory, in one pass."""
+        hosts = {self.host, *(str(name) for name in self._vars.get("ansible_play_hosts_all", ()))}
+        head = self._cache.head()
+        plan, errors = self._planning.guests(component, hosts, self.host)
+        if errors:
+            raise Refused("\n".join(errors))
+        self._cache.keep_guests(component, plan, head.digest if head else "")
+
+    def networks(self, digest: str) -> list[str]:
+        return self._cache.networks(digest)
+
+    # -- the plan's file ----------------------------------------------------------------------------
+
+    def write_plan(self, target: Path) -> None:
+        def write() -> None:
+            try:
+                self._cache.copy_plan(target)
+            except OSError as error:
+                raise Refused(
+                    f"portbook_plan_file: {target} cannot be written: {error.strerror}. Name a file in a "
+                    "folder that you may write to"
+                ) from None
+
+        self._cache.once("written", write)
+
+    def refuse_other_plan(self, target: Path, digest: str) -> None:
+        """Looked at once a run: it may be large."""
+
+        def look() -> None:
+            try:
+                refuse_other(target, self._cache.plan_path, digest)
+            except OtherPlan as error:
+                raise Refused(f"portbook_plan_file: {error}") from None
+
+        self._cache.once("reviewed", look)
+
+    # -- telling ------------------------------------------------------------------------------------
+
+    def tell_summary(self, head: Head, verb: str) -> None:
+        def tell() -> None:
+            where = f", {verb} {head.plan_file}" if head.plan_file else ""
+            self._teller.text(
+                f"portbook: plan {head.digest[:12]} of {head.hosts} hosts: {head.rules} rules, {head.sets} "
+                f"peer sets{where}. {show.LEGEND}."
+            )
+
+        self._cache.once("told", tell)
+
+    def show(self, part: HostPart, components: list[str] | None) -> None:
+        if not self._teller.secret:
+            self._teller.text(show.host_text(part, components, self._teller.columns))
+
+    @staticmethod
+    def summary(head: Head, part: HostPart, components: list[str] | None) -> dict[str, Any]:
+        mine = list(part.of_components(components))
+        if part.way_in and components is None:
+            mine.append(part.way_in)
+        return {
+            "digest": head.digest,
+            "components": components or list(part.components),
+            "backend": part.backend,
+            "rules_in": sum(one.direction == "in" for one in mine),
+            "rules_out": sum(one.direction == "out" for one in mine),
+            "not_planned": len(part.not_planned),
+            **({"plan_file": head.plan_file} if head.plan_file else {}),
+        }
+
+
+def _errors_text(head: Head) -> str:
+    count = len(head.errors)
+    lines = [f"portbook: {count} error{'s' * (count > 1)}; nothing is planned and nothing applied, on any host:"]
+    return "\n".join(lines + [f"  - {text}" for text in head.errors])
+
+
+def _hidden_text(host: str, names: list[str]) -> str:
+    several = len(names) > 1
+    have, them = ("have values", "them") if several else ("has a value", "it")
+    return (
+        f"{host}: {', '.join(names)} {have} here that other hosts cannot see "
+        "(a play's or role's vars, vars_files, or a role parameter), and both ends of a flow must agree. "
+        f"Move {them} to the inventory (host_vars, group_vars), or give {them} with -e"
+    )
