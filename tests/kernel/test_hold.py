@@ -239,6 +239,22 @@ def test_a_confirmation_that_is_written_by_half_is_none(host: Host, monkeypatch:
     assert host.all() == before
 
 
+def test_a_hold_that_ends_while_a_confirmation_fails_is_taken_back(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.apply(ONE)
+    before = host.all()
+    host.apply(TWO, hold=SOON, token="t")
+
+    def fail_late(_old: str, _new: str) -> None:
+        time.sleep(SOON + 0.4)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(on_disk, "replace", fail_late)
+    with pytest.raises(StateError, match="Input/output error"):
+        host.confirm("t")
+    assert until(lambda: settled(host) and not host.notes.exists())
+    assert host.all() == before
+
+
 FLUSHES = {
     "flushed": "flush ruleset\n",
     "deleted": "delete table inet portbook\n",

@@ -66,7 +66,7 @@ def _truth(value: Any) -> bool:
 
 
 def _port(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= 65535
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 65535
 
 
 def _span(value: Any) -> bool:

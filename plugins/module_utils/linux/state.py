@@ -93,12 +93,14 @@ class HostState:
         except (ValueError, RecursionError):
             return {}, "it is empty, cut off, or no JSON"
         form = state.get("format") if isinstance(state, dict) else None
-        if type(form) is int and form > _FORMAT:
+        if not isinstance(form, int) or isinstance(form, bool):
+            return {}, "it names no format of ours"
+        if form > _FORMAT:
             raise StateError(
                 f"{self.path(name)} has format {form}, this version of portbook.firewall knows {_FORMAT}: a newer one "
                 "has been here. Use that one; or remove this host's rules with it, then apply with this one"
             )
-        if type(form) is not int or form != _FORMAT:
+        if form != _FORMAT:
             return {}, "it names no format of ours"
         return state, remembered.fault(state)
 

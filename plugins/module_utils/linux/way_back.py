@@ -24,6 +24,7 @@ from .state import CONFIRMING, NEXT, PENDING, RULESET, STATE, TAKING_BACK, HostS
 _LOOK_EVERY = 0.2
 _LOCK_WAIT = 5.0
 _BACK_WITHIN = 3.0
+_CONFIRMED_WITHIN = 10.0
 _NO_LONGER = "it no longer waits"
 _FILES_GONE = (
     f"the files of the change that was to be confirmed ({STATE}{NEXT}, {RULESET}{NEXT}) are gone or cannot be read: "
@@ -128,14 +129,12 @@ def _detach(keep: Tuple[int, ...]) -> None:
 
 def _wait(state: HostState, nft: Nft, back: str, note: int, seconds: float, and_then: Callable[[], None]) -> None:
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    # A confirmation takes the note away, or gives it back if it cannot be written.
+    while os.fstat(note).st_nlink and time.monotonic() < end + _CONFIRMED_WITHIN:
+        if time.monotonic() >= end and _begins(state):
+            break
         time.sleep(_LOOK_EVERY)
-        if not os.fstat(note).st_nlink:
-            return
-    try:
-        # Whoever takes the file away has decided: this, or a confirmation at the same moment.
-        os.rename(state.path(PENDING), state.path(TAKING_BACK))
-    except OSError:
+    else:
         return
     try:
         while not _loaded_one_of(nft, (back, state.text(RULESET) or deletion(), deletion())):
@@ -147,6 +146,15 @@ def _wait(state: HostState, nft: Nft, back: str, note: int, seconds: float, and_
         state.leave_if_empty()
         state.forget(TAKING_BACK)
         state.leave_notes()
+
+
+def _begins(state: HostState) -> bool:
+    """Whoever renames the note has decided: this, or a confirmation at the same moment."""
+    try:
+        os.rename(state.path(PENDING), state.path(TAKING_BACK))
+    except OSError:
+        return False
+    return True
 
 
 def _loaded_one_of(nft: Nft, texts: Tuple[str, ...]) -> bool:
@@ -172,7 +180,6 @@ def refusal(state: HostState, nft: Nft, token: str) -> str:
         if other:
             return other
         try:
-            # The holder does as much before it takes back: one of both gets it.
             os.rename(state.path(PENDING), state.path(CONFIRMING))
         except OSError:
             return _NO_LONGER
