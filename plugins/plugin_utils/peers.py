@@ -157,9 +157,9 @@ def _check_near_names(
                 "inventory",
                 f"group {group}",
                 f"has {sizes[group]} host{'s' * (sizes[group] > 1)} and is the group of no component, while {names} "
-                f"has none: did you mean {near}?",
-                f"Rename the group to {near}, or say with portbook_groups which groups {names} has: "
-                f"{{{lost[0]}: [{group}]}}, or {{{lost[0]}: []}} for none",
+                f"{'have' if len(lost) > 1 else 'has'} none",
+                f"Rename the group to {near}, or set portbook_groups: {{{lost[0]}: [{group}]}}, or "
+                f"{{{lost[0]}: []}} if there are none",
             )
         else:
             problems.warn(
