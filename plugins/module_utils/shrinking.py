@@ -148,9 +148,13 @@ def _everything(before: Held) -> str:
 
 
 def _components(before: Held, after: Held, inventory: Inventory) -> Iterator[str]:
+    last = set(after.rules) <= {ALLOW_COMPONENT}
     for name in left(before, after):
+        its = f"its {_counted(before.rules[name], 'rule')} of {name}"
         if name != ALLOW_COMPONENT and not inventory.members.get(name):
-            yield f"its {_counted(before.rules[name], 'rule')} of {name}, of which the inventory has no host"
+            yield f"{its}, of which the inventory has no host"
+        elif name != ALLOW_COMPONENT and last:
+            yield f"{its}, and the inventory gives it no other component"
 
 
 def _peers(before: Held, after: Held, inventory: Inventory) -> Iterator[str]:

@@ -206,6 +206,28 @@ def test_one_of_two_sources_that_fails_is_refused(world: World, second: str, gro
     assert world.state() == before
 
 
+def test_rules_of_the_users_own_are_no_component(world: World) -> None:
+    own = {"portbook_allow": [{"name": "web", "protocol": "tcp", "ports": [443], "peers": "any"}]}
+    left = {**PARTS, "utmstack_agent": AGENTS[:5], "offices": ("desk", "web-6")}
+    world.inventory(world.whole(left, **own))
+    before = world.state()
+    run = world.bring("--limit", "web-6")
+    assert refusing(run) == {"web-6"}
+    assert "its 8 rules of utmstack_agent, and the inventory gives it no other component" in run.message("web-6")
+    assert world.state() == before
+
+
+def test_a_host_that_lost_its_memory_keeps_its_table(world: World) -> None:
+    host = world.hosts["siem"]
+    host.forget()
+    before = host.all()
+    world.inventory({"all": {"hosts": {"siem": world.host("siem")}}})
+    run = world.bring()
+    assert refusing(run) == {"siem"}
+    assert "would lose all that it holds: the table inet portbook" in run.message("siem")
+    assert host.all() == before
+
+
 def test_most_peers_of_a_guarded_port_that_go_are_refused(world: World) -> None:
     before = world.state()
     world.inventory(world.whole(portbook_peers={**PEERS, "utmstack_device": ["203.0.113.4"]}))

@@ -157,9 +157,9 @@ def _check_near_names(
                 "inventory",
                 f"group {group}",
                 f"has {sizes[group]} host{'s' * (sizes[group] > 1)} and is the group of no component, while {names} "
-                "has no host",
-                f"Did you mean {near}? Rename the group, or say which groups {lost[0]} has, with portbook_groups: "
-                f"{{{lost[0]}: [{group}]}}; an empty list says that there is none",
+                f"{'have' if len(lost) > 1 else 'has'} none",
+                f"Rename the group to {near}, or set portbook_groups: {{{lost[0]}: [{group}]}}, or "
+                f"{{{lost[0]}: []}} if there are none",
             )
         else:
             problems.warn(

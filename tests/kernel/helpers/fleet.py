@@ -61,8 +61,11 @@ class NamespaceHost:
         self._kept_table = self.table()
         shutil.copytree(self._library, self._kept)
 
-    def give_back(self) -> None:
+    def forget(self) -> None:
         shutil.rmtree(self._library / "portbook", ignore_errors=True)
+
+    def give_back(self) -> None:
+        self.forget()
         shutil.copytree(self._kept, self._library, dirs_exist_ok=True)
         renewed = "table inet portbook\ndelete table inet portbook\n" + self._kept_table
         run(*self._entry, "nft", "-f", "-", text=renewed)

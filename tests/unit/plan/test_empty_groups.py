@@ -128,8 +128,8 @@ def near(*hosts: Any, **more: Any) -> tuple[list[str], list[str]]:
 def test_hosts_in_a_group_of_a_near_name_are_an_error() -> None:
     errors, _warnings = near(host("p1", "probes", "192.0.2.21"), host("p2", "probes", "192.0.2.22"), AGENT)
     (error,) = errors
-    assert "group probes has 2 hosts and is the group of no component, while probe has no host" in error
-    assert "Did you mean probe?" in error
+    assert "group probes has 2 hosts and is the group of no component, while probe has none" in error
+    assert "Rename the group to probe" in error
     assert "portbook_groups" in error
 
 
