@@ -162,84 +162,33 @@ seconds:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.portbook.firewall.plugins.module_utils.linux.apply import (
-    Applied,
-    Request,
-    Shrinks,
-    apply,
-    confirm,
-)
-from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import HostState, StateError
-from ansible_collections.portbook.firewall.plugins.module_utils.nftables.kernel import Nft, NftError
-from ansible_collections.portbook.firewall.plugins.module_utils.shrinking import Inventory
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.answer import answer
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import HostState
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.kernel import Nft
+
+ARGUMENTS = {
+    "state": {"type": "str", "choices": ["present", "absent", "confirm"], "default": "present"},
+    "slices": {"type": "dict", "default": {}},
+    "replace": {"type": "str", "choices": ["all", "named"], "default": "named"},
+    "settings": {"type": "dict", "default": {}},
+    "backend": {"type": "str", "choices": ["auto", "nftables"], "default": "nftables"},
+    "digest": {"type": "str", "default": ""},
+    "transport": {"type": "str", "default": ""},
+    "hold": {"type": "float", "default": 0},
+    "token": {"type": "str", "default": "", "no_log": False},
+    "inventory": {"type": "dict"},
+}
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={
-            "state": {"type": "str", "choices": ["present", "absent", "confirm"], "default": "present"},
-            "slices": {"type": "dict", "default": {}},
-            "replace": {"type": "str", "choices": ["all", "named"], "default": "named"},
-            "settings": {"type": "dict", "default": {}},
-            "backend": {"type": "str", "choices": ["auto", "nftables"], "default": "nftables"},
-            "digest": {"type": "str", "default": ""},
-            "transport": {"type": "str", "default": ""},
-            "hold": {"type": "float", "default": 0},
-            "token": {"type": "str", "default": "", "no_log": False},
-            "inventory": {"type": "dict"},
-        },
+        argument_spec=ARGUMENTS,
         supports_check_mode=True,
     )
-    given = module.params
-    try:
-        if given["state"] == "confirm":
-            why_not = confirm(HostState(), Nft(), given["token"])
-            module.exit_json(changed=False, confirmed=not why_not, why_not=why_not)
-        applied = apply(
-            HostState(),
-            Nft(),
-            Request(
-                slices=given["slices"] if given["state"] == "present" else {name: {} for name in given["slices"]},
-                replace_all=given["replace"] == "all",
-                settings=given["settings"],
-                digest=given["digest"],
-                transport=given["transport"],
-                hold=given["hold"],
-                token=given["token"],
-                check=module.check_mode,
-                backend=given["backend"],
-                removes=given["state"] == "absent",
-                inventory=None if given["inventory"] is None else Inventory.of(given["inventory"]),
-            ),
-        )
-    except Shrinks as error:
-        module.fail_json(msg=str(error), losses=error.losses)
-    except (NftError, StateError, OSError) as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**_result(applied, module._diff))
-
-
-def _result(applied: Applied, with_diff: bool) -> dict:
-    result = {
-        "changed": applied.changed,
-        "create": applied.words["create"],
-        "change": applied.words["change"],
-        "delete": applied.words["delete"],
-        "keep": len(applied.words["keep"]),
-        "mended": applied.mended,
-        "foreign": applied.foreign,
-        "held": applied.held,
-        "unconfirmed": applied.unconfirmed,
-        "persistence": applied.persistence,
-        "left": applied.left,
-        "left_to": applied.left_to,
-        "seconds": applied.seconds,
-    }
-    if applied.warnings:
-        result["warnings"] = applied.warnings
-    if with_diff:
-        result["diff"] = {"before": applied.before, "after": applied.after}
-    return result
+    done = answer(module.params, HostState(), Nft, module.check_mode, module._diff)
+    if done.get("failed"):
+        module.fail_json(**done)
+    module.exit_json(**done)
 
 
 if __name__ == "__main__":

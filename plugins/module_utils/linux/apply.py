@@ -210,7 +210,11 @@ def _refuse_lock_out(request: Request, kept: Dict[str, Any], wanted: _Wanted) ->
 def _management_ports(settings: Dict[str, Any], request: Request) -> List[int]:
     """That logins come to: by the user's word, else those of the listening sshd."""
     named = sorted({int(port) for port in settings.get("management_ports") or ()})
-    return named or ([] if request.transport in ("", *_SSH) else management.ssh_ports())
+    if named or request.transport in ("", *_SSH):
+        return named
+    # Whoever logged in to start this came to a port of sshd's, too.
+    came = host_local.way_in()
+    return sorted({*management.ssh_ports(), *([came[1]] if came else [])})
 
 
 def _left(request: Request, kept: Dict[str, Any], wanted: _Wanted, table: bool) -> Dict[str, int]:

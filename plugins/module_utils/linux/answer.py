@@ -1,0 +1,65 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a module of a Linux backend is asked, and what it answers."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, Mapping
+
+from ..nftables.kernel import Nft, NftError
+from ..shrinking import Inventory
+from .apply import Applied, Request, Shrinks, apply, confirm
+from .state import HostState, StateError
+
+
+def answer(
+    given: Mapping[str, Any], state: HostState, nft: Callable[[], Nft], check: bool, diff: bool
+) -> Dict[str, Any]:
+    """The module's result, be it a failure; `given` are its arguments."""
+    try:
+        if given["state"] == "confirm":
+            why_not = confirm(state, nft(), given["token"])
+            return {"changed": False, "confirmed": not why_not, "why_not": why_not}
+        return _result(apply(state, nft(), _request(given, check)), diff)
+    except Shrinks as error:
+        return {"failed": True, "msg": str(error), "losses": error.losses}
+    except (NftError, StateError, OSError) as error:
+        return {"failed": True, "msg": str(error)}
+
+
+def _request(given: Mapping[str, Any], check: bool) -> Request:
+    absent = given["state"] == "absent"
+    return Request(
+        slices={name: {} for name in given["slices"]} if absent else given["slices"],
+        replace_all=given["replace"] == "all",
+        settings=given["settings"],
+        digest=given["digest"],
+        transport=given["transport"],
+        hold=given["hold"],
+        token=given["token"],
+        check=check,
+        backend=given["backend"],
+        removes=absent,
+        inventory=None if given["inventory"] is None else Inventory.of(given["inventory"]),
+    )
+
+
+def _result(applied: Applied, diff: bool) -> Dict[str, Any]:
+    return {
+        "changed": applied.changed,
+        "create": applied.words["create"],
+        "change": applied.words["change"],
+        "delete": applied.words["delete"],
+        "keep": len(applied.words["keep"]),
+        "mended": applied.mended,
+        "foreign": applied.foreign,
+        "held": applied.held,
+        "unconfirmed": applied.unconfirmed,
+        "persistence": applied.persistence,
+        "left": applied.left,
+        "left_to": applied.left_to,
+        "seconds": applied.seconds,
+        **({"warnings": applied.warnings} if applied.warnings else {}),
+        **({"diff": {"before": applied.before, "after": applied.after}} if diff else {}),
+    }

@@ -1,0 +1,170 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every backend promises, held to each one that is registered, and to one more that only this test has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kernel.helpers.benches import BENCHES, Bench
+from kernel.helpers.memory_backend import Memory, OfMemory
+from windows.fake.plans import plain_rule
+
+from ansible_collections.portbook.firewall.plugins.module_utils.shrinking import Inventory
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends import registry
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.contract import Backend, Removal, Request
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.outcome import Outcome
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.host_part import HostPart, PeerSummary
+
+PEERS = {"few": ["192.0.2.7"], "more": ["192.0.2.7", "198.51.100.0/24", "2001:db8::7"]}
+WITH_ONE_MORE = {**BENCHES, "memory": OfMemory}
+
+
+@pytest.fixture(params=sorted(WITH_ONE_MORE))
+def name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(registry, "BACKENDS", {**registry.BACKENDS, "memory": lambda _catalog: Memory()})
+    return str(request.param)
+
+
+@pytest.fixture
+def bench(name: str, tmp_path: Path) -> Bench:
+    return WITH_ONE_MORE[name](tmp_path)
+
+
+@pytest.fixture
+def backend(name: str) -> Backend:
+    def no_catalog() -> Any:
+        raise AssertionError("a host is brought to its part without the catalogue")
+
+    made = registry.BACKENDS[name](no_catalog)
+    assert made.name == name
+    return made
+
+
+def part(**peers_of: str) -> HostPart:
+    """Each component has one rule, with its peers; the port is made from its name."""
+    rules = [
+        plain_rule(
+            id=f"{component}/in",
+            flow=f"acme.{component}",
+            component=component,
+            ports=(str(1000 + sum(map(ord, component))),),
+            peers=peers,
+            refusal="guard",
+        )
+        for component, peers in sorted(peers_of.items())
+    ]
+    sets = {peers: PeerSummary(peers, len(PEERS[peers]), ()) for peers in peers_of.values()}
+    return HostPart("host", components=tuple(sorted(peers_of)), rules=tuple(rules), peers=sets, backend="auto")
+
+
+ONE, BOTH = part(one="few"), part(one="few", two="more")
+CHANGED = part(one="more", two="more")
+
+
+def apply(backend: Backend, bench: Bench, what: HostPart, only: Iterable[str] | None = None, **more: Any) -> Outcome:
+    components = None if only is None else list(only)
+    return backend.apply(Request(what, components, "digest", {}, PEERS.__getitem__, **more), bench)
+
+
+def test_every_registered_backend_has_a_bench() -> None:
+    assert set(registry.BACKENDS) == set(BENCHES)
+
+
+def test_a_second_run_changes_nothing_and_writes_nothing(backend: Backend, bench: Bench) -> None:
+    first = apply(backend, bench, BOTH)
+    assert (first.failed, first.changed, first.applied) == (False, True, True)
+    before = bench.touched()
+    again = apply(backend, bench, BOTH)
+    assert (again.failed, again.changed) == (False, False)
+    assert again.keep
+    assert bench.touched() == before
+
+
+@pytest.mark.parametrize(("first", "then"), [(None, BOTH), (ONE, BOTH), (BOTH, CHANGED), (BOTH, ONE)])
+def test_check_writes_nothing_and_predicts_what_apply_then_does(
+    backend: Backend, bench: Bench, first: HostPart | None, then: HostPart
+) -> None:
+    if first:
+        apply(backend, bench, first)
+    before = bench.touched()
+    bench.check = True
+    predicted = apply(backend, bench, then)
+    assert bench.touched() == before
+    bench.check = False
+    done = apply(backend, bench, then)
+    words = ("changed", "create", "change", "delete", "keep", "left", "failed")
+    assert [getattr(predicted, word) for word in words] == [getattr(done, word) for word in words]
+    assert (predicted.applied, done.applied) == (False, True)
+    assert bench.touched() != before
+
+
+def test_components_add_up_in_any_order(backend: Backend, bench: Bench, name: str, tmp_path: Path) -> None:
+    apply(backend, bench, BOTH)
+    for number, order in enumerate((("one", "two"), ("two", "one"))):
+        other = WITH_ONE_MORE[name](tmp_path / str(number)) if name != "nftables" else bench
+        backend.remove(Removal(None), other)
+        for component in order:
+            assert not apply(backend, other, BOTH, [component]).failed
+        assert other.ours() == bench.ours()
+
+
+def test_what_is_removed_is_ours_alone(backend: Backend, bench: Bench) -> None:
+    nothing, others = bench.ours(), bench.others()
+    apply(backend, bench, ONE)
+    alone = bench.ours()
+    apply(backend, bench, BOTH)
+    assert backend.remove(Removal(["two"]), bench).changed
+    assert bench.ours() == alone
+    assert backend.remove(Removal(None), bench).changed
+    assert bench.ours() == nothing
+    assert not backend.remove(Removal(None), bench).changed
+    assert bench.others() == others
+
+
+def test_others_are_left_alone(backend: Backend, bench: Bench) -> None:
+    others = bench.others()
+    for what in (ONE, BOTH, CHANGED):
+        apply(backend, bench, what)
+        assert bench.others() == others
+
+
+def test_a_failure_at_any_step_leaves_the_old_or_the_new_and_the_next_run_brings_the_new(
+    backend: Backend, bench: Bench
+) -> None:
+    apply(backend, bench, BOTH)
+    old = bench.ours()
+    apply(backend, bench, CHANGED)
+    new = bench.ours()
+    assert old != new
+    failures = 0
+    for step in range(1, 30):
+        apply(backend, bench, BOTH)
+        assert bench.ours() == old
+        bench.fail_at(step)
+        done = apply(backend, bench, CHANGED)
+        bench.fail_at(0)
+        failures += done.failed
+        assert bench.ours() in ((old, new) if done.failed else (new,))
+        assert not apply(backend, bench, CHANGED).failed
+        assert bench.ours() == new
+    assert failures >= bench.writes
+
+
+@pytest.mark.parametrize("name", sorted(BENCHES), indirect=True)
+def test_a_short_inventory_is_refused_before_anything_is_touched(backend: Backend, bench: Bench) -> None:
+    """By all that remember whose rules they hold."""
+    apply(backend, bench, BOTH)
+    before = bench.touched()
+    short = Inventory(hosts=1, members={"one": 1})
+    refused = apply(backend, bench, ONE, inventory=short)
+    assert (refused.failed, refused.changed) == (True, False)
+    assert refused.losses == ("its 1 rule of two, of which the inventory has no host",)
+    assert backend.remove(Removal(None, short), bench).losses
+    assert bench.touched() == before
+    left = apply(backend, bench, ONE, inventory=Inventory(hosts=9, members={"one": 1, "two": 4}))
+    assert left.left == {"two": 1}
