@@ -181,7 +181,6 @@ OTHER_PORTS = (22, 1193, 1195, 12345)
 """Ports of nobody's flows, tried as well."""
 
 MANAGEMENT, MANAGEMENT_PORT = ("192.0.2.192/27",), 22
-WAY_IN = "192.0.2.200"
 """Where Ansible's connection comes from, as the hosts see it: the administrator's machine."""
 
 

@@ -262,6 +262,6 @@ def _extras(machine: Machine) -> Iterator[Permit]:
 
 def _manages(source: str) -> bool:
     one = ip_address(source)
-    return source == company.WAY_IN or any(
+    return any(
         one in ip_network(network) for network in company.MANAGEMENT if one.version == ip_network(network).version
     )

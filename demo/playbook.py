@@ -25,7 +25,6 @@ def command(*words: str) -> list[str]:
 
 
 def write_interpreters(lab: Path) -> None:
-    """`SSH_CONNECTION` is what sshd would leave on a real host: whence Ansible came."""
     for machine in company.MACHINES:
         if not machine.managed:
             continue
@@ -38,9 +37,7 @@ def write_interpreters(lab: Path) -> None:
         inner = " && ".join([*mounts, f'exec {shlex.quote(sys.executable)} "$@"'])
         script = folder / "python"
         script.write_text(
-            "#!/bin/sh\n"
-            f"export SSH_CONNECTION='{company.WAY_IN} 50022 {machine.ip4} {company.MANAGEMENT_PORT}'\n"
-            f'exec ip netns exec {machine.name} sh -c {shlex.quote(inner)} python "$@"\n',
+            f'#!/bin/sh\nexec ip netns exec {machine.name} sh -c {shlex.quote(inner)} python "$@"\n',
             encoding="utf-8",
         )
         script.chmod(0o755)
