@@ -28,6 +28,9 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book imp
 
 EXPECTED = Path(__file__).parent / "expected"
 SCENARIOS = ("default", "all-on", "strict")
+# Versions whose plans are those of another but for the flows that they have not: they need no files of their own.
+LIKE = {"netwrix-7.4": "netwrix-8.0", "netwrix-7.5": "netwrix-8.0"}
+LACKS = {"netwrix-7.4": ("ntp.agent-threat-manager",)}
 
 
 def variables(inventory: Inventory, scenario: str) -> dict[str, Any]:
@@ -70,7 +73,7 @@ def difference(before: list[str], after: list[str]) -> list[str]:
 
 
 def file_of(inventory: Inventory, scenario: str) -> Path:
-    return EXPECTED / f"{inventory.name}-{scenario}.txt"
+    return EXPECTED / f"{LIKE.get(inventory.name, inventory.name)}-{scenario}.txt"
 
 
 def taken_over(path: Path, now: str, update: bool) -> None:
@@ -89,17 +92,22 @@ def left_over(files: Iterable[Path], wanted: Collection[str], update: bool) -> l
     return []
 
 
-def unlike(path: Path, now: str) -> str:
-    """A unified diff of the file and what the code gives, empty if they are the same."""
+def unlike(path: Path, now: str, lacks: Collection[str] = ()) -> str:
+    """A diff of the file, without the rules of flows that lack, and what the code gives; empty if they are the same."""
     on_file = path.read_text(encoding="utf-8") if path.exists() else ""
     return "".join(
         difflib.unified_diff(
-            on_file.splitlines(keepends=True),
+            [line for line in on_file.splitlines(keepends=True) if not any(f" | {flow} | " in line for flow in lacks)],
             now.splitlines(keepends=True),
             f"expected/{path.name}",
             "what the code gives",
         )
     )
+
+
+def wrong(inventory: Inventory, scenario: str, catalog: Catalog | None = None) -> str:
+    now = rendered(inventory, scenario, catalog)
+    return unlike(file_of(inventory, scenario), now, LACKS.get(inventory.name, ()))
 
 
 CASES = [
@@ -111,10 +119,8 @@ CASES = [
 
 @pytest.mark.parametrize(("inventory", "scenario"), CASES)
 def test_the_plan_is_the_one_on_file(inventory: Inventory, scenario: str, update: bool) -> None:
-    now = rendered(inventory, scenario)
-    path = file_of(inventory, scenario)
-    taken_over(path, now, update)
-    difference_ = unlike(path, now)
+    taken_over(file_of(inventory, scenario), rendered(inventory, scenario), update and inventory.name not in LIKE)
+    difference_ = wrong(inventory, scenario)
     assert not difference_, f"\n{difference_}\npytest tests/golden --update takes it over"
 
 

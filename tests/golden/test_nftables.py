@@ -27,8 +27,19 @@ HOSTS = (
 SCENARIOS: dict[str, dict[str, Any]] = {
     "guard": {},
     "strict": {"portbook_posture": "strict", "portbook_outbound": "strict"},
-    "reject": {"portbook_refuse": "reject", "portbook_log": "refused", "portbook_cut": False},
     "log-all": {"portbook_log": "all", "portbook_outbound": "guard"},
+}
+# What these variables change in a ruleset, wherever a line stands.
+REJECT = {"portbook_refuse": "reject", "portbook_log": "refused", "portbook_cut": False}
+REJECTS = {
+    "    counter drop\n": (
+        '    limit rate 5/second log prefix "portbook refused: "\n'
+        "    meta l4proto tcp counter reject with tcp reset\n"
+        "    counter reject with icmpx type admin-prohibited\n"
+    ),
+    "    ct state established,related ct direction reply accept\n": (
+        "    ct state established,related ct direction reply accept\n    ct state established accept\n"
+    ),
 }
 HEAD = """\
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -67,6 +78,15 @@ def test_nft_is_given_what_is_on_file(inventory: str, host: str, scenario: str, 
 def test_no_ruleset_is_left_over(update: bool) -> None:
     wanted = {file_of(*case.values).name for case in CASES}  # type: ignore[arg-type]
     assert left_over(EXPECTED.glob("*.nft"), wanted, update) == []
+
+
+@pytest.mark.parametrize(("inventory", "host"), HOSTS)
+def test_reject_answers_and_logs_and_without_cut_connections_go_on(inventory: str, host: str, tmp_path: Path) -> None:
+    expected = rendered(inventory, host, {}, tmp_path / "portbook")
+    for line, instead in REJECTS.items():
+        assert line in expected or "hook" not in expected
+        expected = expected.replace(line, instead)
+    assert rendered(inventory, host, REJECT, tmp_path / "portbook") == expected
 
 
 @pytest.mark.parametrize(("inventory", "host"), HOSTS)

@@ -21,7 +21,7 @@ from golden.helpers.network import Node
 from golden.helpers.running import load
 from golden.helpers.table import Table
 from golden.test_golden import SCENARIOS as GOLDEN_SCENARIOS
-from golden.test_golden import file_of, rendered, unlike
+from golden.test_golden import wrong
 from golden.test_truth_table import Scenario, planned, trial
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book import Catalog
@@ -52,7 +52,7 @@ def _name(change: Change) -> str:
 def test_a_copy_without_a_change_is_noticed_by_nobody(tmp_path: Path) -> None:
     catalog = load(written(mutant(lambda book: None), tmp_path / "same"))
     assert trial(Scenario()).wrong(trial(Scenario()).plan(catalog)) == []
-    assert [one.name for one in INVENTORIES if unlike(file_of(one, "default"), rendered(one, "default", catalog))] == []
+    assert [one.name for one in INVENTORIES if wrong(one, "default", catalog)] == []
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=_name)
@@ -66,7 +66,7 @@ def test_the_truth_table_notices_a_changed_catalogue(change: Change, catalogs: C
 def test_a_golden_file_notices_a_changed_catalogue(change: Change, catalogs: Callable[[Change], Catalog]) -> None:
     changed = {data["product"] for name, data in mutant(change).files.items() if data != shipped().files[name]}
     assert any(
-        unlike(file_of(inventory, scenario), rendered(inventory, scenario, catalogs(change)))
+        wrong(inventory, scenario, catalogs(change))
         for inventory in INVENTORIES
         if inventory.product in changed
         for scenario in GOLDEN_SCENARIOS

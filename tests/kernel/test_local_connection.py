@@ -87,6 +87,7 @@ def test_ports_by_the_users_word_come_before_those_of_sshd(host: Host) -> None:
 
 def test_without_sshd_there_is_nobody_to_lock_out(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(management, "ssh_ports", list)
+    monkeypatch.setattr(host_local, "way_in", lambda: None)
     assert local(host, STRICT).unconfirmed == NOT_CONFIRMED
 
 

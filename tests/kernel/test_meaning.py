@@ -16,10 +16,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kernel.helpers.commands import listed, nft, run, tables
+from kernel.helpers.listing import ANYBODY, Opening, openings
 from kernel.helpers.processes import cover, told
 
 from ansible_collections.portbook.firewall.plugins.module_utils.nftables.kernel import Nft
-from ansible_collections.portbook.firewall.plugins.module_utils.nftables.listing import ANYBODY, Opening, openings
 from ansible_collections.portbook.firewall.plugins.module_utils.nftables.ruleset import (
     Local,
     Permission,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules of other collections make of a plan means what our own make of it, where they can do it at all."""
+"""What the engine `community` makes of a plan means what our own modules make of it, where it can do it at all."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows
 
 CONTROLLER = "198.51.100.200"
 HOSTS = ("pxe", "hub", "client", "manager", "agent")
-ENGINES = ("community", "dsc")
 
 
 @cache
@@ -87,12 +86,11 @@ def brought(name: str, engine: str, store: Store, **head: Any) -> Bench:
     return bench
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("posture", ["open", "guard"])
 @pytest.mark.parametrize("name", HOSTS)
-def test_an_engine_means_what_the_native_one_means(name: str, posture: str, engine: str) -> None:
+def test_community_means_what_the_native_one_means(name: str, posture: str) -> None:
     native = brought(name, "native", Store.sample(400), posture=posture, outbound="open")
-    theirs = brought(name, engine, Store.sample(400), posture=posture, outbound="open")
+    theirs = brought(name, "community", Store.sample(400), posture=posture, outbound="open")
     assert same_meaning(native.store, theirs.store)
 
 
@@ -112,76 +110,63 @@ def test_the_comparison_can_fail() -> None:
     assert not same_meaning(native.store, theirs.store)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_rules_of_others_stay_as_they_are(engine: str) -> None:
-    bench = brought("pxe", engine, Store.sample(400))
+def test_rules_of_others_stay_as_they_are() -> None:
+    bench = brought("pxe", "community", Store.sample(400))
     others = [rule for rule in bench.store.rules if not str(rule.grouping).startswith("portbook")]
     assert others == Store.sample(400).rules
 
 
-def test_a_second_run_of_community_changes_nothing() -> None:
+def test_a_second_run_changes_nothing() -> None:
     bench = brought("hub", "community", Store.sample(400))
     assert bench.bring("hub", "community", company())["changed"] is False
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_stale_rules_go_when_the_plan_changes(engine: str) -> None:
-    bench = brought("hub", engine, Store.sample(400), outbound="open")
+def test_stale_rules_go_when_the_plan_changes() -> None:
+    bench = brought("hub", "community", Store.sample(400), outbound="open")
     everything = bench.rules()
-    bench.bring("hub", engine, company(), outbound="off", posture="watch")
+    bench.bring("hub", "community", company(), outbound="off", posture="watch")
     assert not [name for name in bench.rules() if "/guard/" in name or "/out/" in name]
-    bench.bring("hub", engine, company(), outbound="open")
+    bench.bring("hub", "community", company(), outbound="open")
     assert bench.rules() == everything
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_new_peers_replace_the_old_ones(engine: str) -> None:
-    bench = brought("pxe", engine, Store.sample(400))
-    bench.bring("pxe", engine, company("192.0.2.64/26"))
+def test_new_peers_replace_the_old_ones() -> None:
+    bench = brought("pxe", "community", Store.sample(400))
+    bench.bring("pxe", "community", company("192.0.2.64/26"))
     fresh = Bench(Store.sample(400))
     fresh.bring("pxe", "native", company("192.0.2.64/26"))
     assert same_meaning(bench.store, fresh.store)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_remove_leaves_nothing_of_ours(engine: str) -> None:
-    bench = brought("client", engine, Store.sample(400), outbound="open")
-    bench.remove(engine)
+def test_remove_leaves_nothing_of_ours() -> None:
+    bench = brought("client", "community", Store.sample(400), outbound="open")
+    bench.remove("community")
     assert bench.rules() == []
     assert bench.store.to_json() == Store.sample(400).to_json()
 
 
-def test_community_makes_a_call_for_each_rule_and_dsc_one() -> None:
+def test_there_is_a_call_for_each_rule() -> None:
     community = brought("pxe", "community", Store.sample(400))
     assert set(community.calls) == {"win_firewall_rule"}
     assert len(community.calls) > len(community.rules())
-    assert brought("pxe", "dsc", Store.sample(400)).calls == ["dsc3"]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_each_run_says_what_the_engine_cannot_do(engine: str) -> None:
-    done = Bench(Store()).bring("pxe", engine, company())
-    assert f"engine {engine}: rules and policies of others are not looked at" in done["warnings"][0]
+def test_each_run_says_what_it_cannot_do() -> None:
+    done = Bench(Store()).bring("pxe", "community", company())
+    assert "engine community: rules and policies of others are not looked at" in done["warnings"][0]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_without_management_addresses_an_engine_refuses_to_refuse(engine: str) -> None:
+def test_without_management_addresses_it_refuses_to_refuse() -> None:
     bench = Bench(Store())
-    done = bench.bring("pxe", engine, company(), management=[])
+    done = bench.bring("pxe", "community", company(), management=[])
     assert done["failed"]
     assert "Set portbook_management to the addresses of your controllers" in done["msg"]
     assert bench.calls == []
 
 
-def test_dsc_refuses_what_it_cannot_express() -> None:
-    done = Bench(Store()).bring("pxe", "dsc", company(), posture="strict")
-    assert "FirewallRuleList knows neither the settings of profiles nor types of ICMP" in done["msg"]
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_call_that_fails_says_what_stays(engine: str) -> None:
+def test_a_call_that_fails_says_what_stays() -> None:
     bench = Bench(Store.sample(400))
     bench.store.faults = Faults(deny=True)
-    done = bench.bring("pxe", engine, company())
+    done = bench.bring("pxe", "community", company())
     assert done["failed"]
     assert "What was changed before stays (nothing)" in done["msg"]

@@ -25,10 +25,6 @@ class PeerEntry:
     features: tuple[tuple[str, bool], ...] = ()
     ports: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
-    @property
-    def plain(self) -> bool:
-        return self.realms is None and self.version is None and not self.features and not self.ports
-
 
 @dataclass(frozen=True)
 class Peers:

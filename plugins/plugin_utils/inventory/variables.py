@@ -163,10 +163,10 @@ _GLOBAL = (
         "portbook_windows_engine",
         "choice",
         "host",
-        "What Windows Firewall is written with: native are the collection's own modules, community and dsc those of "
-        "certified collections, which can do less.",
+        "What Windows Firewall is written with: native are the collection's own modules, community those of "
+        "other collections, which can do less.",
         "native",
-        ("native", "community", "dsc"),
+        ("native", "community"),
     ),
     Variable(
         "portbook_windows_policy",

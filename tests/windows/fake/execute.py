@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from windows.fake.community import win_firewall, win_firewall_rule
-from windows.fake.dsc import dsc3
 from windows.fake.emulated import KILLED, Result, read, write
 from windows.fake.host import Host
 from windows.fake.hresult import Crashed
 from windows.fake.store import Faults, Store
 
-MODULES = ("windows_read", "windows_write", "win_firewall_rule", "win_firewall", "dsc3")
+MODULES = ("windows_read", "windows_write", "win_firewall_rule", "win_firewall")
 
 
 def knows(module: str) -> bool:
@@ -56,6 +55,4 @@ def on(store: Store, module: str, args: dict[str, Any], check_mode: bool = False
         return win_firewall_rule(store, args, check_mode, bool(args.get("_ansible_diff")))
     if name == "win_firewall":
         return win_firewall(store, args, check_mode)
-    if name == "dsc3":
-        return dsc3(store, args, check_mode)
     raise KeyError(module)

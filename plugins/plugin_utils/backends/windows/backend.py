@@ -17,7 +17,7 @@ from ...net.ports import numbers
 from ...run.host_part import HostPart
 from ..contract import Removal, Request, Target
 from ..outcome import Outcome
-from . import engines, exchange
+from . import community, exchange
 from .decide import Asked, Decision, decide, decide_removal
 from .store import Store, WrongAnswer, meaning_of_failure, store_of
 from .wanted import Renderer, Wanted
@@ -62,7 +62,7 @@ class WindowsHost:
         start = time.monotonic()
         try:
             done = work()
-        except (_Unreadable, engines.CannotDo) as error:
+        except (_Unreadable, community.CannotDo) as error:
             return {"changed": False, "failed": True, "msg": f"{self.name}: {error}"}
         if done.get("failed"):
             return done
@@ -80,7 +80,7 @@ class WindowsHost:
         if engine != "native":
             renderer = Renderer(tokens, networks, {})
             asked = exchange.asked(part, components, renderer, ports or [self.port], self.over_network)
-            return self._by_others(engine, asked, renderer.wanted(part, None))
+            return self._by_others(asked, renderer.wanted(part, None))
         store = self._read(exchange.read_arguments(part, ports or [self.port]))
         asked = exchange.asked(
             part,
@@ -103,25 +103,17 @@ class WindowsHost:
                 "was removed. portbook.firewall.remove removes them"
             )
             return self._done({"changed": False}, [note])
-        return self._remove_by_others(engine, components)
+        return self._remove_by_others(components)
 
-    def _by_others(self, engine: str, asked: Asked, whole: Mapping[str, Wanted]) -> dict[str, Any]:
-        content = engines.content(asked, whole)
-        if engine == "community":
-            done = engines.community(content, asked, self.run)
-        else:
-            done = engines.dsc(content, asked, engines.names_of(self.catalog(), asked.wanted), self.run)
-        return self._done(done, [engines.LIMITS[engine], *content.notes])
+    def _by_others(self, asked: Asked, whole: Mapping[str, Wanted]) -> dict[str, Any]:
+        content = community.content(asked, whole)
+        return self._done(community.bring(content, asked, self.run), [community.LIMITS, *content.notes])
 
-    def _remove_by_others(self, engine: str, components: list[str] | None) -> dict[str, Any]:
+    def _remove_by_others(self, components: list[str] | None) -> dict[str, Any]:
         """Guards stand as long as anything does: of what else was applied they cannot know."""
-        catalog = self.catalog()
-        named = components or [one.name for one in catalog.components.values() if not one.party]
-        if engine == "community":
-            done = engines.community_removal(engines.groups_of(named, whole=components is None), self.run)
-        else:
-            done = engines.dsc_removal(engines.names_of(catalog, named), self.run)
-        return self._done(done, [engines.LIMITS[engine]])
+        named = components or [one.name for one in self.catalog().components.values() if not one.party]
+        groups = community.groups_of(named, whole=components is None)
+        return self._done(community.remove(groups, self.run), [community.LIMITS])
 
     def _done(self, done: dict[str, Any], notes: Iterable[str]) -> dict[str, Any]:
         return {"create": [], "delete": [], "keep": 0, "foreign": [], **done, "warnings": self._named(notes)}

@@ -1,11 +1,12 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the kernel's table permits and refuses, read back: the inverse of nft_ruleset. Pure."""
+"""What the kernel's table permits and refuses, read back: the inverse of nftables/ruleset.py. Pure."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, NamedTuple, Set, Tuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 _PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}
 ANYBODY = ("any",)
@@ -19,16 +20,16 @@ class Opening(NamedTuple):
     low: int
     high: int
     guarded: bool
-    peers: Tuple[Tuple[str, Tuple[str, ...]], ...]
+    peers: tuple[tuple[str, tuple[str, ...]], ...]
     """Source ports (empty: any) with the networks that may use them."""
-    logged: Tuple[Tuple[str, Tuple[str, ...]], ...] = ()
+    logged: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """The same of those whose new connections are logged."""
 
 
-def openings(objects: Iterable[Dict[str, Any]]) -> List[Opening]:
-    sets: Dict[str, List[Any]] = {}
-    maps: Dict[str, List[Any]] = {}
-    rules: Dict[str, List[List[Any]]] = {}
+def openings(objects: Iterable[dict[str, Any]]) -> list[Opening]:
+    sets: dict[str, list[Any]] = {}
+    maps: dict[str, list[Any]] = {}
+    rules: dict[str, list[list[Any]]] = {}
     for one in objects:
         if "set" in one:
             sets[one["set"]["name"]] = one["set"].get("elem", [])
@@ -57,9 +58,9 @@ def openings(objects: Iterable[Dict[str, Any]]) -> List[Opening]:
 
 
 def _peers(
-    chain: List[List[Any]], sets: Dict[str, List[Any]], statement: str
-) -> Tuple[Tuple[str, Tuple[str, ...]], ...]:
-    by_source: Dict[str, Set[str]] = {}
+    chain: list[list[Any]], sets: dict[str, list[Any]], statement: str
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    by_source: dict[str, set[str]] = {}
     for rule in chain:
         if not any(statement in expression for expression in rule):
             continue

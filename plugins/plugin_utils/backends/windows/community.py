@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The same rules by modules of other collections, for sites that allow no others. Neither of them can be asked what
-a host has, so what the native engine reads there is left out, and said. Pure but for `run`, which calls a module."""
+"""The same rules by modules of other collections, for sites that allow no others. They cannot be asked what a host
+has, so what the native engine reads there is left out, and said. Pure but for `run`, which calls a module."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...catalog.book import Catalog
-from ...plan.join import FigureReader
 from ...plan.rule_maker import ALLOW_COMPONENT
 from . import baseline
 from .decide import Asked
@@ -25,19 +23,12 @@ from .wanted import Wanted
 
 Run = Callable[[str, dict[str, Any]], dict[str, Any]]
 _RULE, _PROFILES = "community.windows.win_firewall_rule", "ansible.windows.win_firewall"
-_DSC = "ansible.windows.dsc3"
-_LIST = "Microsoft.Windows/FirewallRuleList"
 _PROTOCOLS = {6: "tcp", 17: "udp", 1: "icmpv4", 58: "icmpv6", 256: "any"}
-# A flow has a few rules at a host; those that it had before and has no more are named up to here.
-_MOST_RULES_OF_A_FLOW = 4
-_LEFT_OUT = (
-    "rules and policies of others are not looked at, nothing is taken back if a call fails, "
-    "an inventory that lacks hosts is not noticed, and which profiles are in use is not known"
+LIMITS = (
+    "engine community: rules and policies of others are not looked at, nothing is taken back if a call fails, "
+    "an inventory that lacks hosts is not noticed, and which profiles are in use is not known; "
+    "stale rules go with their whole group, which is then made anew"
 )
-LIMITS: Mapping[str, str] = {
-    "community": f"engine community: {_LEFT_OUT}; stale rules go with their whole group, which is then made anew",
-    "dsc": f"engine dsc: {_LEFT_OUT}; stale rules go if their names can be told from the catalogue",
-}
 
 
 class CannotDo(ValueError):
@@ -77,10 +68,7 @@ def content(asked: Asked, whole: Mapping[str, Wanted]) -> Content:
     return Content(groups, (*notes, *(note for one in asked.wanted.values() for note in one.notes)))
 
 
-# -- community ----------------------------------------------------------------------------------------------
-
-
-def community(content_: Content, asked: Asked, run: Run) -> dict[str, Any]:
+def bring(content_: Content, asked: Asked, run: Run) -> dict[str, Any]:
     """A mark in each group holds the digest of its rules: if that is another one, the group is made anew."""
     told = _Told()
     for group, rules in content_.groups.items():
@@ -89,7 +77,7 @@ def community(content_: Content, asked: Asked, run: Run) -> dict[str, Any]:
         if stale:
             told.add(run(_RULE, {"group": group, "state": "absent"}), group)
         for rule in rules:
-            told.add(run(_RULE, community_rule(rule)), rule.name)
+            told.add(run(_RULE, arguments(rule)), rule.name)
         if stale and rules:
             told.add(run(_RULE, mark), group)
     for settings in _settings(asked):
@@ -97,14 +85,14 @@ def community(content_: Content, asked: Asked, run: Run) -> dict[str, Any]:
     return told.result()
 
 
-def community_removal(groups: Iterable[str], run: Run) -> dict[str, Any]:
+def remove(groups: Iterable[str], run: Run) -> dict[str, Any]:
     told = _Told()
     for group in groups:
         told.add(run(_RULE, {"group": group, "state": "absent"}), group)
     return told.result()
 
 
-def community_rule(rule: FirewallRule) -> dict[str, Any]:
+def arguments(rule: FirewallRule) -> dict[str, Any]:
     one = rule.traffic
     args: dict[str, Any] = {
         "name": rule.name,
@@ -128,7 +116,7 @@ def community_rule(rule: FirewallRule) -> dict[str, Any]:
 
 def _mark(group: str, rules: Iterable[FirewallRule]) -> dict[str, Any]:
     """A rule that is disabled; an empty group has none, so that nothing of ours stays."""
-    listed = [community_rule(rule) for rule in rules]
+    listed = [arguments(rule) for rule in rules]
     digest = hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()
     name = f"{NAMES}mark/{group.removeprefix(PREFIX)}"
     if not listed:
@@ -158,78 +146,12 @@ def _any(text: str) -> str:
     return "any" if text == "*" else text
 
 
-# -- dsc ----------------------------------------------------------------------------------------------------
-
-
-def dsc(content_: Content, asked: Asked, known: Iterable[str], run: Run) -> dict[str, Any]:
-    """One call; of the `known` names those that are not wanted are taken away."""
-    if asked.strict or asked.strict_out:
-        raise CannotDo(
-            "strict: FirewallRuleList knows neither the settings of profiles nor types of ICMP. "
-            "Use portbook_windows_engine: native or community, or another posture"
-        )
-    rules = [rule for some in content_.groups.values() for rule in some]
-    gone = set(known) - {rule.name for rule in rules}
-    return _dsc([dsc_rule(rule) for rule in rules], gone, run)
-
-
-def dsc_removal(known: Iterable[str], run: Run) -> dict[str, Any]:
-    return _dsc([], known, run)
-
-
-def _dsc(rules: list[dict[str, Any]], gone: Iterable[str], run: Run) -> dict[str, Any]:
-    told = _Told()
-    listed = [*rules, *({"name": name, "_exist": False} for name in sorted(gone))]
-    resource = {"name": "portbook.firewall", "type": _LIST, "properties": {"rules": listed}}
-    told.add(run(_DSC, {"config": {"resources": [resource]}}), f"{len(rules)} rules")
-    return told.result()
-
-
-def dsc_rule(rule: FirewallRule) -> dict[str, Any]:
-    one = rule.traffic
-    properties: dict[str, Any] = {
-        "name": rule.name,
-        "grouping": rule.group,
-        "description": rule.description,
-        "applicationName": rule.program,
-        "serviceName": rule.service,
-        "protocol": one.protocol,
-        "remoteAddresses": write_addresses(one.remote),
-        "direction": "Inbound" if one.direction == "in" else "Outbound",
-        "action": "Allow" if one.action == "allow" else "Block",
-        "enabled": rule.enabled,
-        "profiles": ["All"],
-    }
-    if one.protocol in WITH_PORTS:
-        properties |= {"localPorts": write_ports(one.local_ports), "remotePorts": write_ports(one.remote_ports)}
-    return {key: value for key, value in properties.items() if value != ""}
-
-
 def groups_of(components: Iterable[str], whole: bool) -> list[str]:
     """With everything, also what belongs to the host and not to a component. Refusals go last."""
     return [
         *(f"{PREFIX}{name}" for name in components),
         *((f"{PREFIX}{ALLOW_COMPONENT}", BASELINE, WAY_IN, GUARD) if whole else ()),
     ]
-
-
-def names_of(catalog: Catalog, components: Iterable[str]) -> list[str]:
-    """What rules for these components may be called, and guards by the lowest of their ports."""
-    named = set(components)
-    flows = [flow for flow in catalog.flows.values() if named & set(flow.components)]
-    rules = {
-        f"{NAMES}{flow.id}/{direction}/{number}"
-        for flow in flows
-        for direction in ("in", "out")
-        for number in range(1, _MOST_RULES_OF_A_FLOW + 1)
-    }
-    figures = FigureReader(catalog, strict_evidence=False)
-    spans = {
-        (protocol, span) for flow in flows for protocol in flow.protocols for span in catalog.spans(figures.usual(flow))
-    }
-    lows = {(protocol, edge) for protocol, (low, high) in spans for edge in (low, high + 1)}
-    made = {f"{NAMES}guard/{direction}/{protocol}-{low}" for protocol, low in lows for direction in ("in", "out")}
-    return sorted({*rules, *made, f"{NAMES}way-in/in/1"})
 
 
 class _Told:
