@@ -108,7 +108,7 @@ class ActionModule(PlanModule):
             engine = self._templar.template(task_vars.get("portbook_windows_engine", "native"))
             windows = self._windows(str(task_vars["inventory_hostname"]), task_vars)
             return windows.remove(named, str(engine), inventory)
-        request = {
+        request: dict[str, Any] = {
             "state": "absent",
             "slices": {name: {} for name in named or ()},
             "replace": "named" if named else "all",

@@ -97,7 +97,7 @@ class Turn:
         head = self._cache.head() if self._cache.looked(look) else None
         if head is None:
             with self._cache.lock():
-                head = self._cache.head() if self._cache.looked(look) else self._current()
+                head = (self._cache.head() if self._cache.looked(look) else None) or self._current()
                 self._cache.mark_looked(look)
         self._refuse_unseen(head)
         return head

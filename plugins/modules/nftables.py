@@ -160,6 +160,8 @@ seconds:
   type: float
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.apply import (
@@ -219,7 +221,7 @@ def main() -> None:
     module.exit_json(**_result(applied, module._diff))
 
 
-def _result(applied: Applied, with_diff: bool) -> dict:
+def _result(applied: Applied, with_diff: bool) -> dict[str, Any]:
     result = {
         "changed": applied.changed,
         "create": applied.words["create"],
