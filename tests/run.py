@@ -163,7 +163,9 @@ def tool(name: str) -> str:
 
 def typed() -> list[str]:
     """What mypy reads, by way of the link: its path gives the names by which the files import."""
-    folders = [COLLECTION / "plugins" / name for name in ("plugin_utils", "module_utils")]
+    folders = [
+        COLLECTION / "plugins" / name for name in ("plugin_utils", "module_utils", "action", "lookup", "modules")
+    ]
     written = [folder for folder in folders if any(folder.glob("*.py"))]
     rest = (COLLECTION / "scripts", COLLECTION / "demo", COLLECTION / "tests/run.py", CHECKOUT / "tests/windows")
     return [str(path) for path in (*written, *rest)]
