@@ -43,7 +43,7 @@ def test_the_code_keeps_its_layers_and_every_module_is_named(plugins: Path) -> N
     [
         ("plugin_utils/net/ports.py", "plugin_utils.plan.planner"),
         ("plugin_utils/problems.py", "plugin_utils.net.ports"),
-        ("plugin_utils/run/show.py", "plugin_utils.backends.host_part"),
+        ("plugin_utils/run/show.py", "plugin_utils.backends.outcome"),
         ("plugin_utils/plan/file.py", "action.plan"),
         ("plugin_utils/run/cache.py", "modules.nftables"),
         ("modules/nftables.py", "plugin_utils.problems"),
