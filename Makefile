@@ -23,7 +23,7 @@ fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types generate bench test-matrix lock clean
+.PHONY: help setup demo quick test test-all lint types generate bench test-matrix lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -45,8 +45,14 @@ demo: setup ## plan the example, apply it in network namespaces of this machine,
 	@echo "The example's plan: $(PLAN:.json=.txt) to read, $(PLAN) as data"
 	@$(BIN)/python demo/run.py
 
-test: setup ## run every kind of test
+quick: setup ## run the tests for between two edits: style, types, layers, unit, golden
+	@$(BIN)/python tests/run.py --size quick $(ARGS)
+
+test: setup ## run the tests for before a commit, those of quick among them
 	@$(BIN)/python tests/run.py $(ARGS)
+
+test-all: setup ## run what test leaves out: other roots, more faults, all postures, the matrix, the bars
+	@$(BIN)/python tests/run.py --size all $(ARGS)
 
 lint: setup ## run the style checks and ansible-test's sanity tests
 	@$(BIN)/python tests/run.py --only ruff,yamllint,ansible-lint,sanity,docs,changelog $(ARGS)
@@ -57,8 +63,8 @@ types: setup ## check types
 generate: setup ## write what is generated from the catalogue
 	@$(BIN)/python scripts/generate.py
 
-bench: setup ## measure how cost grows with hosts and rules
-	@$(BIN)/python tests/bench/run.py
+bench: setup ## measure how cost grows with hosts and rules; ARGS=--bars: fail if it grows too much
+	@$(BIN)/python tests/bench/run.py $(ARGS)
 
 test-matrix: setup ## test every Python found with every supported ansible-core
 	@$(BIN)/python scripts/matrix.py $(ARGS)

@@ -24,9 +24,15 @@ SERIES = {
     "2.19": ("3.11", "3.12", "3.13"),
     "2.20": ("3.12", "3.13", "3.14"),
     "2.21": ("3.12", "3.13", "3.14"),
+    "2.22": ("3.12", "3.13", "3.14"),
 }
+# A series that has no release yet, by what is asked for instead of its newest patch.
+BEFORE_RELEASE = {"2.22": "ansible-core>=2.22.0rc1,<2.23"}
 
 PACKAGES = ("netaddr", "jsonschema", "pytest", "hypothesis")
+
+# Older ones run no PowerShell modules elsewhere than on Windows.
+OLDEST_WITH_PWSH = (2, 21)
 
 # The machine has few cores, and ansible-playbook forks on its own.
 AT_ONCE = 2
@@ -107,7 +113,7 @@ def requirements(series: str) -> list[str]:
     """What a pair's environment holds: the newest patch of the series, the rest as in the lock."""
     lock = (CHECKOUT / "requirements-dev.lock").read_text()
     pins = re.findall(rf"^((?:{'|'.join(PACKAGES)})==\S+)", lock, re.MULTILINE)
-    return [f"ansible-core~={series}.0", *pins]
+    return [BEFORE_RELEASE.get(series, f"ansible-core~={series}.0"), *pins]
 
 
 def make_environment(pair: Pair, python: str, steps: Steps) -> None:
@@ -143,7 +149,13 @@ def test(pair: Pair, python: str) -> Result:
             *("plan", "ansible-playbook", "portbook.firewall.plan"),
             *("-i", "examples/inventory", "-e", plan_file),
         )
+        # With the module for nftables, and the ones for Windows where there is a PowerShell for them.
         steps.run("demo", "python", "demo/run.py")
+        if os.environ.get("PORTBOOK_PWSH") and as_numbers(pair.series) >= OLDEST_WITH_PWSH:
+            steps.run(
+                *("pwsh", "python", "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+                *("tests/windows/pwsh/test_pwsh.py",),
+            )
         passed, note = True, summary(pair.log)
     except StepFailed as failure:
         passed, note = False, str(failure)

@@ -1,29 +1,53 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run every kind of test and say at the end which passed, which failed and which did not run."""
+"""Run the kinds of test of one size and say at the end which passed, which failed and which did not run.
+
+Three sizes: `quick` for between two edits, `test` for before a commit, which has the quick ones in it, and `all` for
+what `test` leaves out.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
-import shutil
+import signal
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-CHECKOUT = Path(__file__).resolve().parent.parent
-BIN = Path(sys.executable).parent
+from needs import (
+    BIN,
+    CHECKOUT,
+    MACHINE_ROOT,
+    PWSH,
+    ROOT,
+    in_environment,
+    named_pwsh,
+    needs_of_kernel,
+    needs_of_machine,
+    needs_of_pwsh,
+    needs_of_sanity,
+)
+
 COLLECTIONS = CHECKOUT / ".venv" / "collections"
 COLLECTION = COLLECTIONS / "ansible_collections" / "portbook" / "firewall"
 OUTPUT = CHECKOUT / "tests" / "output"
 
 PASSED, FAILED, NOT_RUN = "passed", "FAILED", "NOT RUN"
+QUICK, TEST, ALL = "quick", "test", "all"
+SIZES = {QUICK: (QUICK,), TEST: (QUICK, TEST), ALL: (ALL,)}
+"""The kinds' own sizes that belong to one that is asked for."""
+
+PATIENCE = 2
+"""How many times its limit a kind may take: machines are slower than others, and loaded."""
+TO_CLEAN_UP = 30
+"""Seconds for taking down what was put up, once it was told to stop."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +56,16 @@ class Kind:
     proves: str
     command: list[str]
     needs: Callable[[], str | None]
+    limit: float
+    """Seconds that it should take at most on two processors; beyond twice that it has failed."""
+    size: str = TEST
+    environment: dict[str, str] = field(default_factory=dict)
     report: Path | None = None
     """Where pytest writes its results, for the kinds that are pytest's."""
     beside: bool = False
     """Runs beside the others: it waits more than it computes, or needs one processor only."""
+    alone: bool = False
+    """Measures, so nothing may run at its side."""
     optional: bool = False
     """Needs what cannot be had everywhere, so that `--require all` does not ask for it."""
 
@@ -48,177 +78,145 @@ class Result:
     note: str
 
 
-def in_environment(*tools: str) -> Callable[[], str | None]:
-    def missing() -> str | None:
-        lacking = [tool for tool in tools if not (BIN / tool).exists()]
-        return f"{', '.join(lacking)} missing from the environment: make setup" if lacking else None
-
-    return missing
-
-
-def needs_of_sanity() -> str | None:
-    if shutil.which("git") is None:
-        return "git missing: apt-get install git"
-    if not (CHECKOUT / ".git").exists():
-        return "a git checkout, which an unpacked archive is not: git clone"
-    return in_environment("ansible-test")()
-
-
-# Others than root get a namespace in which they are root.
-ROOT = [] if os.geteuid() == 0 else ["unshare", "-Urn"]
-SYSTEM = f"{os.environ.get('PATH', os.defpath)}{os.pathsep}/usr/sbin{os.pathsep}/sbin"
-
-
-def needs_of_kernel() -> str | None:
-    lacking = [program for program in ("nft", "ip", "unshare") if shutil.which(program, path=SYSTEM) is None]
-    if lacking:
-        return f"{', '.join(lacking)} missing: apt-get install nftables iproute2 util-linux"
-    tried = [*ROOT, "unshare", "-n", "nft", "list", "ruleset"]
-    done = subprocess.run(tried, env={**os.environ, "PATH": SYSTEM}, capture_output=True, text=True, check=False)
-    if done.returncode == 0:
-        return None
-    return (
-        f"network namespaces with nftables are not permitted here ({done.stderr.strip() or 'no reason given'}): "
-        "run it as root, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1)"
-    )
-
-
-def pytest_kind(name: str, proves: str, *options: str) -> Kind:
-    report = OUTPUT / f"{name}.xml"
-    return Kind(
-        name,
-        proves,
-        [tool("pytest"), "-q", f"tests/{name}", f"--junitxml={report}", *options],
-        in_environment("pytest", "ansible-playbook"),
-        report,
-    )
-
-
-def demo_kind() -> Kind:
-    kind = pytest_kind("demo", "packets agree with the documents, and broken rules are noticed")
-    return replace(kind, needs=lambda: kind.needs() or needs_of_kernel())
-
-
-def kernel_kind() -> Kind:
-    kind = pytest_kind("kernel", "a real kernel holds, refuses and gives back what it should", "-n", "auto")
-    return replace(kind, command=[*ROOT, *kind.command], needs=lambda: kind.needs() or needs_of_kernel())
-
-
-# Programs that a real machine takes, and the packages that have them.
-MACHINE_NEEDS = {
-    "systemd-nspawn": "systemd-container",
-    "mmdebstrap": "mmdebstrap",
-    "ssh": "openssh-client",
-    "nft": "nftables",
-    "ip": "iproute2",
-    "setpriv": "util-linux",
-}
-MACHINE_ROOT = "PORTBOOK_MACHINE_ROOT"
-
-
-def needs_of_machine() -> str | None:
-    if os.geteuid() != 0:
-        return "root, to start a machine: run it as root"
-    given = os.environ.get(MACHINE_ROOT)
-    if given and not (Path(given) / "usr/lib/systemd/systemd").exists():
-        return f"{MACHINE_ROOT} names {given}, which is no root folder with systemd in it"
-    needs = {program: package for program, package in MACHINE_NEEDS.items() if not (given and program == "mmdebstrap")}
-    lacking = [program for program in needs if shutil.which(program, path=SYSTEM) is None]
-    if lacking:
-        return f"{', '.join(lacking)} missing: apt-get install {' '.join(needs[one] for one in lacking)}"
-    return None
-
-
-def machine_kind() -> Kind:
-    """Most of the time it waits, so there are more of it than processors."""
-    kind = pytest_kind("machine", "a real machine with systemd, over real ssh, holds what it should", "-n", "4")
-    return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
-
-
-PWSH = "PORTBOOK_PWSH"
-
-
-def needs_of_pwsh() -> str | None:
-    pwsh = os.environ.get(PWSH) or shutil.which("pwsh")
-    if pwsh is None:
-        return f"PowerShell 7.4 or newer missing: put pwsh on the path, or name it in {PWSH}"
-    try:
-        told = subprocess.run([pwsh, "--version"], capture_output=True, text=True, check=True).stdout.strip()
-        version = tuple(int(part) for part in told.removeprefix("PowerShell ").split(".")[:2])
-    except (OSError, ValueError, subprocess.CalledProcessError) as error:
-        return f"{pwsh} does not say its version ({error}): name another in {PWSH}"
-    return None if version >= (7, 4) else f"PowerShell 7.4 or newer, and {pwsh} is {told}: name another in {PWSH}"
-
-
-def pwsh_kind() -> Kind:
-    proves = "a real PowerShell runs the Windows modules, against a fake of Windows' rule store"
-    kind = pytest_kind("pwsh", proves)
-    command = ["tests/windows/pwsh" if word == "tests/pwsh" else word for word in kind.command]
-    return replace(kind, command=command, needs=lambda: kind.needs() or needs_of_pwsh(), optional=True)
-
-
 def tool(name: str) -> str:
     return str(BIN / name)
 
 
+def pytest_kind(name: str, proves: str, limit: float, *options: str, folders: tuple[str, ...] = ()) -> Kind:
+    report = OUTPUT / f"{name}.xml"
+    return Kind(
+        name,
+        proves,
+        [tool("pytest"), "-q", *(folders or (f"tests/{name}",)), f"--junitxml={report}", *options],
+        in_environment("pytest", "ansible-playbook"),
+        limit,
+        report=report,
+    )
+
+
+def demo_kind() -> Kind:
+    kind = pytest_kind("demo", "packets agree with the documents, and broken rules are noticed", 60)
+    return replace(kind, needs=lambda: kind.needs() or needs_of_kernel())
+
+
+def kernel_kind() -> Kind:
+    kind = pytest_kind("kernel", "a real kernel holds, refuses and gives back what it should", 150, "-n", "auto")
+    return replace(kind, command=[*ROOT, *kind.command], needs=lambda: kind.needs() or needs_of_kernel())
+
+
+MACHINE_SUITE = "PORTBOOK_MACHINE_SUITE"
+
+
+def machine_kind() -> Kind:
+    """Most of the time it waits, so there are more of it than processors."""
+    kind = pytest_kind("machine", "a real machine with systemd, over real ssh, holds what it should", 200, "-n", "4")
+    return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
+
+
+def other_root_kind(suite: str) -> Kind:
+    kind = machine_kind()
+
+    def needs() -> str | None:
+        given = os.environ.get(MACHINE_ROOT)
+        return f"a root of {suite}, and {MACHINE_ROOT} names {given}" if given else kind.needs()
+
+    report = OUTPUT / f"machine-{suite}.xml"
+    return replace(
+        kind,
+        name=f"machine-{suite}",
+        proves=f"{kind.proves}: Debian's {suite}",
+        command=[f"--junitxml={report}" if word.startswith("--junitxml") else word for word in kind.command],
+        needs=needs,
+        limit=260,
+        size=ALL,
+        environment={MACHINE_SUITE: suite},
+        report=report,
+    )
+
+
+def pwsh_kind(name: str, proves: str, limit: float, *options: str) -> Kind:
+    kind = pytest_kind(name, proves, limit, *options, folders=("tests/windows/pwsh",))
+    return replace(kind, needs=lambda: kind.needs() or needs_of_pwsh(), optional=True)
+
+
 def typed() -> list[str]:
     """What mypy reads, by way of the link: its path gives the names by which the files import."""
-    folders = [
-        COLLECTION / "plugins" / name for name in ("plugin_utils", "module_utils", "action", "lookup", "modules")
-    ]
-    written = [folder for folder in folders if any(folder.glob("*.py"))]
+    plugins = ("plugin_utils", "module_utils", "action", "lookup", "modules")
+    folders = [COLLECTION / "plugins" / name for name in plugins]
     rest = (COLLECTION / "scripts", COLLECTION / "demo", COLLECTION / "tests/run.py", CHECKOUT / "tests/windows")
-    return [str(path) for path in (*written, *rest)]
+    return [str(path) for path in (*folders, *rest)]
 
 
 def kinds() -> list[Kind]:
-    python = sys.executable
-    return [
+    return [*_quick(), *_test(), *_all()]
+
+
+def _quick() -> list[Kind]:
+    every = [
         Kind(
             "ruff",
             "the Python is clean and formatted",
             ["sh", "-c", '"$0" check . && "$0" format --check .', tool("ruff")],
             in_environment("ruff"),
+            limit=10,
         ),
         Kind(
             "types",
             "the types hold, strictly",
             [tool("mypy"), "--strict", *typed()],
             in_environment("mypy"),
+            # Much less once it has its cache.
+            limit=60,
         ),
+        Kind(
+            "layers",
+            "each stage imports only from those before it",
+            [sys.executable, "scripts/layers.py"],
+            in_environment("lint-imports"),
+            limit=10,
+        ),
+        pytest_kind("unit", "each part does what it says", 40, "-n", "auto"),
+        pytest_kind("golden", "plans and renderings are the ones on file", 30),
+    ]
+    return [replace(kind, size=QUICK) for kind in every]
+
+
+def _test() -> list[Kind]:
+    python = sys.executable
+    return [
         Kind(
             "generated",
             "what is committed is what the catalogue gives",
             [python, "scripts/generate.py", "--check"],
             lambda: None,
+            limit=10,
         ),
         Kind(
             "yamllint",
             "the YAML is clean",
             [tool("yamllint"), "--strict", "."],
             in_environment("yamllint"),
+            limit=20,
         ),
         Kind(
             "changelog",
             "the changelog fragments can be released",
             [tool("antsibull-changelog"), "lint"],
             in_environment("antsibull-changelog"),
+            limit=10,
         ),
-        pytest_kind("unit", "each part does what it says", "-n", "auto"),
-        pytest_kind("golden", "plans and renderings are the ones on file"),
         pytest_kind(
             "windows",
             "a model of Windows' rule store does what was recorded, and what we write to it",
-            "-n",
-            "auto",
-            "--ignore=tests/windows/pwsh",
+            120,
+            *("-n", "auto", "--ignore=tests/windows/pwsh"),
         ),
         kernel_kind(),
         demo_kind(),
         machine_kind(),
-        pwsh_kind(),
-        pytest_kind("ansible", "real ansible-playbook runs give the right plans", "-n", "auto"),
-        pytest_kind("fuzz", "properties hold for inputs that nobody thought of", "-n", "auto"),
+        pwsh_kind("pwsh", "a real PowerShell runs the Windows modules, on a fake of the rule store", 90),
+        pytest_kind("ansible", "real ansible-playbook runs give the right plans", 120, "-n", "auto"),
+        pytest_kind("fuzz", "properties hold for inputs that nobody thought of", 60, "-n", "auto"),
         Kind(
             "docs",
             "the plugins' documentation can be published",
@@ -233,12 +231,14 @@ def kinds() -> list[Kind]:
                 ".",
             ],
             in_environment("antsibull-docs"),
+            limit=20,
         ),
         Kind(
             "ansible-lint",
             "roles and playbooks meet the production profile",
             [tool("ansible-lint"), "--offline", "--nocolor"],
             in_environment("ansible-lint"),
+            limit=60,
             beside=True,
         ),
         Kind(
@@ -246,9 +246,54 @@ def kinds() -> list[Kind]:
             "ansible-test finds nothing, without exceptions",
             [python, "scripts/sanity.py"],
             needs_of_sanity,
+            # Of that a minute for its own environments, which the second run has.
+            limit=150,
             beside=True,
         ),
     ]
+
+
+def _all() -> list[Kind]:
+    python = sys.executable
+    every = [
+        replace(
+            pwsh_kind(
+                "pwsh-all",
+                "in every posture it leaves what the emulation leaves, and keeps the contract",
+                480,
+                # A playbook takes a minute: who is done takes what the other has not begun.
+                *("-n", "2", "--dist", "worksteal"),
+            ),
+            environment={"PORTBOOK_PWSH_CROSS": "1"},
+        ),
+        replace(
+            pytest_kind(
+                "faults",
+                "properties and faults hold for many more inputs",
+                300,
+                *("-n", "auto", "--ignore=tests/windows/pwsh"),
+                folders=("tests/fuzz", "tests/windows"),
+            ),
+            environment={"PORTBOOK_FUZZ": "5"},
+        ),
+        *(other_root_kind(suite) for suite in ("bullseye", "trixie")),
+        Kind(
+            "matrix",
+            "it works with every Python found and every supported ansible-core",
+            [python, "scripts/matrix.py", "--require", "2.19,2.21,2.22"],
+            in_environment("ansible-playbook"),
+            limit=1500,
+        ),
+        Kind(
+            "bench",
+            "cost grows as little with hosts and rules as it should",
+            [python, "tests/bench/run.py", "--bars"],
+            in_environment("ansible-playbook"),
+            limit=300,
+            alone=True,
+        ),
+    ]
+    return [replace(kind, size=ALL) for kind in every]
 
 
 def environment() -> dict[str, str]:
@@ -287,20 +332,62 @@ def run(kind: Kind) -> Result:
     if kind.report is not None:
         kind.report.unlink(missing_ok=True)
     start = time.monotonic()
-    told: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if kind.beside else {}
-    done = subprocess.run(kind.command, cwd=CHECKOUT, env=environment(), check=False, text=True, **told)
+    code, told = call(kind, subprocess.PIPE if kind.beside else None)
     if kind.beside:
-        print(f"{head}\n{done.stdout}", flush=True)
-    state, note = judge(kind, done.returncode)
-    return Result(kind.name, state, round(time.monotonic() - start, 1), note)
+        print(f"{head}\n{told}", flush=True)
+    state, note = judge(kind, code)
+    seconds = time.monotonic() - start
+    if seconds > PATIENCE * kind.limit:
+        state, note = FAILED, f"more than {PATIENCE} times its limit of {kind.limit:g} s; {note}".rstrip("; ")
+    elif seconds > kind.limit:
+        note = f"{note}; over its limit of {kind.limit:g} s".lstrip("; ")
+    return Result(kind.name, state, round(seconds, 1), note)
+
+
+def call(kind: Kind, output: int | None) -> tuple[int, str]:
+    """In a session of its own, so that all of it ends if it takes too long."""
+    process = subprocess.Popen(
+        kind.command,
+        cwd=CHECKOUT,
+        env=environment() | kind.environment,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=None if output is None else subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        told, _none = process.communicate(timeout=PATIENCE * kind.limit)
+    except subprocess.TimeoutExpired:
+        told = end(process)
+    except BaseException:
+        end(process)
+        raise
+    return process.returncode, told or ""
+
+
+def end(process: subprocess.Popen[str]) -> str:
+    """As from a keyboard first, so that tests take down what they put up."""
+    told = ""
+    os.killpg(process.pid, signal.SIGINT)
+    try:
+        told, _none = process.communicate(timeout=TO_CLEAN_UP)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        # Whatever did not listen, also if the process that was started did.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    return told or ""
 
 
 def run_all(chosen: list[Kind]) -> list[Result]:
-    """In their order, those beside one after the other in a lane of their own."""
+    """In their order, those beside one after the other in a lane of their own, those alone when all is quiet."""
     with ThreadPoolExecutor(1) as lane:
         later = [lane.submit(run, kind) for kind in chosen if kind.beside]
-        results = [run(kind) for kind in chosen if not kind.beside]
-        return results + [one.result() for one in later]
+        results = [run(kind) for kind in chosen if not (kind.beside or kind.alone)]
+        results += [one.result() for one in later]
+    return results + [run(kind) for kind in chosen if kind.alone]
 
 
 def report(results: list[Result], absent: list[str]) -> None:
@@ -327,12 +414,12 @@ def report(results: list[Result], absent: list[str]) -> None:
     print(f"{counts[PASSED]} passed, {counts[FAILED]} failed{skipped}")
 
 
-def names(known: list[str], every: list[str]) -> Callable[[str], list[str]]:
-    """What an option takes: some of the known ones, or `all` for every one."""
+def names(known: list[str]) -> Callable[[str], list[str]]:
+    """What an option takes: some of the known ones, or `all`, which stays as it is."""
 
     def parse(text: str) -> list[str]:
-        chosen = every if text == "all" else [name for name in text.split(",") if name]
-        unknown = [name for name in chosen if name not in known]
+        chosen = [name for name in text.split(",") if name]
+        unknown = [name for name in chosen if name not in (*known, "all")]
         if unknown:
             raise argparse.ArgumentTypeError(
                 f"no kind of test is called {', '.join(unknown)}; there are {', '.join(known)}"
@@ -342,24 +429,44 @@ def names(known: list[str], every: list[str]) -> Callable[[str], list[str]]:
     return parse
 
 
+def chosen_kinds(every: list[Kind], size: str, only: list[str]) -> list[Kind]:
+    """Those of a size, or those that are named, of whatever size."""
+    if "all" in only:
+        return every
+    return [kind for kind in every if (kind.name in only if only else kind.size in SIZES[size])]
+
+
+def required_kinds(chosen: list[Kind], asked: list[str], has_pwsh: bool) -> list[str]:
+    """Where there is a PowerShell, what needs one is required."""
+    everything = [kind.name for kind in chosen if not kind.optional] if "all" in asked else []
+    named = [name for name in asked if name != "all"]
+    in_pwsh = [kind.name for kind in chosen if kind.name.startswith("pwsh")] if has_pwsh else []
+    return list(dict.fromkeys([*everything, *named, *in_pwsh]))
+
+
 def main() -> int:
     every = kinds()
     known = [kind.name for kind in every]
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", type=names(known, known), default=known, metavar="KIND[,KIND]")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", choices=SIZES, default=TEST)
+    parser.add_argument("--only", type=names(known), default=[], metavar="KIND[,KIND]", help="of whatever size")
     parser.add_argument(
         "--require",
-        type=names(known, [kind.name for kind in every if not kind.optional]),
+        type=names(known),
         default=[],
         metavar="KIND[,KIND]|all",
-        help="fail if one of these did not run",
+        help="fail if one of these did not run; all: those of the size that can be had everywhere",
     )
     options = parser.parse_args()
 
+    pwsh = named_pwsh()
+    if pwsh is not None:
+        os.environ[PWSH] = pwsh
     OUTPUT.mkdir(parents=True, exist_ok=True)
-    results = run_all([kind for kind in every if kind.name in options.only])
+    chosen = chosen_kinds(every, options.size, options.only)
+    results = run_all(chosen)
     ran = {result.name for result in results if result.state != NOT_RUN}
-    absent = [name for name in options.require if name not in ran]
+    absent = [name for name in required_kinds(chosen, options.require, pwsh is not None) if name not in ran]
     report(results, absent)
     return 1 if absent or any(result.state == FAILED for result in results) else 0
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -19,41 +18,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible.release import __version__ as core_version
+from windows.pwsh.session import CROSS
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parent.parent.parent
-OLDEST_PWSH = (7, 4)
-# Older ones do not run PowerShell modules elsewhere than on Windows.
-OLDEST_CORE = (2, 21)
 RECAP = re.compile(r"^localhost\s+: ok=(\d+)\s+changed=\d+\s+unreachable=(\d+)\s+failed=(\d+)\s+skipped=(\d+)", re.M)
-
-
-def numbers(text: str) -> tuple[int, ...]:
-    found = re.search(r"(\d+)\.(\d+)", text)
-    return tuple(int(part) for part in found.groups()) if found else (0, 0)
-
-
-@pytest.fixture(scope="module")
-def pwsh() -> Path:
-    found = os.environ.get("PORTBOOK_PWSH") or shutil.which("pwsh")
-    if not found:
-        pytest.skip("no PowerShell: pwsh is not on the path, and PORTBOOK_PWSH names none")
-    version = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    if numbers(version) < OLDEST_PWSH:
-        pytest.skip(f"no PowerShell that is new enough: {version}, and 7.4 is needed")
-    if numbers(core_version) < OLDEST_CORE:
-        pytest.skip(f"ansible-core {core_version} runs no PowerShell here: 2.21 is needed")
-    return Path(found).resolve()
-
-
-@pytest.fixture(scope="module")
-def interpreter(pwsh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A PowerShell in which every New-Object of the firewall gives the fake."""
-    home = tmp_path_factory.mktemp("pwsh") / "home"
-    places = {"PWSH_HOME": str(pwsh.parent), "FAKE_PWSH_HOME": str(home)}
-    subprocess.run(["sh", str(HERE / "fake/make-fake-pwsh.sh")], env={**os.environ, **places}, check=True)
-    return home / "fakepwsh"
 
 
 @pytest.fixture
@@ -65,8 +34,12 @@ def local_port() -> Iterator[int]:
             yield port
 
 
-@pytest.mark.parametrize("shuffled", ["0", "1"], ids=["in order", "in any order"])
-@pytest.mark.parametrize("playbook", ["modules.yml", "contract.yml"])
+SHORT = (("wrapped.yml", "0"),)
+LONG = [(playbook, shuffled) for playbook in ("modules.yml", "contract.yml") for shuffled in ("0", "1")]
+"""The store in order, and in any. A minute each: `make test` holds the emulation to them, `make test-all` this."""
+
+
+@pytest.mark.parametrize(("playbook", "shuffled"), LONG if CROSS else SHORT)
 def test_the_modules_do_what_the_playbook_says(
     playbook: str, shuffled: str, interpreter: Path, local_port: int, tmp_path: Path
 ) -> None:

@@ -1,0 +1,47 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real PowerShell that sees the fake of the firewall."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from ansible.release import __version__ as core_version
+
+HERE = Path(__file__).resolve().parent
+OLDEST_PWSH = (7, 4)
+# Older ones do not run PowerShell modules elsewhere than on Windows.
+OLDEST_CORE = (2, 21)
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    found = re.search(r"(\d+)\.(\d+)", text)
+    return tuple(int(part) for part in found.groups()) if found else (0, 0)
+
+
+@pytest.fixture(scope="module")
+def pwsh() -> Path:
+    found = os.environ.get("PORTBOOK_PWSH") or shutil.which("pwsh")
+    if not found:
+        pytest.skip("no PowerShell: pwsh is not on the path, and PORTBOOK_PWSH names none")
+    version = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    if numbers(version) < OLDEST_PWSH:
+        pytest.skip(f"no PowerShell that is new enough: {version}, and 7.4 is needed")
+    if numbers(core_version) < OLDEST_CORE:
+        pytest.skip(f"ansible-core {core_version} runs no PowerShell here: 2.21 is needed")
+    return Path(found).resolve()
+
+
+@pytest.fixture(scope="module")
+def interpreter(pwsh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A PowerShell in which every New-Object of the firewall gives the fake."""
+    home = tmp_path_factory.mktemp("pwsh") / "home"
+    places = {"PWSH_HOME": str(pwsh.parent), "FAKE_PWSH_HOME": str(home)}
+    subprocess.run(["sh", str(HERE / "fake/make-fake-pwsh.sh")], env={**os.environ, **places}, check=True)
+    return home / "fakepwsh"
