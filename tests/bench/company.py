@@ -36,12 +36,14 @@ _PARTIES: dict[str, Any] = {
 }
 
 
-def company(size: int, templated: bool, components: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+def company(
+    size: int, templated: bool, components: Mapping[str, tuple[str, ...]], sites: int = SITES
+) -> dict[str, Any]:
     """An inventory as Ansible reads it. `components` are those of the catalogue, with their platforms."""
     hosts: dict[str, Any] = {}
     members: dict[str, dict[str, None]] = {}
-    for number, component in enumerate(_parts(size, components)):
-        site = number % SITES
+    for number, component in enumerate(_parts(size, components, sites)):
+        site = number % sites
         name = f"{component.replace('_', '-')}-{number}.site{site}.example"
         hosts[name] = _host(number, site, templated)
         platform = "windows" if _is_windows(component, components) else "linux"
@@ -49,8 +51,8 @@ def company(size: int, templated: bool, components: Mapping[str, tuple[str, ...]
             members.setdefault(group, {})[name] = None
     children: dict[str, dict[str, Any]] = {group: {"hosts": names} for group, names in members.items()}
     children["windows"]["vars"] = {"ansible_connection": "psrp"}
-    realms = [f"site{site}" for site in range(SITES)]
-    for site in range(SITES):
+    realms = [f"site{site}" for site in range(sites)]
+    for site in range(sites):
         children[f"site{site}"]["vars"] = _site(site, templated)
     for component in {*components} - {*_local()}:
         children[component]["vars"] = {f"{component}_realm": realms}
@@ -64,11 +66,11 @@ def _local() -> tuple[str, ...]:
     return (*_MANY, *_ONCE_A_SITE)
 
 
-def _parts(size: int, components: Mapping[str, tuple[str, ...]]) -> list[str]:
+def _parts(size: int, components: Mapping[str, tuple[str, ...]], sites: int) -> list[str]:
     parts = [one for one in sorted(components) if one not in _local()]
     # Each of a site's own stands at each site, as the number of a host decides on its site.
-    parts += [""] * (-len(parts) % SITES)
-    parts += [one for one in _ONCE_A_SITE for _site in range(SITES)]
+    parts += [""] * (-len(parts) % sites)
+    parts += [one for one in _ONCE_A_SITE for _site in range(sites)]
     usual = [one for one, share in _MANY.items() for _count in range(share)]
     return [
         parts[place] if place < len(parts) and parts[place] else usual[place * 37 % len(usual)]

@@ -36,6 +36,7 @@ sys.path[:0] = [str(COLLECTIONS), str(Path(__file__).parent)]
 import nftables  # noqa: E402
 import windows_store  # noqa: E402
 from company import company  # noqa: E402
+from worst import WORST  # noqa: E402
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load as catalogs  # noqa: E402
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.world import HostInput  # noqa: E402
@@ -51,6 +52,9 @@ BAR_AT = 10_000
 PLANNER_SECONDS = 5.0
 READING_SECONDS = 12.0
 MEMORY_MIB = 1024.0
+WORST_SECONDS = 20.0
+WORST_MIB = 600.0
+"""Of a whole run of the plan playbook, with what Ansible itself takes of both."""
 GROWTH = 1.5
 
 
@@ -178,12 +182,11 @@ class Run:
 class Site:
     """An inventory in a folder, and playbooks to run with it."""
 
-    def __init__(self, folder: Path, size: int, templated: bool) -> None:
+    def __init__(self, folder: Path, size: int, inventory: dict[str, Any]) -> None:
         self.size = size
-        self._folder = folder / f"{size}-{'templated' if templated else 'plain'}"
+        self._folder = folder
         self._folder.mkdir()
         self.plan_file = self._folder / "plan.json"
-        inventory = company(size, templated, parts())
         self.first = next(iter(inventory["all"]["hosts"]))
         (self._folder / "hosts.json").write_text(json.dumps(inventory), encoding="utf-8")
         for name, task in (
@@ -231,7 +234,7 @@ class Site:
 @contextmanager
 def sites(sizes: list[int], templated: bool) -> Iterator[list[Site]]:
     with tempfile.TemporaryDirectory(prefix="portbook-bench-") as folder:
-        yield [Site(Path(folder), size, templated) for size in sizes]
+        yield [Site(Path(folder) / str(size), size, company(size, templated, parts())) for size in sizes]
 
 
 def measure_planner(table: Table, sizes: list[int], repeats: int) -> None:
@@ -288,6 +291,24 @@ def measure_runs(table: Table, sizes: list[int], templated: bool, repeats: int) 
             table.add(f"cost a host, {large:,} to {small:,}", statistics.median(ratios), "x", GROWTH)
 
 
+def measure_worst(table: Table, size: int, repeats: int) -> None:
+    """The whole of a run, as who waits for it sees it. The largest process is the worker that plans."""
+    table.title("The worst inventories known: a whole run of the plan playbook, of which one host asks for the plan")
+    share = size / BAR_AT
+    for what, inventory in WORST.items():
+        with tempfile.TemporaryDirectory(prefix="portbook-bench-") as folder:
+            site = Site(Path(folder) / "worst", size, inventory(size, parts()))
+            site.debug("--limit", site.first)  # Warms up the caches.
+            pairs = [(site.debug("--limit", site.first), site.plan("--limit", site.first)) for _time in range(repeats)]
+        debugs, plans = zip(*pairs, strict=True)
+        name = f"{size:,} hosts, {what}"
+        table.add(f"{name}: Ansible itself", statistics.median(run.seconds for run in debugs), "s")
+        table.add(f"{name}: Ansible itself", statistics.median(run.peak for run in debugs) / MIB, "MiB")
+        seconds = statistics.median(run.seconds for run in plans)
+        table.add(f"{name}: the whole run", seconds, "s", WORST_SECONDS * share)
+        table.add(f"{name}: its largest process", statistics.median(run.peak for run in plans) / MIB, "MiB", WORST_MIB)
+
+
 def measure_whole(table: Table, size: int, repeats: int) -> None:
     table.title("Whole runs: every host asks for its part")
     with sites([size], True) as (site,):
@@ -315,6 +336,7 @@ def main() -> int:
     if not few:
         measure_runs(table, sizes, templated=False, repeats=1)
     measure_runs(table, sizes, templated=True, repeats=1 if options.quick else 3 if options.bars else 5)
+    measure_worst(table, sizes[-1], 1 if few else 3)
     measure_whole(table, 1000 if not options.quick else 200, 1 if few else 2)
     lacking = nftables.why_not()
     if lacking:

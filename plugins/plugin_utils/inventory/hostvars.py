@@ -16,6 +16,7 @@ from typing import Any
 
 from ..problems import shown
 from .compiled_once import compiled_once
+from .once import Once
 from .values import Untemplated
 from .world import HostInput
 
@@ -38,11 +39,13 @@ class Reader:
 
     def host(self, hostvars: Mapping[str, Any]) -> dict[str, Any]:
         """The variables of one host that matter to the plan."""
-        return {
-            str(name): _complete(rendered(hostvars, name, self._template_errors))
-            for name in hostvars
-            if name in CONNECTION or self._ours(name)
-        }
+        return {str(name): self._value(hostvars, name) for name in hostvars if name in CONNECTION or self._ours(name)}
+
+    def _value(self, hostvars: Mapping[str, Any], name: str) -> Any:
+        try:
+            return hostvars.plain(name) if isinstance(hostvars, _Lazy) else _complete(plain(hostvars[name]))
+        except self._template_errors as error:
+            return Untemplated(_reason(error))
 
     def inputs(self, all_hostvars: Mapping[str, Any], groups: Mapping[str, Iterable[str]]) -> list[HostInput]:
         groups_of: dict[str, list[str]] = {}
@@ -51,14 +54,14 @@ class Reader:
                 for member in members:
                     groups_of.setdefault(str(member), []).append(str(group))
         # Not of all_hostvars itself: ansible-core 2.18 counts its implicit localhost there.
+        shared = Once(_if_no_template)
         with compiled_once():
             return [
-                self._input(all_hostvars, name, groups_of.get(str(name), ()))
+                self._input(_Lazy(all_hostvars, name, shared), name, groups_of.get(str(name), ()))
                 for name in groups.get("all", all_hostvars)
             ]
 
-    def _input(self, all_hostvars: Mapping[str, Any], name: str, groups: Iterable[str]) -> HostInput:
-        hostvars = _Lazy(all_hostvars, name)
+    def _input(self, hostvars: _Lazy, name: str, groups: Iterable[str]) -> HostInput:
         variables = self.host(hostvars)
         facts = None
         if variables.get("portbook_addresses_from") == "facts" and "ansible_facts" in hostvars:
@@ -107,11 +110,13 @@ def _left_over(value: Any) -> str | None:
 
 
 class _Lazy(Mapping[str, Any]):
-    """The variables of a host; only those that are templates are rendered, which is what costs."""
+    """The variables of a host; only those that are templates are rendered, which is what costs, and only those
+    that no other host shares are walked. So nobody may change a value that was read."""
 
-    def __init__(self, all_hostvars: Any, host: str) -> None:
+    def __init__(self, all_hostvars: Any, host: str, shared: Once[Any]) -> None:
         self._all_hostvars = all_hostvars
         self._host = host
+        self._shared = shared
         raw = getattr(all_hostvars, "raw_get", all_hostvars.__getitem__)
         self._raw: Mapping[str, Any] = raw(host)
 
@@ -119,6 +124,10 @@ class _Lazy(Mapping[str, Any]):
     def _rendering(self) -> Mapping[str, Any]:
         rendering: Mapping[str, Any] = self._all_hostvars[self._host]
         return rendering
+
+    def plain(self, name: str) -> Any:
+        found = self._shared(self._raw[name])
+        return _complete(plain(self._rendering[name])) if found is _TEMPLATE else found
 
     def __getitem__(self, name: str) -> Any:
         value = self._raw[name]
@@ -132,6 +141,14 @@ class _Lazy(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._raw)
+
+
+_TEMPLATE = object()
+
+
+def _if_no_template(raw: Any) -> Any:
+    """The plain value; _TEMPLATE if each host has to render its own."""
+    return _TEMPLATE if _may_be_template(raw) else plain(raw)
 
 
 def _may_be_template(value: Any, room: _Room | None = None, depth: int = 0) -> bool:
@@ -196,12 +213,17 @@ def counts(name: str, known: Container[str]) -> bool:
 def fingerprint(inputs: Iterable[HostInput], known: Container[str]) -> str:
     """Of all that a plan is made from, the catalogues apart."""
     whole = hashlib.sha256()
+    digest = Once(_digest)
     for one in sorted(inputs, key=lambda one: one.name):
         values = sorted(
-            (name, repr(value)) for name, value in one.variables.items() if name in CONNECTION or counts(name, known)
+            (name, digest(value)) for name, value in one.variables.items() if name in CONNECTION or counts(name, known)
         )
         whole.update(repr((one.name, sorted(one.groups), one.facts, values)).encode())
     return whole.hexdigest()
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()
 
 
 def unseen(in_task: Mapping[str, Any], of_host: Mapping[str, Any]) -> list[str]:

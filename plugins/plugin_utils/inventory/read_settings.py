@@ -14,6 +14,7 @@ from typing import Any
 from ..catalog.book import Catalog
 from ..net.addresses import AddressSet
 from ..problems import Problems, shown
+from .once import Once
 from .settings import Allow, Override, Peers, Profile, RunSettings
 from .values import Values, Wrong
 from .variables import SUFFIXED, Names, Unknown, Variable
@@ -60,6 +61,7 @@ class ProfileReader:
     def __init__(self, catalog: Catalog, problems: Problems) -> None:
         self.catalog = catalog
         self.names = Names(catalog, problems)
+        self._text = Once(repr)
         self._profiles: dict[tuple[tuple[str, str], ...], tuple[Profile, list[tuple[str, Wrong]]]] = {}
         self._values: dict[tuple[str, str], tuple[Any, list[Wrong]]] = {}
         self._wrong_at: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
@@ -68,7 +70,7 @@ class ProfileReader:
         """The host's profile; what is wrong with its variables is noted for `report`. Its addresses are its own
         and no part of it: else no two hosts would say the same."""
         ours = {name: value for name, value in raw.items() if name != ADDRESSES and self.names.ours(name)}
-        signature = tuple(sorted((name, repr(value)) for name, value in ours.items()))
+        signature = tuple(sorted((name, self._text(value)) for name, value in ours.items()))
         if signature not in self._profiles:
             self._profiles[signature] = self._build(ours)
         profile, wrongs = self._profiles[signature]
@@ -112,7 +114,7 @@ class ProfileReader:
         return Profile(**settings), wrongs
 
     def read_value(self, name: str, variable: Variable, raw: object) -> tuple[Any, list[Wrong]]:
-        key = (variable.name, repr(raw))
+        key = (variable.name, self._text(raw))
         if key not in self._values:
             values = Values(self.catalog)
             value = values.collect("", values.read, variable, raw)
@@ -217,13 +219,14 @@ _MERGE: Mapping[str, Any] = {
 def run_settings(hosts: Iterable[tuple[str, Raw]], reader: ProfileReader, problems: Problems) -> RunSettings:
     """Variables of scope all, which must be the same on every host."""
     said: dict[str, dict[str, tuple[Any, list[str]]]] = defaultdict(dict)
+    canonical = Once(_canonical)
     count = 0
     for host, raw in hosts:
         count += 1
         for name, value in raw.items():
             known = reader.names.read(name)
             if isinstance(known, Variable) and known.scope == "all":
-                said[name].setdefault(_canonical(value), (value, []))[1].append(host)
+                said[name].setdefault(canonical(value), (value, []))[1].append(host)
     values: dict[str, Any] = {}
     for name, variants in sorted(said.items()):
         value, hosts_with = next(iter(variants.values()))
