@@ -16,13 +16,13 @@ _PROGRAMS = {"ip": "iptables", "ip6": "ip6tables"}
 _PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
 # What only rewrites cannot refuse.
 _FILTERING = ("filter", "mangle", "raw", "security")
-_HOOKS = ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING", "FORWARD")
-_VERDICTS = ("ACCEPT", "DROP", "REJECT", "RETURN")
+_HOOKS = ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING")
+_VERDICTS = ("ACCEPT", "DROP", "RETURN")
 _KNOWN_MATCHES = ("tcp", "udp", "sctp", "multiport", "conntrack", "state", "comment")
 _SYN = ["FIN,SYN,RST,ACK", "SYN"]
 
 Object = Dict[str, Any]
-_UNKNOWN: Object = {"xt": {"type": "match", "name": "unknown"}}
+_UNKNOWN: Object = {"xt": {"type": "match"}}
 _NEVER: Object = {"match": {"op": "==", "left": {"meta": {"key": "l4proto"}}, "right": "none"}}
 
 
@@ -110,7 +110,6 @@ def _rule(line: str, chains: Set[str]) -> Tuple[str, List[Object]]:
     next(words)
     name = next(words)
     found: List[Object] = []
-    protocol = "th"
     for option, values in _options(list(words)):
         op = "!=" if option.startswith("!") else "=="
         option = option.lstrip("!")
@@ -119,13 +118,11 @@ def _rule(line: str, chains: Set[str]) -> Tuple[str, List[Object]]:
             found.append(_target(option, value, chains))
             break
         if option == "-p":
-            protocol = value
             found.append(_match({"meta": {"key": "l4proto"}}, value, op))
         elif option in ("--dport", "--dports"):
-            header = {"payload": {"protocol": protocol, "field": "dport"}}
-            found.append(_match(header, {"set": [_port(one) for one in value.split(",")]}, op))
+            found.append(_match({"payload": {"field": "dport"}}, [_ports(one) for one in value.split(",")], op))
         elif option in ("--ctstate", "--state"):
-            found.append(_match({"ct": {"key": "state"}}, {"set": value.lower().split(",")}, op))
+            found.append(_match({"ct": {"key": "state"}}, value.lower().split(","), op))
         elif option in ("-i", "-o"):
             key = {"-i": "iifname", "-o": "oifname"}[option]
             found.append(_UNKNOWN if value.endswith("+") else _match({"meta": {"key": key}}, value, op))
@@ -162,8 +159,6 @@ def _match(left: Object, right: Any, op: str) -> Object:
     return {"match": {"op": op, "left": left, "right": right}}
 
 
-def _port(text: str) -> Any:
-    low, colon, high = text.partition(":")
-    if not all(one.isdigit() for one in (low, *((high,) if colon else ()))):
-        return text
-    return {"range": [int(low), int(high)]} if colon else int(low)
+def _ports(text: str) -> Object:
+    low, _colon, high = text.partition(":")
+    return {"range": [int(low), int(high or low)]}
