@@ -368,16 +368,14 @@ def call(kind: Kind, output: int | None) -> tuple[int, str]:
 
 def end(process: subprocess.Popen[str]) -> str:
     """As from a keyboard first, so that tests take down what they put up."""
-    told = ""
     os.killpg(process.pid, signal.SIGINT)
-    try:
-        told, _none = process.communicate(timeout=TO_CLEAN_UP)
-    except subprocess.TimeoutExpired:
-        pass
-    finally:
-        # Whatever did not listen, also if the process that was started did.
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+    with suppress(subprocess.TimeoutExpired):
+        process.communicate(timeout=TO_CLEAN_UP)
+    # Whatever did not listen, also if the process that was started did.
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    # With all that it said before, too.
+    told, _none = process.communicate()
     return told or ""
 
 
