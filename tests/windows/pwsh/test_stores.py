@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from golden.test_truth_table import Scenario
-from windows.fake.bringing import HOST, WINRM, look
+from windows.fake.bringing import HOST, WINRM, headed, look
 from windows.fake.emulated import read, write
 from windows.fake.store import Store
 from windows.fake.truth_table import sited, windows_hosts
@@ -33,6 +33,7 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows
 )
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import Store as Read
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.wanted import Renderer
+from ansible_collections.portbook.firewall.plugins.plugin_utils.net.ports import numbers
 
 POSTURES = [*itertools.product(("guard", "strict", "open"), ("off", "open", "guard", "strict"))]
 """How a host is held, inbound and outbound."""
@@ -60,13 +61,11 @@ class Both:
     def bring(self, posture: str, outbound: str) -> Decision:
         # The mode decides which rules there are.
         site = sited(Scenario("on"), outbound)
-        slice_ = site.slices[self._name]
-        head = {"posture": posture, "outbound": outbound, "windows_foreign": "disable"}
-        slice_ = {**slice_, "host": {**slice_["host"], **head}}
-        ports = exchange.management_ports(slice_) or [WINRM]
-        found = self._read(exchange.read_arguments(slice_, ports))
+        part = headed(site.parts[self._name], posture=posture, outbound=outbound, windows_foreign="disable")
+        ports = numbers(part.management_ports) or [WINRM]
+        found = self._read(exchange.read_arguments(part, ports))
         renderer = Renderer(site.tokens, site.networks, found.programs)
-        decision = decide(found, exchange.asked(slice_, None, renderer, ports, over_network=True))
+        decision = decide(found, exchange.asked(part, None, renderer, ports, over_network=True))
         assert decision.errors == []
         self._write(found, decision)
         return decision
