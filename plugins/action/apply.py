@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.utils.display import Display
 
 from ansible_collections.portbook.firewall.plugins.action.plan import ActionModule as PlanModule
@@ -34,7 +34,7 @@ class ActionModule(PlanModule):
                 return self._remove(task_vars or {})
             return super().run(tmp, task_vars)
         except Unreachable as error:
-            raise (error.__cause__ or error) from None
+            raise AnsibleConnectionFailure(str(error)) from None
 
     def with_plan(
         self, turn: Turn, head: Head, components: list[str] | None, shown: bool, task_vars: dict[str, Any]
@@ -95,6 +95,8 @@ class AnsibleTarget:
                 # What lies there cannot be tidied up; trying to would hide what is said here.
                 self._connection._shell.tmpdir = None
             raise Unreachable(str(error)) from error
+        except AnsibleActionFail as error:
+            return {"failed": True, "msg": str(error)}
         done.pop("invocation", None)
         return done
 

@@ -18,7 +18,7 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import l
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book import Catalog
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.hostvars import Reader, rendered
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variables import Names
-from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.file import chunks, slices
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.file import chunks, parts
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problem, Problems
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.planning import Planning, catalog_of
 
@@ -93,7 +93,7 @@ def run(hosts: Mapping[str, Any], groups: Mapping[str, Any], catalog: Catalog | 
         if plan is not None:
             # Surrogates would stop the file from being written.
             "".join(chunks(plan, head.digest)).encode()
-            "".join(text for _host, text in slices(plan, head.digest)).encode()
+            "".join(text for _host, text in parts(plan, head.digest)).encode()
     return Run(head.errors, head.warnings, plan is not None, planning.outcome.errors)
 
 

@@ -28,8 +28,8 @@ def _with_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_local, "way_in", lambda: (ADMIN, 22))
 
 
-def local(host: Host, settings: dict[str, Any], slices: dict[str, Any] = ONE, **more: Any) -> Applied:
-    return host.apply(slices, settings=settings, transport="local", **more)
+def local(host: Host, settings: dict[str, Any], slices: dict[str, Any] | None = None, **more: Any) -> Applied:
+    return host.apply(slices or ONE, settings=settings, transport="local", **more)
 
 
 @pytest.mark.parametrize("check", [False, True])

@@ -34,9 +34,10 @@ class World(Desk):
         self.environment = {"ANSIBLE_PIPELINING": "1", "ANSIBLE_FORKS": "9"}
         self.hosts = {name: NamespaceHost(folder / "hosts" / name) for name in ADDRESSES}
 
-    def whole(self, parts: Mapping[str, tuple[str, ...]] = PARTS, **all_vars: Any) -> dict[str, Any]:
+    def whole(self, parts: Mapping[str, tuple[str, ...]] | None = None, **all_vars: Any) -> dict[str, Any]:
         """Also one that is not whole, by groups and their hosts."""
-        children = {group: {"hosts": {name: self.host(name) for name in names}} for group, names in parts.items()}
+        given = PARTS if parts is None else parts
+        children = {group: {"hosts": {name: self.host(name) for name in names}} for group, names in given.items()}
         return {"all": {"vars": {"portbook_peers": deepcopy(PEERS), **all_vars}, "children": children}}
 
     def host(self, name: str) -> dict[str, Any]:

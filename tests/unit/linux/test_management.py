@@ -117,6 +117,7 @@ def test_a_socket_of_systemds_counts_if_somebody_listens_there(monkeypatch: pyte
 
 
 def test_who_is_connected_over_loopback_comes_from_nowhere() -> None:
-    with listening() as (_server, port), closing(socket.create_connection(("127.0.0.1", port))):
-        assert management.connected_to([port]) == []
-        assert any(found[0] == port for found in management._sockets(management.CONNECTED))
+    with listening() as (_server, port):  # noqa: SIM117
+        with closing(socket.create_connection(("127.0.0.1", port))):
+            assert management.connected_to([port]) == []
+            assert any(found[0] == port for found in management._sockets(management.CONNECTED))
