@@ -1,67 +1,35 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What should pass, from the catalogue's YAML and the company's description: a way of its own, beside the planner's."""
+"""What should pass, from the golden tests' own reading of the catalogue and the company's description: no planner."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from pathlib import Path
 from typing import Any
 
-import yaml
+from golden.helpers import table
+from golden.helpers.book import Book, words
+from golden.helpers.network import Node, contains, span
+from golden.helpers.table import EVERYWHERE, Talk
 
 from . import company
 from .company import Machine
 
-Network = IPv4Network | IPv6Network
 Span = tuple[int, int]
 _WIDEST_GUARD = 64
 _WEB = {80, 443}
 
 
 @dataclass(frozen=True)
-class Book:
-    """The catalogue as plain data."""
-
-    components: dict[str, Any]
-    flows: dict[str, Any]
-    shared: dict[str, list[Span]]
-
-
-def read(folders: Iterable[Path]) -> Book:
-    components: dict[str, Any] = {}
-    flows: dict[str, Any] = {}
-    shared: dict[str, list[Span]] = {}
-    for folder in folders:
-        for path in sorted(folder.glob("*.yml")):
-            data = yaml.safe_load(path.read_text(encoding="utf-8"))
-            components |= data.get("components", {})
-            flows |= data.get("flows", {})
-            for protocol, figures in data.get("shared_ports", {}).items():
-                shared[protocol] = [span(one) for one in figures]
-    return Book(components, flows, shared)
-
-
-def words(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else list(value)
-
-
-def span(figure: object) -> Span:
-    low, _dash, high = str(figure).partition("-")
-    return int(low), int(high or low)
-
-
-@dataclass(frozen=True)
 class Permit:
-    """One flow as one host sees it; `networks` are those of the other end, None: anybody."""
+    """One talk as one host sees it; `networks` are those of the other end."""
 
     flow: str
     protocols: tuple[str, ...]
     spans: tuple[Span, ...]
     casts: tuple[str, ...]
-    networks: tuple[Network, ...] | None
+    networks: tuple[str, ...]
     guarded: bool
     inner: tuple[Span, ...] = ()
 
@@ -69,14 +37,22 @@ class Permit:
         return protocol in self.protocols and _within(port, self.spans)
 
     def has(self, address: str) -> bool:
-        if self.networks is None:
-            return True
-        one = ip_address(address)
-        return any(one in network for network in self.networks if network.version == one.version)
+        return any(contains(network, address) for network in self.networks)
 
 
 def _within(port: int, spans: Iterable[Span]) -> bool:
     return any(low <= port <= high for low, high in spans)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What a machine or a party plays; no realms: in all of them."""
+
+    node: Node
+    realms: frozenset[str] | None
+
+    def meets(self, other: _Part) -> bool:
+        return self.realms is None or other.realms is None or bool(self.realms & other.realms)
 
 
 class Truth:
@@ -87,107 +63,93 @@ class Truth:
 
     @cached_property
     def inbound(self) -> dict[str, list[Permit]]:
-        return {one.name: [*self._permits_in(one), *_extras(one)] for one in company.MACHINES if one.managed}
+        found = {one.name: list(_extras(one)) for one in company.MACHINES if one.managed}
+        for node, name, ports in table.kept_shut(self.book, self._nodes, strict=False):
+            if node.name in found and (node.name, name) not in company.DISABLED:
+                found[node.name].append(self._permit(name, ports, ()))
+        for talk in self._talks:
+            if talk.responder.name in found:
+                networks = table.reached(self.book, talk, talk.responder)
+                found[talk.responder.name].append(self._permit(talk.flow, dict(talk.ports), networks))
+        return found
 
     @cached_property
     def outbound(self) -> dict[str, list[Permit]]:
-        return {one.name: list(self._permits_out(one)) for one in company.MACHINES if one.managed}
+        found: dict[str, list[Permit]] = {one.name: [] for one in company.MACHINES if one.managed}
+        for talk in self._talks:
+            if talk.initiator.name in found:
+                networks = table.reached(self.book, talk, talk.initiator)
+                asked = self.book.flows[talk.flow].get("origin", "document") == "document"
+                found[talk.initiator.name].append(self._permit(talk.flow, dict(talk.ports), networks, asked))
+        return found
 
-    def _permits_in(self, machine: Machine) -> Iterator[Permit]:
-        for name, flow in self.book.flows.items():
-            for own in machine.plays:
-                if own not in flow["to"] or (machine.name, name) in company.DISABLED:
-                    continue
-                if not flow["from"] and self._is_on(flow, own):
-                    yield self._permit(name, own, (), self._guards(flow, own), flow)
-                for other in flow["from"]:
-                    decider = own if flow["decided_by"] == "responder" else other
-                    networks = self._peers(other, machine.plays[own])
-                    if networks and self._is_on(flow, decider):
-                        networks += self._tunnel(name, responder=own, initiator=other)
-                        reach = flow.get("reach", "peers")
-                        if reach == "local_subnet":
-                            networks = [ip_network(f"{machine.ip4}/24", strict=False)]
-                        yield self._permit(
-                            name, decider, None if reach == "any" else networks, self._guards(flow, decider), flow
-                        )
+    @cached_property
+    def _parts(self) -> tuple[_Part, ...]:
+        return (
+            *(
+                _Part(self._node(component, one.name, one.ip4, one.addresses, one.managed), realms)
+                for one in (*company.MACHINES, *company.ABSENT)
+                for component, realms in one.plays.items()
+            ),
+            *(_Part(self._node(one.component, "", "", one.networks), one.realms) for one in company.PARTIES),
+        )
 
-    def _permits_out(self, machine: Machine) -> Iterator[Permit]:
-        if machine.outbound == "off":
-            return
-        for name, flow in self.book.flows.items():
-            for own in machine.plays:
-                for other in flow["to"] if own in flow["from"] else ():
-                    decider = own if flow["decided_by"] == "initiator" else other
-                    networks = self._peers(other, machine.plays[own], name)
-                    if networks and self._is_on(flow, decider):
-                        networks += self._tunnel(name, responder=other, initiator=own)
-                        guards = self._guards(flow, decider) and flow.get("origin", "document") == "document"
-                        yield self._permit(name, decider, networks, guards, flow)
+    @property
+    def _nodes(self) -> list[Node]:
+        return [part.node for part in self._parts]
+
+    @cached_property
+    def _talks(self) -> list[Talk]:
+        """Of those who share a realm, without what a responder does not want."""
+        parts = {part.node: part for part in self._parts}
+        return [
+            talk
+            for talk in table.talks(self.book, self._nodes, strict=False)
+            if parts[talk.initiator].meets(parts[talk.responder])
+            and (talk.responder.name, talk.flow) not in company.DISABLED
+        ]
+
+    def _node(self, component: str, name: str, address: str, networks: tuple[str, ...], on_linux: bool = False) -> Node:
+        raw = self.book.components[component]
+        return Node(
+            name,
+            component,
+            address,
+            "linux" if on_linux else raw.get("platforms", ["linux"])[0],
+            raw.get("party", False),
+            raw.get("versions", {}).get("default"),
+            {
+                feature: feature in company.FEATURES.get(component, ()) or bool(one["default"])
+                for feature, one in raw.get("features", {}).items()
+            },
+            networks=networks,
+        )
 
     def _permit(
-        self, name: str, decider: str, networks: Iterable[Network] | None, guards: bool, flow: dict[str, Any]
+        self, name: str, ports: dict[str, tuple[str, ...]], networks: tuple[str, ...], may_guard: bool = True
     ) -> Permit:
-        spans = self._spans(flow, decider)
+        flow = self.book.flows[name]
+        spans = tuple(map(span, next(iter(ports.values()))))
         behind = flow.get("listener", "native").startswith("docker")
         return Permit(
             name,
-            tuple(words(flow["protocol"])),
+            tuple(ports),
             spans,
             tuple(words(flow.get("cast", "unicast"))),
-            None if networks is None else tuple(networks),
-            guards,
+            networks,
+            may_guard and self._guards(flow, spans),
             tuple(map(span, flow["container_ports"])) if "container_ports" in flow else spans if behind else (),
         )
 
-    def _is_on(self, flow: dict[str, Any], decider: str) -> bool:
-        if not self._is_of_version(flow, decider):
-            return False
-        component, feature = self.book.components[decider], flow.get("feature")
-        return (
-            feature is None
-            or feature in company.FEATURES.get(decider, ())
-            or bool(component["features"][feature]["default"])
-        )
-
-    def _is_of_version(self, flow: dict[str, Any], decider: str) -> bool:
-        return "versions" not in flow or self.book.components[decider]["versions"]["default"] in flow["versions"]
-
-    def _spans(self, flow: dict[str, Any], decider: str) -> tuple[Span, ...]:
-        found = []
-        for port in flow["ports"]:
-            named = isinstance(port, str) and not port[0].isdigit()
-            figures = self.book.components[decider]["ports"][port]["default"] if named else port
-            found += [span(one) for one in (figures if isinstance(figures, list) else [figures])]
-        return tuple(found)
-
-    def _guards(self, flow: dict[str, Any], decider: str) -> bool:
+    def _guards(self, flow: dict[str, Any], spans: tuple[Span, ...]) -> bool:
         """Only what is the product's own, and no port that others serve on too."""
-        spans = self._spans(flow, decider)
         if not flow["exclusive"] or sum(high - low + 1 for low, high in spans) > _WIDEST_GUARD:
             return False
+        shared = self.book.platform["shared_ports"]
         ports = {port for low, high in spans for port in range(low, high + 1)} - _WEB
         return not any(
-            _within(port, self.book.shared.get(protocol, ())) for port in ports for protocol in words(flow["protocol"])
+            _within(port, map(span, shared.get(protocol, ()))) for port in ports for protocol in words(flow["protocol"])
         )
-
-    @staticmethod
-    def _peers(component: str, realms: frozenset[str], flow: str = "") -> list[Network]:
-        """Of hosts and parties that share a realm; `flow`: without those that do not want to be reached by it."""
-        found: list[Network] = []
-        for one in (*company.MACHINES, *company.ABSENT):
-            if one.plays.get(component, frozenset()) & realms and (one.name, flow) not in company.DISABLED:
-                found += [ip_network(address) for address in one.addresses]
-        for party in company.PARTIES:
-            if party.component == component and (party.realms is None or party.realms & realms):
-                found += [ip_network(network) for network in party.networks]
-        return found
-
-    def _tunnel(self, flow: str, responder: str, initiator: str) -> list[Network]:
-        tunnel = self.book.components[responder].get("tunnel")
-        if tunnel is None or initiator not in tunnel["peers"] or flow == tunnel["carried_by"]:
-            return []
-        return [ip_network(network) for network in tunnel["networks"]]
 
     # -- what becomes of a packet -------------------------------------------------------------------
 
@@ -222,32 +184,33 @@ class Truth:
 
     def ports(self) -> list[int]:
         """Of every flow that a machine of the company may ever see, with the neighbours of ranges, and a few more."""
-        played = {component for machine in company.MACHINES if machine.managed for component in machine.plays}
+        managed = [one.name for one in company.MACHINES if one.managed]
         found = {*company.OTHER_PORTS, *(port for extra in company.EXTRAS for port in extra.ports)}
-        for flow in self.book.flows.values():
-            for component in played & set(flow["to"]):
-                if not self._is_of_version(flow, component):
-                    continue
-                for low, high in (*self._spans(flow, component), *map(span, flow.get("container_ports", ()))):
-                    found |= {low, high} if low == high else {low - 1, *range(low, high + 1), high + 1}
+        for node in self._nodes:
+            for flow in self.book.flows.values():
+                if node.name in managed and node.component in flow["to"] and table.is_of_version(flow, node):
+                    for low, high in (*self._spans(flow, node), *map(span, flow.get("container_ports", ()))):
+                        found |= {low, high} if low == high else {low - 1, *range(low, high + 1), high + 1}
         return sorted(found)
+
+    def _spans(self, flow: dict[str, Any], decider: Node) -> list[Span]:
+        return list(map(span, table.ports_of(self.book, flow, decider) or ()))
 
     def published(self) -> dict[str, dict[str, dict[int, int]]]:
         """Of each Docker host: protocol, published port, container's port."""
-        result: dict[str, dict[str, dict[int, int]]] = {}
-        for machine in company.docker_hosts():
-            table = result.setdefault(machine.name, {})
+        result: dict[str, dict[str, dict[int, int]]] = {one.name: {} for one in company.docker_hosts()}
+        for node in self._nodes:
             for flow in self.book.flows.values():
-                for component in set(flow["to"]) & set(machine.plays):
-                    if flow.get("listener", "native").startswith("docker"):
-                        for protocol in words(flow["protocol"]):
-                            table.setdefault(protocol, {}).update(self._translated(flow, component))
+                docker = flow.get("listener", "native").startswith("docker")
+                if docker and node.name in result and node.component in flow["to"]:
+                    for protocol in words(flow["protocol"]):
+                        result[node.name].setdefault(protocol, {}).update(self._translated(flow, node))
         return result
 
-    def _translated(self, flow: dict[str, Any], component: str) -> dict[int, int]:
+    def _translated(self, flow: dict[str, Any], node: Node) -> dict[int, int]:
         """A container's port that is published under its own number stays; the other one is left for the rest."""
         inner = [low for low, _high in map(span, flow.get("container_ports", ()))]
-        outer = [port for low, high in self._spans(flow, component) for port in range(low, high + 1)]
+        outer = [port for low, high in self._spans(flow, node) for port in range(low, high + 1)]
         moved = [port for port in inner if port not in outer]
         return {port: port if not inner or port in inner else moved[0] for port in outer}
 
@@ -255,13 +218,9 @@ class Truth:
 def _extras(machine: Machine) -> Iterator[Permit]:
     for extra in company.EXTRAS:
         if extra.component in machine.plays:
-            networks = None if extra.networks is None else tuple(map(ip_network, extra.networks))
             spans = tuple((port, port) for port in extra.ports)
-            yield Permit("portbook_allow", ("tcp",), spans, ("unicast",), networks, False)
+            yield Permit("portbook_allow", ("tcp",), spans, ("unicast",), extra.networks or EVERYWHERE, False)
 
 
 def _manages(source: str) -> bool:
-    one = ip_address(source)
-    return any(
-        one in ip_network(network) for network in company.MANAGEMENT if one.version == ip_network(network).version
-    )
+    return any(contains(network, source) for network in company.MANAGEMENT)

@@ -16,18 +16,19 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(CHECKOUT))
+# What reads the catalogue beside the planner is shared with the golden tests.
+sys.path[:0] = [str(CHECKOUT), str(CHECKOUT / "tests")]
+
+from golden.helpers import book  # noqa: E402
 
 from demo import breaks, company, expected, namespaces, packets, playbook, probes, refuge, report  # noqa: E402
-
-BOOKS = CHECKOUT / "plugins/plugin_utils/catalog/books"
 
 
 class Lab:
     """The company with its listeners; `check` sends every packet and says which came out as they should not."""
 
     def __init__(self) -> None:
-        self.truth = expected.Truth(expected.read([BOOKS, CHECKOUT / "demo/catalog"]))
+        self.truth = expected.Truth(book.read(book.FOLDER, CHECKOUT / "demo/catalog"))
         self.folder = refuge.prepare()
         namespaces.raise_company(self.truth.published())
         playbook.write_interpreters(self.folder)

@@ -51,12 +51,13 @@ def words(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
 
 
-def read(folder: Path = FOLDER) -> Book:
-    files = {path.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.yml"))}
+def read(*folders: Path) -> Book:
+    paths = [path for folder in folders for path in sorted(folder.glob("*.yml"))]
+    files = {path.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in paths}
     return Book({name: data for name, data in files.items() if name != PLATFORM}, files[PLATFORM])
 
 
 @cache
 def shipped() -> Book:
     """The catalogue of the checkout. Nobody may change it: mutants are made of copies."""
-    return read()
+    return read(FOLDER)

@@ -35,6 +35,12 @@ class Node:
     version: str | None
     features: Mapping[str, bool]
     ports: Mapping[str, int] = field(default_factory=dict)
+    networks: tuple[str, ...] = ()
+    """Under which others know it; none: by its address."""
+
+    @property
+    def known_as(self) -> tuple[str, ...]:
+        return self.networks or (self.address,)
 
     @property
     def subnet(self) -> str:

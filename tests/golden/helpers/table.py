@@ -1,7 +1,8 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What may be reached, straight from the catalogue's YAML: plain loops that share no code with the planner."""
+"""What may be reached, straight from the catalogue's YAML: plain loops that share no code with the planner. The demo
+goes by it, too."""
 
 from __future__ import annotations
 
@@ -11,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from golden.helpers.book import Book, words
-from golden.helpers.network import Node, Packet, Universe, packets, span
+from golden.helpers.network import Node, Packet, Universe, contains, packets, span
 
 Table = dict[tuple[str, str, str], set[Packet]]
 """(host, in or out, the other's address) to the packets that may pass there."""
 Pairs = dict[tuple[str, str], set[Packet]]
 """(initiator, responder) to the packets that the catalogue has for the two."""
+EVERYWHERE = ("0.0.0.0/0", "::/0")
 
 
 @dataclass(frozen=True)
@@ -58,21 +60,11 @@ def kept_shut(book: Book, network: Iterable[Node], strict: bool) -> Iterator[tup
 
 def figures(book: Book, flow: dict[str, Any], decider: Node, strict: bool) -> dict[str, tuple[str, ...]]:
     """Protocol to ports, empty if the flow is off."""
-    if "versions" in flow and decider.version not in flow["versions"]:
+    if not is_of_version(flow, decider) or ("feature" in flow and not decider.features[flow["feature"]]):
         return {}
-    if "feature" in flow and not decider.features[flow["feature"]]:
+    found = ports_of(book, flow, decider)
+    if found is None:
         return {}
-    found: list[str] = []
-    for port in flow["ports"]:
-        if port in book.platform["tokens"]:
-            found += book.platform["tokens"][port]["ports"]
-        elif isinstance(port, int) or port[0].isdigit():
-            found.append(str(port))
-        else:
-            own = _own_port(book, decider, port)
-            if own is None:
-                return {}
-            found += own
     result = {}
     for protocol in words(flow["protocol"]):
         left = found
@@ -82,6 +74,26 @@ def figures(book: Book, flow: dict[str, Any], decider: Node, strict: bool) -> di
         if left:
             result[protocol] = tuple(left)
     return result
+
+
+def is_of_version(flow: dict[str, Any], decider: Node) -> bool:
+    return "versions" not in flow or decider.version in flow["versions"]
+
+
+def ports_of(book: Book, flow: dict[str, Any], decider: Node) -> list[str] | None:
+    """None if one of them is not known."""
+    found: list[str] = []
+    for port in flow["ports"]:
+        if port in book.platform["tokens"]:
+            found += book.platform["tokens"][port]["ports"]
+        elif isinstance(port, int) or port[0].isdigit():
+            found.append(str(port))
+        else:
+            own = _own_port(book, decider, port)
+            if own is None:
+                return None
+            found += own
+    return found
 
 
 def _own_port(book: Book, decider: Node, port: str) -> list[str] | None:
@@ -132,13 +144,14 @@ def views(book: Book, network: tuple[Node, ...], tried: Universe, strict: bool) 
         flow = book.flows[talk.flow]
         some = _packets(flow, talk, tried)
         a, b = talk.initiator, talk.responder
-        for viewer, direction, other in ((a, "out", b), (b, "in", a)):
-            reached = (
+        for viewer, direction in ((a, "out"), (b, "in")):
+            networks = reached(book, talk, viewer)
+            addresses = (
                 address
                 for address in tried.addresses
-                if address != viewer.address and _reaches(book, flow, talk, viewer, other, address)
+                if address != viewer.address and any(contains(one, address) for one in networks)
             )
-            yield View(talk, viewer, direction, tuple(reached), some)
+            yield View(talk, viewer, direction, tuple(addresses), some)
 
 
 def pairs(book: Book, network: tuple[Node, ...], tried: Universe, strict: bool) -> Pairs:
@@ -162,31 +175,20 @@ def _packets(flow: dict[str, Any], talk: Talk, tried: Universe) -> set[Packet]:
     }
 
 
-def _reaches(book: Book, flow: dict[str, Any], talk: Talk, viewer: Node, other: Node, address: str) -> bool:
-    """Whether the viewer's rule for the other covers the address."""
-    reach = flow.get("reach", "peers")
+def reached(book: Book, talk: Talk, viewer: Node) -> tuple[str, ...]:
+    """The networks that the viewer's rule for the other end covers."""
+    reach = book.flows[talk.flow].get("reach", "peers")
     if reach == "any":
-        return True
+        return EVERYWHERE
     if reach == "local_subnet":
-        return viewer.near(address)
-    return address == other.address or _tunnelled(book, talk, address)
+        return (f"{viewer.subnet}.0/24",)
+    other = talk.initiator if viewer is talk.responder else talk.responder
+    return (*other.known_as, *_tunnel(book, talk))
 
 
-def _tunnelled(book: Book, talk: Talk, address: str) -> bool:
-    """Whether the address is one of the responder's own tunnel, and the flow may run through it."""
+def _tunnel(book: Book, talk: Talk) -> tuple[str, ...]:
+    """The networks of the responder's own tunnel, if the flow may run through it."""
     tunnel = book.components[talk.responder.component].get("tunnel")
     if not tunnel or talk.initiator.component not in tunnel["peers"] or talk.flow == tunnel["carried_by"]:
-        return False
-    return any(_inside(address, network) for network in tunnel["networks"])
-
-
-def _inside(address: str, network: str) -> bool:
-    base, _slash, bits = network.partition("/")
-    return _number(address) >> (32 - int(bits)) == _number(base) >> (32 - int(bits))
-
-
-def _number(address: str) -> int:
-    found = 0
-    for part in address.split("."):
-        found = found * 256 + int(part)
-    return found
+        return ()
+    return tuple(tunnel["networks"])
