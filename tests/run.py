@@ -95,7 +95,7 @@ def pytest_kind(name: str, proves: str, limit: float, *options: str, folders: tu
 
 
 def demo_kind() -> Kind:
-    kind = pytest_kind("demo", "packets agree with the documents, and broken rules are noticed", 60)
+    kind = pytest_kind("demo", "packets agree with the documents, and broken rules are noticed", 80)
     return replace(kind, needs=lambda: kind.needs() or needs_of_kernel())
 
 
@@ -208,7 +208,7 @@ def _test() -> list[Kind]:
         pytest_kind(
             "windows",
             "a model of Windows' rule store does what was recorded, and what we write to it",
-            120,
+            150,
             *("-n", "auto", "--ignore=tests/windows/pwsh"),
         ),
         kernel_kind(),

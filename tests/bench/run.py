@@ -65,8 +65,8 @@ LOADED = 2
 TIMES = ("s", "ms", "µs", "x")
 
 
-def in_proportion(bar: float, size: int) -> float | None:
-    return bar * size / BAR_AT if size >= BARS_FROM else None
+def in_proportion(most: float, size: int) -> float | None:
+    return most * size / BAR_AT if size >= BARS_FROM else None
 
 
 @dataclass
