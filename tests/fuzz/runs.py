@@ -118,8 +118,8 @@ def check_words(run_: Run) -> None:
 
 
 def check_culprits(run_: Run, places: Iterable[str]) -> None:
-    """Every error names one of the hosts, or says that it speaks of all, and a variable or component."""
-    known = [*places, "all hosts", "portbook_catalogs"]
+    """Every error names one of the hosts, or says that it speaks of all or of a group, and what is wrong there."""
+    known = [*places, "all hosts", "inventory", "portbook_catalogs"]
     for problem in run_.raw:
         assert any(place in problem.where for place in known), problem
         assert problem.what, problem
