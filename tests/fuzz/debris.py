@@ -51,7 +51,7 @@ def _deep() -> list[Any]:
 def _deep_mapping() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for _level in range(300):
-        found = {"addresses": found, "main": [found]}
+        found = {"addresses": [found], "main": []}
     return found
 
 
@@ -64,14 +64,6 @@ def _own_list() -> list[Any]:
 def _own_mapping() -> dict[str, Any]:
     found: dict[str, Any] = {"name": "web"}
     found["peers"] = found
-    return found
-
-
-def _laughs() -> list[Any]:
-    """Small in memory, endless once its aliases are followed."""
-    found: list[Any] = ["192.0.2.1"]
-    for _level in range(40):
-        found = [found, found]
     return found
 
 
@@ -92,7 +84,6 @@ JUNK: dict[str, Callable[[], Any]] = {
     "65536": lambda: 65536,
     "port as float": lambda: 8080.0,
     "huge": lambda: 10**30,
-    "too huge to print": lambda: 1 << 20000,
     "huge negative": lambda: -(10**4000),
     "not a number": lambda: float("nan"),
     "infinite": lambda: float("inf"),
@@ -164,7 +155,6 @@ JUNK: dict[str, Callable[[], Any]] = {
     "mapping within mapping": _deep_mapping,
     "contains itself": _own_list,
     "mapping that contains itself": _own_mapping,
-    "a billion laughs": _laughs,
     "an object": object,
     "a set": lambda: {"192.0.2.1"},
     "cannot be rendered": Broken,

@@ -15,7 +15,6 @@ from ..problems import shown
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEEPEST = 64
-_MOST_NODES = 200_000
 _GREATEST = 2**64
 KeyPath = tuple[str | int, ...]
 
@@ -52,12 +51,14 @@ def read(path: Path) -> Document:
         root = loader.get_single_node()
         lines: dict[KeyPath, int] = {}
         repeated: list[tuple[KeyPath, int]] = []
-        data = None if root is None else _build(loader, root, (), lines, repeated, set())
+        data = None if root is None else _build(loader, root, (), lines, repeated)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise Unreadable(mark.line + 1 if mark else 1, error.problem or _one_line(error)) from None
-    except (yaml.YAMLError, UnicodeError, RecursionError) as error:
+    except (yaml.YAMLError, UnicodeError) as error:
         raise Unreadable(1, _one_line(error)) from None
+    except RecursionError:
+        raise Unreadable(1, "an alias contains itself") from None
     finally:
         loader.dispose()
     return Document(data, lines, repeated)
@@ -86,14 +87,8 @@ def _build(
     path: KeyPath,
     lines: dict[KeyPath, int],
     repeated: list[tuple[KeyPath, int]],
-    above: set[int],
 ) -> Any:
     lines.setdefault(path, node.start_mark.line + 1)
-    if id(node) in above:
-        raise Unreadable(node.start_mark.line + 1, "an alias contains itself")
-    if len(lines) > _MOST_NODES:
-        raise Unreadable(node.start_mark.line + 1, "its aliases repeat too much")
-    inside = above | {id(node)}
     if isinstance(node, yaml.MappingNode):
         found: dict[Any, Any] = {}
         for key_node, value_node in node.value:
@@ -104,10 +99,10 @@ def _build(
             if key in found:
                 repeated.append((here, key_node.start_mark.line + 1))
             lines[here] = key_node.start_mark.line + 1
-            found[key] = _build(loader, value_node, here, lines, repeated, inside)
+            found[key] = _build(loader, value_node, here, lines, repeated)
         return found
     if isinstance(node, yaml.SequenceNode):
-        return [_build(loader, item, (*path, place), lines, repeated, inside) for place, item in enumerate(node.value)]
+        return [_build(loader, item, (*path, place), lines, repeated) for place, item in enumerate(node.value)]
     return _scalar(loader, node)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import socket
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sized
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from functools import cached_property
@@ -24,9 +24,6 @@ CONNECTION = ("ansible_host", "ansible_connection", "ansible_shell_type")
 _TEMPLATE_MARKS = ("{{", "{%", "{#", "#jinja2:")
 _EUI_64_MARK = bytes((0xFF, 0xFE))
 _LOOKUPS_AT_ONCE = 32
-_DEEPEST = 32
-_MOST_VALUES = 1_000_000
-_GREATEST = 10**1000
 _BRIDGES = ("docker", "br-", "veth", "virbr", "podman", "cni", "flannel", "cali", "lxc", "lxd", "vnet", "tun", "tap")
 
 
@@ -90,6 +87,8 @@ def rendered(hostvars: Mapping[str, Any], name: str, template_errors: tuple[type
 
 def _reason(error: Exception) -> str:
     """On one line; ansible-core 2.18 repeats itself at each level of nesting, and the last one says it."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply, or contains itself"
     reason = " ".join(str(error).split()).rpartition("original message: ")[2]
     if "'hostvars' is undefined" in reason:
         reason += " (a variable that other hosts read cannot look at hostvars itself)"
@@ -151,52 +150,31 @@ def _if_no_template(raw: Any) -> Any:
     return _TEMPLATE if _may_be_template(raw) else plain(raw)
 
 
-def _may_be_template(value: Any, room: _Room | None = None, depth: int = 0) -> bool:
+def _may_be_template(value: Any) -> bool:
     """Also for what only Ansible can open, such as a vaulted string."""
     if isinstance(value, str):
         return any(mark in value for mark in _TEMPLATE_MARKS)
     if isinstance(value, (Mapping, list)):
-        room = room or _Room()
-        room.take(value, depth)
-        inner = [*value, *value.values()] if isinstance(value, Mapping) else value
-        return any(_may_be_template(one, room, depth + 1) for one in inner)
+        return any(map(_may_be_template, [*value, *value.values()] if isinstance(value, Mapping) else value))
     return value is not None and not isinstance(value, (bool, int, float, date))
 
 
-class _Room:
-    """What a value may still hold: an alias can make it endless, or contain itself."""
-
-    def __init__(self) -> None:
-        self.left = _MOST_VALUES
-
-    def take(self, value: Sized, depth: int) -> None:
-        self.left -= len(value) + 1
-        if self.left < 0 or depth > _DEEPEST:
-            raise ValueError("it is nested too deeply, too large, or contains itself")
-
-
-def plain(value: Any, room: _Room | None = None, depth: int = 0) -> Any:
+def plain(value: Any) -> Any:
     """Without Ansible's own subclasses, so that values compare and print alike on every version."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
         return str(value)
     if isinstance(value, int):
-        if abs(value) > _GREATEST:
-            raise ValueError("it is too great a number")
         return int(value)
     if isinstance(value, float):
         return float(value)
     if isinstance(value, (date, datetime)):
         return value.isoformat()[:10]
     if isinstance(value, Mapping):
-        room = room or _Room()
-        room.take(value, depth)
-        return {_key(key): plain(inner, room, depth + 1) for key, inner in value.items()}
+        return {_key(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        room = room or _Room()
-        room.take(value, depth)
-        return [plain(inner, room, depth + 1) for inner in value]
+        return [plain(inner) for inner in value]
     return str(value)
 
 

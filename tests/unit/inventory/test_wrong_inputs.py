@@ -12,7 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.helpers.book import PARTY, book, feature, flow, host, port, windows
 
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.hostvars import Reader, fingerprint
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.values import Untemplated
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variables import Names
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.world import HostInput
+from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
 
 BOOK = book(
     {
@@ -33,6 +37,7 @@ BOOK = book(
         "acme.win": flow("stifler_client", "winonly", 9100),
     },
 )
+VARIABLES = Names(BOOK.catalog, Problems())
 
 
 def errors(**said):
@@ -372,3 +377,39 @@ def test_whatever_is_written_gives_a_plan_or_errors_that_name_their_place(said):
     for problem in outcome.errors:
         assert "h1" in problem.where or problem.where == "all hosts"
         assert problem.wrong
+
+
+def _levels(depth: int, innermost: list[object]) -> list[object]:
+    found = innermost
+    for _level in range(depth):
+        found = [found]
+    return found
+
+
+def _of_itself(kind: str):
+    found: list = ["192.0.2.9"]
+    found.append({"siem": found} if kind == "mapping" else found)
+    return found
+
+
+@pytest.mark.parametrize("name", ["portbook_peers", "portbook_groups", "portbook_allow", "portbook_addresses"])
+@pytest.mark.parametrize(
+    "value", [_of_itself("list"), _of_itself("mapping"), _levels(5000, [])], ids=["list", "mapping", "deep"]
+)
+def test_a_value_without_end_is_an_error_that_says_so(name, value):
+    reader = Reader(VARIABLES.ours, (Exception,))
+    (read,) = reader.inputs({"h1": {name: value}}, {"all": ["h1"]})
+    found = BOOK.errors(
+        HostInput("h1", frozenset({"stifler_server"}), {"portbook_addresses": "192.0.2.1", **read.variables})
+    )
+    assert any(f"{name} cannot be rendered: it is nested too deeply, or contains itself" in one for one in found), found
+
+
+@pytest.mark.parametrize("name", ["portbook_peers", "portbook_groups"])
+def test_a_value_of_any_depth_is_an_error_and_no_exception(name):
+    reader = Reader(VARIABLES.ours, (Exception,))
+    for depth in range(20, 1200, 20):
+        (read,) = reader.inputs({"h1": {name: _levels(depth, [])}}, {"all": ["h1"]})
+        one = HostInput("h1", frozenset({"stifler_server"}), {"portbook_addresses": "192.0.2.1", **read.variables})
+        assert fingerprint([one], VARIABLES.known)
+        assert BOOK.errors(one)
