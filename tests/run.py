@@ -95,12 +95,12 @@ def pytest_kind(name: str, proves: str, limit: float, *options: str, folders: tu
 
 
 def demo_kind() -> Kind:
-    kind = pytest_kind("demo", "packets agree with the documents, and broken rules are noticed", 80)
+    kind = pytest_kind("demo", "packets agree with the documents, and broken rules are noticed", 120)
     return replace(kind, needs=lambda: kind.needs() or needs_of_kernel())
 
 
 def kernel_kind() -> Kind:
-    kind = pytest_kind("kernel", "a real kernel holds, refuses and gives back what it should", 150, "-n", "auto")
+    kind = pytest_kind("kernel", "a real kernel holds, refuses and gives back what it should", 200, "-n", "auto")
     return replace(kind, command=[*ROOT, *kind.command], needs=lambda: kind.needs() or needs_of_kernel())
 
 
@@ -109,7 +109,7 @@ MACHINE_SUITE = "PORTBOOK_MACHINE_SUITE"
 
 def machine_kind() -> Kind:
     """Most of the time it waits, so there are more of it than processors."""
-    kind = pytest_kind("machine", "a real machine with systemd, over real ssh, holds what it should", 200, "-n", "4")
+    kind = pytest_kind("machine", "a real machine with systemd, over real ssh, holds what it should", 300, "-n", "4")
     return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
 
 
@@ -158,7 +158,7 @@ def _quick() -> list[Kind]:
             "the Python is clean and formatted",
             ["sh", "-c", '"$0" check . && "$0" format --check .', tool("ruff")],
             in_environment("ruff"),
-            limit=10,
+            limit=20,
         ),
         Kind(
             "types",
@@ -173,10 +173,10 @@ def _quick() -> list[Kind]:
             "each stage imports only from those before it",
             [sys.executable, "scripts/layers.py"],
             in_environment("lint-imports"),
-            limit=10,
+            limit=20,
         ),
-        pytest_kind("unit", "each part does what it says", 40, "-n", "auto"),
-        pytest_kind("golden", "plans and renderings are the ones on file", 30),
+        pytest_kind("unit", "each part does what it says", 60, "-n", "auto"),
+        pytest_kind("golden", "plans and renderings are the ones on file", 45),
     ]
     return [replace(kind, size=QUICK) for kind in every]
 
@@ -189,7 +189,7 @@ def _test() -> list[Kind]:
             "what is committed is what the catalogue gives",
             [python, "scripts/generate.py", "--check"],
             lambda: None,
-            limit=10,
+            limit=20,
         ),
         Kind(
             "yamllint",
@@ -203,20 +203,20 @@ def _test() -> list[Kind]:
             "the changelog fragments can be released",
             [tool("antsibull-changelog"), "lint"],
             in_environment("antsibull-changelog"),
-            limit=10,
+            limit=20,
         ),
         pytest_kind(
             "windows",
             "a model of Windows' rule store does what was recorded, and what we write to it",
-            150,
+            200,
             *("-n", "auto", "--ignore=tests/windows/pwsh"),
         ),
         kernel_kind(),
         demo_kind(),
         machine_kind(),
         pwsh_kind("pwsh", "a real PowerShell runs the Windows modules, on a fake of the rule store", 90),
-        pytest_kind("ansible", "real ansible-playbook runs give the right plans", 120, "-n", "auto"),
-        pytest_kind("fuzz", "properties hold for inputs that nobody thought of", 60, "-n", "auto"),
+        pytest_kind("ansible", "real ansible-playbook runs give the right plans", 240, "-n", "auto"),
+        pytest_kind("fuzz", "properties hold for inputs that nobody thought of", 120, "-n", "auto"),
         Kind(
             "docs",
             "the plugins' documentation can be published",
@@ -231,14 +231,14 @@ def _test() -> list[Kind]:
                 ".",
             ],
             in_environment("antsibull-docs"),
-            limit=20,
+            limit=40,
         ),
         Kind(
             "ansible-lint",
             "roles and playbooks meet the production profile",
             [tool("ansible-lint"), "--offline", "--nocolor"],
             in_environment("ansible-lint"),
-            limit=60,
+            limit=120,
             beside=True,
         ),
         Kind(
@@ -247,7 +247,7 @@ def _test() -> list[Kind]:
             [python, "scripts/sanity.py"],
             needs_of_sanity,
             # Of that a minute for its own environments, which the second run has.
-            limit=150,
+            limit=240,
             beside=True,
         ),
     ]
@@ -282,7 +282,7 @@ def _all() -> list[Kind]:
             "it works with every Python found and every supported ansible-core",
             [python, "scripts/matrix.py", "--require", "2.19,2.21,2.22"],
             in_environment("ansible-playbook"),
-            limit=1500,
+            limit=2000,
         ),
         Kind(
             "bench",
