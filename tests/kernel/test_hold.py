@@ -405,6 +405,21 @@ def test_taking_back_is_tried_until_it_succeeds(
     assert host.all() == before
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_nft_that_fails_for_a_moment_costs_no_table(host: Host, tmp_path: Path, times: int) -> None:
+    """Not even if it works again between two texts that are tried."""
+    host.apply(ONE)
+    before = host.all()
+    left = tmp_path / "left"
+    fails = f'left=$(cat {left}); [ "$left" = 0 ] || {{ echo $((left - 1)) >{left}; echo busy >&2; exit 1; }}'
+    host.nft_path = fake_nft(tmp_path, f'if [ -e {left} ] && [ "$1" = "-f" ]; then {fails}; fi')
+    host.apply(TWO, hold=SOON, token="t")
+    left.write_text(str(times))
+    assert until(lambda: settled(host), 3)
+    assert left.read_text().strip() == "0"
+    assert host.all() == before
+
+
 def test_a_change_that_fails_after_it_was_held_is_taken_back_at_once(host: Host, tmp_path: Path) -> None:
     host.apply(ONE)
     before = host.all()

@@ -158,12 +158,24 @@ def _begins(state: HostState) -> bool:
 
 
 def _loaded_one_of(nft: Nft, texts: Tuple[str, ...]) -> bool:
-    """What nft once listed it might not read again; a host that is open is better than one that is lost."""
+    """What nft once listed it might not read again; a host that is open is better than one that is lost. An nft that
+    does not work says nothing of a text: the next one gets its turn if a working nft refuses this one twice."""
     for text in texts:
-        with suppress(NftError):
-            nft.load(text)
-            return True
+        for _attempt in range(2):
+            with suppress(NftError):
+                nft.load(text)
+                return True
+            if not _works(nft):
+                return False
     return False
+
+
+def _works(nft: Nft) -> bool:
+    try:
+        nft.check(deletion())
+    except NftError:
+        return False
+    return True
 
 
 def refusal(state: HostState, nft: Nft, token: str) -> str:

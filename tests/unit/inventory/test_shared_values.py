@@ -89,7 +89,9 @@ def test_what_all_hosts_share_is_walked_as_often_as_what_one_host_has():
 def test_all_hosts_hold_the_same_plain_value():
     inputs = read(hostvars(HOSTS, portbook_peers={"siem": Counted(NETWORKS)}))
     assert len({id(one.variables["portbook_peers"]) for one in inputs}) == 1
-    assert type(inputs[0].variables["portbook_peers"]["siem"]) is list
+    plain = inputs[0].variables["portbook_peers"]["siem"]
+    assert isinstance(plain, list)
+    assert not isinstance(plain, Counted)
 
 
 def test_what_all_hosts_share_is_printed_once_for_the_fingerprint():
