@@ -24,7 +24,7 @@ SERIES = {
     "2.19": ("3.11", "3.12", "3.13"),
     "2.20": ("3.12", "3.13", "3.14"),
     "2.21": ("3.12", "3.13", "3.14"),
-    "2.22": ("3.12", "3.13", "3.14"),
+    "2.22": ("3.13", "3.14"),
 }
 # A series that has no release yet, by what is asked for instead of its newest patch.
 BEFORE_RELEASE = {"2.22": "ansible-core>=2.22.0rc1,<2.23"}
