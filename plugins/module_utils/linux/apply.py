@@ -83,6 +83,8 @@ class _Wanted:
     slices: Dict[str, slices.Slice]
     settings: Dict[str, Any]
     ways: List[str]
+    ports: List[int]
+    """That logins come to."""
     text: str
     access: management.Access
     files: Dict[str, str]
@@ -178,13 +180,13 @@ def _wanted(kept: Dict[str, Any], nft: Nft, request: Request) -> _Wanted:
     held = slices.united(kept["slices"], request.slices, request.replace_all)
     settings = {**kept["settings"], **request.settings}
     permissions = slices.permissions(held)
-    local, ways = _local(kept, settings, permissions, request)
+    local, ways, ports = _local(kept, settings, permissions, request)
     rendered = _settings(settings)
     table = bool(held) or (not request.removes and (rendered.strict_in or rendered.strict_out))
     text = ruleset(permissions, rendered, local) if table else deletion()
     files = boot.wanted(nft.path, RULESET, _restores(settings)) if table else {}
     access = management.Access(tuple(permissions), rendered.strict_in, local.way_in)
-    return _Wanted(held, settings, ways, text, access, files, table)
+    return _Wanted(held, settings, ways, ports, text, access, files, table)
 
 
 def _refuse_lock_out(request: Request, kept: Dict[str, Any], wanted: _Wanted) -> None:
@@ -196,9 +198,8 @@ def _refuse_lock_out(request: Request, kept: Dict[str, Any], wanted: _Wanted) ->
         kept["settings"].get("posture") == "strict",
         (*kept["way_in"], *(kept["settings"].get("management") or ())),
     )
-    ports = _management_ports(wanted.settings, request)
     named = wanted.settings.get("management") or ()
-    found = management.locked_out(ports, before, wanted.access, named, management.connected_to(ports))
+    found = management.locked_out(wanted.ports, before, wanted.access, named, management.connected_to(wanted.ports))
     if found:
         raise StateError(
             f"nothing was changed: over the connection {request.transport} nobody can confirm that this host can still "
@@ -246,7 +247,7 @@ def _settings(raw: Dict[str, Any]) -> Settings:
 
 def _local(
     kept: Dict[str, Any], raw: Dict[str, Any], permissions: List[Permission], request: Request
-) -> Tuple[Local, List[str]]:
+) -> Tuple[Local, List[str], List[int]]:
     """The way in counts where it could be cut; those confirmed last stay, so a second controller is no change."""
     # A local connection comes from nowhere, whoever started it.
     found = None if request.transport == LOCAL else host_local.way_in()
@@ -279,6 +280,7 @@ def _local(
             time_servers=tuple(host_local.time_servers()) if raw.get("outbound") == "strict" else (),
         ),
         ways,
+        ports,
     )
 
 

@@ -107,8 +107,8 @@ def _address(text: str) -> str:
     return str(address.ipv4_mapped or address)
 
 
-def _inodes_of(programs: Iterable[str]) -> Set[str]:
-    wanted = set(programs)
+def _inodes_of(names: Iterable[str]) -> Set[str]:
+    wanted = set(names)
     found: Set[str] = set()
     for process in filter(str.isdigit, os.listdir("/proc")):
         # Processes come and go, and some are none of ours to look into.

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ...module_utils.shrinking import ALLOW_COMPONENT
 from ..catalog.book import WIDEST_GUARD, Catalog
 from ..net import ports as port_text
 from ..problems import Problems
 from .model import HostPlan, Plan, Rule
-from .rule_maker import ALLOW_COMPONENT, OWN_COMPONENT
+from .rule_maker import OWN_COMPONENT
 
 
 def check(plan: Plan, catalog: Catalog, problems: Problems) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
+from ...module_utils.shrinking import ALLOW_COMPONENT
 from ..catalog.model import ANY, LOCAL_SUBNET, MANAGEMENT, Direction, End, Flow
 from ..inventory.settings import Override, PeerEntry, Peers, Profile
 from ..inventory.world import Host, World
@@ -21,7 +22,7 @@ from .join import OTHER, FigureReader, FlowJoin, Meeting, Met, PortsByProtocol, 
 from .missing_peers import MissingPeers
 from .model import HostPlan, NotPlanned, Plan, Rule
 from .peer_sets import NOBODY, PeerSet, PeerSets, by_name
-from .rule_maker import ALLOW_COMPONENT, RuleMaker, allow_rule, way_in
+from .rule_maker import RuleMaker, allow_rule, way_in
 
 _WARN_BEFORE_EXPIRY = timedelta(days=14)
 _Found = dict[

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ...module_utils.intervals import Spans
+from ...module_utils.shrinking import ALLOW_COMPONENT
 from ..catalog.book import WIDEST_GUARD, Catalog
 from ..catalog.model import Direction, Doubt, End, Flow
 from ..inventory.settings import Allow, Override, Peers, Profile
@@ -13,7 +14,6 @@ from ..net import ports as port_text
 from .join import FigureReader
 from .model import Refusal, Rule
 
-ALLOW_COMPONENT = "portbook_allow"
 OWN_COMPONENT = "portbook"
 WAY_IN = "portbook.way-in"
 _WEB = Spans.of([(80, 80), (443, 443)])
@@ -53,7 +53,10 @@ class RuleMaker:
             peer_components=(counterpart,),
             cast=cast,
             group=flow.group if cast == "multicast" else (),
-            refusal=self._refusal(flow, component, direction, profile, protocol, figures, word.guard),
+            refusal=_refusal(
+                self._guarded(flow, component, direction, profile, protocol, figures, word.guard),
+                watched=direction == "in" and profile.posture_of(component) == "watch",
+            ),
             program=self._program(component, at_end.program, profile) if bound else None,
             service=at_end.service if bound else None,
             listener=flow.listener if end == "responder" else "native",
@@ -95,20 +98,6 @@ class RuleMaker:
         catalogued = self._catalog.components[component].programs[program]
         return profile.programs.get((component, program), catalogued.path)
 
-    def _refusal(
-        self,
-        flow: Flow,
-        component: str,
-        direction: Direction,
-        profile: Profile,
-        protocol: str,
-        figures: tuple[str, ...],
-        word: bool | None,
-    ) -> Refusal:
-        if not self._guarded(flow, component, direction, profile, protocol, figures, word):
-            return "open"
-        return "watch" if direction == "in" and profile.posture_of(component) == "watch" else "guard"
-
     def _guarded(
         self,
         flow: Flow,
@@ -133,6 +122,12 @@ class RuleMaker:
         # A port that a variable moved onto one that others serve on is no longer the product's own.
         own = port_text.spans_of(one for one in self._figures.usual(flow) if one[0].isdigit()) & _WEB
         return len(spans) <= WIDEST_GUARD and not spans & (self._catalog.shared.get(protocol, Spans()) - own)
+
+
+def _refusal(guarded: bool, *, watched: bool) -> Refusal:
+    if not guarded:
+        return "open"
+    return "watch" if watched else "guard"
 
 
 def _doubt(doubt: Doubt) -> str:

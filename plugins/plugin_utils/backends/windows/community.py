@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...plan.rule_maker import ALLOW_COMPONENT
+from ....module_utils.shrinking import ALLOW_COMPONENT
 from . import baseline
 from .decide import Asked
 from .guard import guards, permissions_of
