@@ -33,14 +33,15 @@ options:
     choices: [all, named]
     default: named
   settings:
-    description: What belongs to the host as a whole, such as its posture.
+    description: What belongs to the host as a whole, such as what becomes of traffic that no rule names.
     type: dict
     default: {}
-  backend:
-    description: With V(auto), a host that runs firewalld is left as it is.
-    type: str
-    choices: [auto, nftables]
-    default: nftables
+  yields_to:
+    description:
+      - Other backends, each with the service that means that the host has it. A host on which one runs is left as it
+        is, unless it holds rules of this one already.
+    type: dict
+    default: {}
   digest:
     description: The digest of the plan that the slices are of.
     type: str
@@ -164,14 +165,14 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.answer import answer
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import HostState
-from ansible_collections.portbook.firewall.plugins.module_utils.nftables.kernel import Nft
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.engine import Nftables
 
 ARGUMENTS = {
     "state": {"type": "str", "choices": ["present", "absent", "confirm"], "default": "present"},
     "slices": {"type": "dict", "default": {}},
     "replace": {"type": "str", "choices": ["all", "named"], "default": "named"},
     "settings": {"type": "dict", "default": {}},
-    "backend": {"type": "str", "choices": ["auto", "nftables"], "default": "nftables"},
+    "yields_to": {"type": "dict", "default": {}},
     "digest": {"type": "str", "default": ""},
     "transport": {"type": "str", "default": ""},
     "hold": {"type": "float", "default": 0},
@@ -185,7 +186,7 @@ def main() -> None:
         argument_spec=ARGUMENTS,
         supports_check_mode=True,
     )
-    done = answer(module.params, HostState(), Nft, module.check_mode, module._diff)
+    done = answer(module.params, HostState(), Nftables, module.check_mode, module._diff)
     if done.get("failed"):
         module.fail_json(**done)
     module.exit_json(**done)

@@ -29,15 +29,13 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 COLLECTIONS = CHECKOUT / ".venv" / "collections"
 sys.path[:0] = [str(COLLECTIONS)]
 
-from ansible_collections.portbook.firewall.plugins.module_utils.linux.apply import Applied, Request, apply  # noqa: E402
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.apply import apply  # noqa: E402
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.model import Local, Permission, Settings  # noqa: E402
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.request import Applied, Request  # noqa: E402
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import HostState  # noqa: E402
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.engine import Nftables  # noqa: E402
 from ansible_collections.portbook.firewall.plugins.module_utils.nftables.kernel import Nft  # noqa: E402
-from ansible_collections.portbook.firewall.plugins.module_utils.nftables.ruleset import (  # noqa: E402
-    Local,
-    Permission,
-    Settings,
-    ruleset,
-)
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.ruleset import ruleset  # noqa: E402
 
 APPLY_SECONDS = 0.2
 GROWTH = 1.3
@@ -85,7 +83,7 @@ def slices() -> dict[str, Any]:
         rules.append(
             {
                 **{"id": f"bench/{number}", "flow": f"bench.{number}", "direction": "in", "protocol": "tcp"},
-                **{"peers": f"s{number}", "cast": "unicast", "guarded": True, "watched": False, "log": False},
+                **{"peers": f"s{number}", "cast": "unicast", "refusal": "guard", "log": False},
                 **{"spans": [[20_000 + number, 20_000 + number]], "source_spans": [], "container_spans": []},
             }
         )
@@ -135,7 +133,7 @@ def measure_apply(table: Table, repeats: int) -> None:
 
 def _timed_apply(state: HostState) -> tuple[TimedNft, Applied]:
     nft = TimedNft()
-    return nft, apply(state, nft, Request(slices()))
+    return nft, apply(state, Nftables(nft), Request(slices()))
 
 
 # -- packets --------------------------------------------------------------------------------------------------
@@ -143,7 +141,7 @@ def _timed_apply(state: HostState) -> tuple[TimedNft, Applied]:
 
 def ours(networks: Iterable[str]) -> str:
     return ruleset(
-        [Permission("in", "udp", ((PORT, PORT),), networks=tuple(networks), guarded=True)], Settings(), Local()
+        [Permission("in", "udp", ((PORT, PORT),), networks=tuple(networks), refusal="guard")], Settings(), Local()
     )
 
 

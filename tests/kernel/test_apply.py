@@ -123,9 +123,9 @@ def test_check_mode_changes_nothing(host: Host) -> None:
 
 
 def test_what_is_no_guard_and_not_strict_loads_an_empty_table(host: Host) -> None:
-    host.apply({"one": slice_of(rule(514, [PEER], guarded=False))})
+    host.apply({"one": slice_of(rule(514, [PEER], refusal="open"))})
     assert "chain" not in host.listing()
-    assert not host.apply({"one": slice_of(rule(514, [PEER], guarded=False))}).changed
+    assert not host.apply({"one": slice_of(rule(514, [PEER], refusal="open"))}).changed
 
 
 def test_a_setting_alone_is_a_change(host: Host) -> None:

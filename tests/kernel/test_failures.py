@@ -23,7 +23,7 @@ from kernel.helpers.service_manager import ServiceManager
 
 from ansible_collections.portbook.firewall.plugins.module_utils.linux import programs, way_back
 from ansible_collections.portbook.firewall.plugins.module_utils.linux import units as boot
-from ansible_collections.portbook.firewall.plugins.module_utils.linux.apply import Applied
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.request import Applied
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import StateError
 from ansible_collections.portbook.firewall.plugins.module_utils.nftables import kernel as nft_process
 from ansible_collections.portbook.firewall.plugins.module_utils.nftables.kernel import NftError
@@ -186,7 +186,7 @@ def programs_of(folder: Path) -> list[int]:
 def test_a_systemctl_that_does_not_answer(
     host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hangs: str
 ) -> None:
-    manager = ServiceManager(tmp_path, host.folder, monkeypatch)
+    manager = ServiceManager(tmp_path, host, monkeypatch)
     restore = {"settings": {"restore_after_flush": True}}
     host.apply(ONE, **restore)
     before = host.all(), manager.all()
@@ -281,13 +281,12 @@ def test_reading_the_table_back_fails_after_it_was_loaded(host: Host, tmp_path: 
 def test_units_that_cannot_be_written(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """Found before the kernel is touched."""
 
-    def refuse(_files: dict[str, str]) -> None:
+    def refuse(_units: boot.Units, _files: dict[str, str]) -> None:
         raise OSError("systemctl enable failed: Read-only file system")
 
     def apply() -> None:
         monkeypatch.setattr(boot, "has_systemd", lambda: True)
-        monkeypatch.setattr(boot, "at_work", lambda _files: True)
-        monkeypatch.setattr(boot, "bring", refuse)
+        monkeypatch.setattr(boot.Units, "bring", refuse)
         host.apply(TWO)
 
     fails(host, apply, "OSError: systemctl enable failed")
@@ -343,7 +342,14 @@ def test_the_second_of_two_runs_learns_where_the_first_came_from(host: Host) -> 
 
 
 WRONG = {
-    "settings": ["what", [], {"posture": 1}, {"management_ports": ["x"]}, {"refuse": "what"}, {"management": ["x"]}],
+    "settings": [
+        "what",
+        [],
+        {"verdicts": {"in": 1}},
+        {"management_ports": ["x"]},
+        {"refuse": "what"},
+        {"management": ["x"]},
+    ],
     "slices": [[], "x", {"one": []}, {"one": {"rules": [{}]}}, {"one": {"rules": "x"}}, {"one": {"rules": [[]]}}],
     "way_in": [None, ["no address"], "192.0.2.1", [1], {}],
     "applied": [None, [], "x", {"text": 1}],
@@ -383,10 +389,10 @@ def test_a_state_of_wrong_types_blocks_nobody(host: Host, key: str, value: Any, 
 @pytest.mark.parametrize("request_", [{}, {"check": True}, {"removes": True, "replace_all": True}])
 def test_a_host_that_a_newer_version_knows_is_left_to_it(host: Host, request_: dict[str, Any]) -> None:
     host.apply(ONE)
-    (host.folder / "state.json").write_text('{"format": 2, "slices": {"one": "in words of its own"}}')
+    (host.folder / "state.json").write_text('{"format": 3, "slices": {"one": "in words of its own"}}')
     before = host.all()
     with pytest.raises(
-        StateError, match=r"state\.json has format 2, this version .* knows 1: a newer one has been here"
+        StateError, match=r"state\.json has format 3, this version .* knows 2: a newer one has been here"
     ):
         host.apply({} if "removes" in request_ else TWO, **request_)
     assert host.all() == before
@@ -422,7 +428,7 @@ def test_the_way_in_is_told_by_addresses_and_ports(
 
 
 def test_what_refuses_nothing_needs_no_way_in(host: Host) -> None:
-    assert host.apply({"one": slice_of(rule(514, guarded=False))}, transport="ssh").changed
+    assert host.apply({"one": slice_of(rule(514, refusal="open"))}, transport="ssh").changed
 
 
 def test_a_local_connection_needs_no_way_in(host: Host) -> None:

@@ -133,7 +133,7 @@ def test_every_port_of_a_flow_counts(host: Host) -> None:
         host.apply({"one": two})
 
 
-OUTWARD = {"one": slice_of(rule(514, [PEER], direction="out", guarded=False))}
+OUTWARD = {"one": slice_of(rule(514, [PEER], direction="out", refusal="open"))}
 DROP_OUT = "type filter hook output priority 0; policy drop;"
 
 

@@ -88,7 +88,7 @@ def test_nothing_waits_where_nothing_was_held(host: Host) -> None:
 
 
 def test_a_change_that_refuses_nothing_is_not_held(host: Host) -> None:
-    assert not host.apply({"one": slice_of(rule(514, guarded=False))}, hold=SOON, token="t").held
+    assert not host.apply({"one": slice_of(rule(514, refusal="open"))}, hold=SOON, token="t").held
 
 
 def test_an_unchanged_host_is_not_held(host: Host) -> None:

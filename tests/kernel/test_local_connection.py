@@ -12,7 +12,7 @@ from kernel.helpers.host import ONE, TWO, Host, rule, slice_of
 
 from ansible_collections.portbook.firewall.plugins.module_utils.linux import local as host_local
 from ansible_collections.portbook.firewall.plugins.module_utils.linux import management
-from ansible_collections.portbook.firewall.plugins.module_utils.linux.apply import Applied
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.request import Applied
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import StateError
 
 ADMIN = "203.0.113.7"
@@ -49,7 +49,7 @@ def test_a_guard_of_other_ports_is_applied_and_says_that_nothing_confirmed_it(ho
 
 
 def test_what_refuses_nothing_needs_no_confirmation(host: Host) -> None:
-    assert local(host, {"posture": "open"}, {"one": slice_of(rule(514, guarded=False))}).unconfirmed == ""
+    assert local(host, {"posture": "open"}, {"one": slice_of(rule(514, refusal="open"))}).unconfirmed == ""
 
 
 def test_management_addresses_open_the_ports_that_sshd_listens_on(host: Host) -> None:

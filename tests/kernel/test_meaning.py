@@ -19,14 +19,17 @@ from kernel.helpers.commands import listed, nft, run, tables
 from kernel.helpers.listing import ANYBODY, Opening, openings
 from kernel.helpers.processes import cover, told
 
-from ansible_collections.portbook.firewall.plugins.module_utils.nftables.kernel import Nft
-from ansible_collections.portbook.firewall.plugins.module_utils.nftables.ruleset import (
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.model import (
+    ACCEPT,
+    GUARD,
+    OPEN,
+    REFUSE,
     Local,
     Permission,
     Settings,
-    deletion,
-    ruleset,
 )
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.kernel import Nft
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.ruleset import deletion, ruleset
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "expected"
 PROTOCOLS = Path("/etc/protocols")
@@ -61,7 +64,7 @@ permission = st.builds(
     networks=st.one_of(st.none(), st.lists(st.sampled_from(NETWORKS), max_size=4, unique=True).map(tuple)),
     local_subnet=st.just(False),
     cast=st.just("unicast"),
-    guarded=st.booleans(),
+    refusal=st.sampled_from([OPEN, GUARD]),
     flow=st.sampled_from(["one.flow", "another.flow"]),
     logged=st.booleans(),
 )
@@ -70,14 +73,15 @@ cast_one = st.tuples(st.one_of(permission, local_one), st.sampled_from(CASTS)).m
     lambda pair: replace(pair[0], cast=pair[1], protocol="udp")
 )
 permissions = st.lists(st.one_of(permission, local_one, cast_one), min_size=1, max_size=7)
+VERDICTS = st.sampled_from([ACCEPT, REFUSE])
 choices = st.builds(
     Settings,
-    strict_in=st.booleans(),
-    strict_out=st.booleans(),
+    verdict_in=VERDICTS,
+    verdict_out=VERDICTS,
     refuse=st.sampled_from(["drop", "reject"]),
     log=st.sampled_from(["off", "refused", "all"]),
     cut=st.booleans(),
-    outbound_off=st.booleans(),
+    outbound=st.booleans(),
 )
 LOCAL = Local(subnets=SUBNETS, way_in=("192.0.2.9",), way_in_ports=(22,))
 
@@ -137,7 +141,7 @@ def asked(here: Sequence[Permission], is_strict: bool, port: int, source: int, p
 def logged(here: Sequence[Permission], chosen: Settings, port: int, source: int, peer: str) -> bool:
     return any(
         (one.logged or chosen.log == "all")
-        and not (one.direction == "out" and chosen.outbound_off)
+        and not (one.direction == "out" and not chosen.outbound)
         and lets(one, port, source, peer)
         for one in here
     )
@@ -209,9 +213,9 @@ def test_the_order_of_permissions_means_nothing(mine: list[Permission], chosen: 
 
 
 def test_a_strict_host_ends_with_a_refusal_and_a_guarded_one_does_not() -> None:
-    one = Permission("in", "tcp", ((514, 514),), guarded=True)
+    one = Permission("in", "tcp", ((514, 514),), refusal="guard")
     for strict, last in ((True, "jump refused"), (False, "vmap @in_ports")):
-        nft(ruleset([one], Settings(strict_in=strict), Local()))
+        nft(ruleset([one], Settings(verdict_in="refuse" if strict else "accept"), Local()))
         rules = [one["rule"]["expr"] for one in listed("chain", "inet", "portbook", "inbound") if "rule" in one]
         assert ("jump" in rules[-1][-1]) == strict, last
 
@@ -225,7 +229,7 @@ def test_protocols_without_ports_load(protocol: str) -> None:
         for direction in ("in", "out")
         for networks in (None, ("192.0.2.1", "198.51.100.0/24", "2001:db8::/64"))
     ]
-    nft(ruleset(mine, Settings(strict_in=True, strict_out=True), Local()))
+    nft(ruleset(mine, Settings(verdict_in="refuse", verdict_out="refuse"), Local()))
 
 
 def test_every_setting_of_the_host_loads() -> None:
@@ -240,19 +244,21 @@ def test_every_setting_of_the_host_loads() -> None:
     )
     mine = [
         Permission(
-            direction, "udp", ((514, 514),), networks=("192.0.2.1",), guarded=True, container_spans=((5140, 5140),)
+            direction, "udp", ((514, 514),), networks=("192.0.2.1",), refusal="guard", container_spans=((5140, 5140),)
         )
         for direction in ("in", "out")
     ]
     for refuse in ("drop", "reject"):
         for log in ("off", "refused", "all"):
-            nft(ruleset(mine, Settings(True, True, refuse, log), local))
+            nft(ruleset(mine, Settings(REFUSE, REFUSE, refuse=refuse, log=log), local))
 
 
 def test_everybody_as_a_network_loads() -> None:
     nft(
         ruleset(
-            [Permission("in", "tcp", ((1, 65535),), networks=("0.0.0.0/0", "::/0"), guarded=True)], Settings(), Local()
+            [Permission("in", "tcp", ((1, 65535),), networks=("0.0.0.0/0", "::/0"), refusal="guard")],
+            Settings(),
+            Local(),
         )
     )
 
@@ -280,6 +286,6 @@ def test_golden_files_are_there() -> None:
 
 def test_the_deletion_loads_with_and_without_a_table() -> None:
     nft(deletion())
-    nft(ruleset([Permission("in", "tcp", ((514, 514),), guarded=True)], Settings(), Local()))
+    nft(ruleset([Permission("in", "tcp", ((514, 514),), refusal="guard")], Settings(), Local()))
     nft(deletion())
     assert tables() == []

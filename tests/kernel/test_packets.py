@@ -88,7 +88,7 @@ def test_before_the_rules_everybody_gets_in(wire: Wire) -> None:
 
 
 def test_a_watched_port_refuses_nobody_and_counts_what_it_would(wire: Wire, apply: Applied) -> None:
-    apply(*both(watched=True))
+    apply(*both(refusal="watch"))
     assert {send(wire.stranger, wire.host, HOST[0], GUARDED) for send in (tcp, udp)} == {PASSES}
     with wire.host.inside():
         assert "counter packets 0 " not in run("nft", "list", "chain", "inet", "portbook", "watched")
@@ -96,7 +96,7 @@ def test_a_watched_port_refuses_nobody_and_counts_what_it_would(wire: Wire, appl
 
 @pytest.mark.parametrize("address", HOST)
 def test_what_is_logged_passes_and_is_refused_as_before(wire: Wire, apply: Applied, address: str) -> None:
-    apply(*both(log=True), *both(FREE, guarded=False), log="all", outbound="guard")
+    apply(*both(log=True), *both(FREE, refusal="open"), log="all", outbound="guard")
     for send in (tcp, udp):
         # More often than the log's limit has room for.
         assert {send(wire.peer, wire.host, address, GUARDED) for _time in range(12)} == {PASSES}
@@ -183,7 +183,7 @@ def test_reject_says_so_at_once(wire: Wire, apply: Applied, address: str) -> Non
 
 @pytest.mark.parametrize("address", HOST)
 def test_strict_refuses_what_is_not_in_the_plan(wire: Wire, apply: Applied, address: str) -> None:
-    apply(*both(guarded=False), posture="strict")
+    apply(*both(refusal="open"), posture="strict")
     for send in (tcp, udp):
         assert send(wire.peer, wire.host, address, GUARDED) == PASSES
         assert send(wire.stranger, wire.host, address, GUARDED) == SILENCE
@@ -376,7 +376,7 @@ def test_outbound_guard_keeps_a_port_to_its_peers(wire: Wire, apply: Applied, fa
 
 @pytest.mark.parametrize("family", [0, 1])
 def test_outbound_strict_refuses_the_rest_and_answers_everybody(wire: Wire, apply: Applied, family: int) -> None:
-    apply(*both(direction="out", guarded=False), outbound="strict")
+    apply(*both(direction="out", refusal="open"), outbound="strict")
     for send in (tcp, udp):
         assert send(wire.host, wire.peer, PEER[family], GUARDED) == PASSES
         assert send(wire.host, wire.stranger, STRANGER[family], FREE) != PASSES

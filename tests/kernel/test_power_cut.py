@@ -16,7 +16,7 @@ from kernel.helpers.host import ONE, TWO, Host
 from kernel.helpers.processes import own_mounts, told
 from kernel.helpers.service_manager import ServiceManager
 
-from ansible_collections.portbook.firewall.plugins.module_utils.linux import units as boot
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.units import UNIT
 
 RESTORE: dict[str, Any] = {"settings": {"restore_after_flush": True}}
 # The least that mkfs.xfs makes.
@@ -77,7 +77,7 @@ def test_after_a_power_cut_all_that_was_done_is_there(
     def cut() -> None:
         mounted(tmp_path / "trial", disk, kind)
         host = Host(disk / "portbook")
-        manager = ServiceManager(disk, host.folder, monkeypatch)
+        manager = ServiceManager(disk, host, monkeypatch)
         if what is not first:
             host.apply(ONE, **RESTORE)
         run("sync", "--file-system", str(disk))
@@ -87,7 +87,7 @@ def test_after_a_power_cut_all_that_was_done_is_there(
         mounted(copy, again, kind)
         manager.units = again / manager.units.name
         assert (Host(again / "portbook").files(), manager.all()) == wanted
-        assert (f"{boot.UNIT}" in wanted[1]) == (what is not removal)
+        assert (f"{UNIT}" in wanted[1]) == (what is not removal)
 
     assert told(cut) == ""
 

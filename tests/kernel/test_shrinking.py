@@ -84,14 +84,14 @@ def test_peers_written_as_networks_and_back_are_the_same(host: Host) -> None:
 
 
 def test_a_watched_port_refuses_nobody_so_its_peers_may_change(host: Host) -> None:
-    host.apply({"one": slice_of(rule(514, MANY, watched=True))})
-    assert host.apply({"one": slice_of(rule(514, [OTHER], watched=True))}, inventory=WHOLE).changed
+    host.apply({"one": slice_of(rule(514, MANY, refusal="watch"))})
+    assert host.apply({"one": slice_of(rule(514, [OTHER], refusal="watch"))}, inventory=WHOLE).changed
 
 
 def test_in_strict_a_port_of_others_is_cut_as_well(host: Host) -> None:
-    many = slice_of(rule(443, MANY, guarded=False))
+    many = slice_of(rule(443, MANY, refusal="open"))
     host.apply({"one": many}, settings={"posture": "strict"})
-    assert "9 of 10" in refused(host, {"one": slice_of(rule(443, MANY[:1], guarded=False))})
+    assert "9 of 10" in refused(host, {"one": slice_of(rule(443, MANY[:1], refusal="open"))})
 
 
 def test_a_table_of_which_nothing_is_remembered_is_not_thrown_away(host: Host) -> None:

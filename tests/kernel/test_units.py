@@ -15,6 +15,7 @@ from kernel.helpers.service_manager import ServiceManager
 
 from ansible_collections.portbook.firewall.plugins.module_utils.linux import units as boot
 from ansible_collections.portbook.firewall.plugins.module_utils.nftables import after_flush
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.units import UNIT
 
 RESTORE: dict[str, Any] = {"settings": {"restore_after_flush": True}}
 PLAIN: dict[str, Any] = {"settings": {"restore_after_flush": False}}
@@ -24,7 +25,7 @@ STEPS = range(44)
 
 @pytest.fixture
 def manager(tmp_path: Path, host: Host, monkeypatch: pytest.MonkeyPatch) -> ServiceManager:
-    return ServiceManager(tmp_path, host.folder, monkeypatch)
+    return ServiceManager(tmp_path, host, monkeypatch)
 
 
 def whole(host: Host, manager: ServiceManager) -> tuple[Any, ...]:
@@ -36,9 +37,9 @@ def test_units_come_and_go_with_the_variable(host: Host, manager: ServiceManager
     plain = whole(host, manager)
     assert sorted(plain[1]) == [
         "nftables.service.d/portbook.conf",
-        boot.UNIT,
+        UNIT,
         "started",
-        f"sysinit.target.wants/{boot.UNIT}",
+        f"sysinit.target.wants/{UNIT}",
     ]
     host.apply(ONE, **RESTORE)
     assert manager.all()["started"] == after_flush.UNIT

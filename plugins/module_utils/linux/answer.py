@@ -7,24 +7,25 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, Mapping
 
-from ..nftables.kernel import Nft, NftError
 from ..shrinking import Inventory
-from .apply import Applied, Request, Shrinks, apply, confirm
+from .apply import Shrinks, apply, confirm
+from .engine import Engine, EngineError
+from .request import Applied, Request
 from .state import HostState, StateError
 
 
 def answer(
-    given: Mapping[str, Any], state: HostState, nft: Callable[[], Nft], check: bool, diff: bool
+    given: Mapping[str, Any], state: HostState, engine: Callable[[], Engine], check: bool, diff: bool
 ) -> Dict[str, Any]:
     """The module's result, be it a failure; `given` are its arguments."""
     try:
         if given["state"] == "confirm":
-            why_not = confirm(state, nft(), given["token"])
+            why_not = confirm(state, engine(), given["token"])
             return {"changed": False, "confirmed": not why_not, "why_not": why_not}
-        return _result(apply(state, nft(), _request(given, check)), diff)
+        return _result(apply(state, engine(), _request(given, check)), diff)
     except Shrinks as error:
         return {"failed": True, "msg": str(error), "losses": error.losses}
-    except (NftError, StateError, OSError) as error:
+    except (EngineError, StateError, OSError) as error:
         return {"failed": True, "msg": str(error)}
 
 
@@ -39,7 +40,7 @@ def _request(given: Mapping[str, Any], check: bool) -> Request:
         hold=given["hold"],
         token=given["token"],
         check=check,
-        backend=given["backend"],
+        yields_to=given["yields_to"],
         removes=absent,
         inventory=None if given["inventory"] is None else Inventory.of(given["inventory"]),
     )

@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Iterable, Iterator, List, Optional, Set, Tuple
 
-from ..nftables.ruleset import Permission
 from ..shrinking import Addresses
 from . import programs
+from .model import Permission
 
 LISTENS, CONNECTED = "0A", "01"
 _SSH_SERVERS = ("sshd", "dropbear")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether what a host remembers is of the types that a run relies on. Pure.
+"""What a host remembers: in the words of this version, and whether it is of the types that a run relies on. Pure.
 
 Files are damaged by disks and by hands; what is wrong here would fail every later run somewhere else, and say nothing.
 """
@@ -21,6 +21,45 @@ _IPV4 = re.compile(rf"(?:{_BYTE}\.){{3}}{_BYTE}(?:/(?:3[0-2]|[12]?[0-9]))?")
 _IPV6 = re.compile(r"[0-9A-Fa-f:.]+(?:/[0-9]+)?")
 
 Check = Callable[[Any], bool]
+FORMAT = 2
+"""1, of 0.1.0 before its release, had postures in place of verdicts."""
+
+
+def renewed(state: Dict[str, Any]) -> Dict[str, Any]:
+    """What an earlier format says, in this one's words; what is damaged stays as it is."""
+    if state.get("format") != 1:
+        return state
+    slices = state.get("slices", {})
+    return {
+        **state,
+        "format": FORMAT,
+        "settings": _renewed_settings(state.get("settings", {})),
+        "slices": {name: _renewed_slice(one) for name, one in slices.items()} if _mapping(slices) else slices,
+    }
+
+
+def _renewed_settings(old: Any) -> Any:
+    if not _mapping(old):
+        return old
+    new = {name: value for name, value in old.items() if name not in ("posture", "outbound")}
+    if "posture" in old:
+        verdicts = {"in": old["posture"], "out": old.get("outbound")}
+        new["verdicts"] = {way: "refuse" if word == "strict" else "accept" for way, word in verdicts.items()}
+        new["directions"] = ["in"] if old.get("outbound", "off") == "off" else ["in", "out"]
+    return new
+
+
+def _renewed_slice(old: Any) -> Any:
+    if not (_mapping(old) and isinstance(old.get("rules"), list)):
+        return old
+    return {**old, "rules": [_renewed_rule(rule) for rule in old["rules"]]}
+
+
+def _renewed_rule(old: Any) -> Any:
+    if not (_mapping(old) and _truth(old.get("guarded")) and _truth(old.get("watched", False))):
+        return old
+    new = {name: value for name, value in old.items() if name not in ("guarded", "watched")}
+    return {**new, "refusal": ("watch" if old.get("watched") else "guard") if old["guarded"] else "open"}
 
 
 def fault(state: Dict[str, Any]) -> str:
@@ -111,8 +150,10 @@ def _texts(value: Any) -> bool:
 
 
 _SETTINGS: Dict[str, Check] = {
-    "posture": _text,
-    "outbound": _text,
+    "verdicts": lambda value: (
+        _mapping(value) and set(value) == {"in", "out"} and all(map(_one_of("accept", "refuse"), value.values()))
+    ),
+    "directions": _list_of(_one_of("in", "out")),
     "refuse": _one_of("drop", "reject"),
     "log": _one_of("off", "refused", "all"),
     "foreign": _text,
@@ -137,9 +178,9 @@ _RULE: Dict[str, Check] = {
     "protocol": _one_of(*PROTOCOLS),
     "peers": _text,
     "cast": _one_of("unicast", "broadcast", "multicast"),
-    "guarded": _truth,
+    "refusal": _one_of("open", "guard", "watch"),
     "spans": _list_of(_span),
     "source_spans": _list_of(_span),
     "container_spans": _list_of(_span),
 }
-_MAYBE: Dict[str, Check] = {"watched": _truth, "log": _truth}
+_MAYBE: Dict[str, Check] = {"log": _truth}

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from .. import shrinking
 from ..intervals import Spans
-from ..nftables.ruleset import Permission
+from .model import GUARD, OPEN, Permission, Settings
 
 Slice = Dict[str, Any]
 """`rules`: list of mappings with an id; `sets`: name to networks, for this slice's rules alone."""
@@ -24,8 +24,14 @@ def united(kept: Dict[str, Slice], given: Dict[str, Slice], replace_all: bool) -
 
 
 def permissions(slices: Dict[str, Slice]) -> List[Permission]:
-    found = [_permission(rule, one.get("sets", {})) for one in slices.values() for rule in one["rules"]]
-    return sorted(found, key=repr)
+    return sorted((one for _component, one in by_component(slices)), key=repr)
+
+
+def by_component(slices: Dict[str, Slice]) -> Iterator[Tuple[str, Permission]]:
+    """In the order of the plan."""
+    for name, one in slices.items():
+        for rule in one["rules"]:
+            yield name, _permission(rule, one.get("sets", {}))
 
 
 def _permission(rule: Dict[str, Any], sets: Dict[str, List[str]]) -> Permission:
@@ -38,23 +44,20 @@ def _permission(rule: Dict[str, Any], sets: Dict[str, List[str]]) -> Permission:
         networks=None if peers in ("any", "local_subnet") else tuple(sorted(sets[peers])),
         local_subnet=peers == "local_subnet",
         cast=rule["cast"],
-        guarded=bool(rule["guarded"]),
+        refusal=rule["refusal"],
         container_spans=_spans(rule["container_spans"]),
-        watched=bool(rule.get("watched")),
         flow=rule["flow"],
         logged=bool(rule.get("log")),
     )
 
 
-def held(slices: Dict[str, Slice], settings: Dict[str, Any], other: str = "") -> shrinking.Held:
+def held(slices: Dict[str, Slice], settings: Settings, other: str = "") -> shrinking.Held:
     """What the host holds by these slices, for comparing it with what it would hold."""
     return shrinking.Held(
         {name: len(one["rules"]) for name, one in slices.items() if one["rules"]},
         tuple(found for name, one in slices.items() for found in _reaches(name, one)),
         frozenset(
-            direction
-            for direction, setting in (("in", "posture"), ("out", "outbound"))
-            if settings.get(setting) == "strict"
+            direction for direction, strict in (("in", settings.strict_in), ("out", settings.strict_out)) if strict
         ),
         other,
     )
@@ -70,7 +73,7 @@ def _reaches(component: str, one: Slice) -> Iterable[shrinking.Permission]:
             rule["protocol"],
             Spans.of(_spans(rule["spans"])),
             sets.get(rule["peers"]),
-            bool(rule["guarded"] and not rule.get("watched")),
+            rule["refusal"] == GUARD,
         )
 
 
@@ -114,6 +117,6 @@ def words(rule_id: str, slices: Dict[str, Slice]) -> Optional[str]:
                     else peers
                 )
                 ports = ",".join(str(low) if low == high else f"{low}-{high}" for low, high in rule["spans"])
-                guarded = (" watched" if rule.get("watched") else " guarded") if rule["guarded"] else ""
-                return f"{rule['direction']} {rule['protocol']} {ports} {who}{guarded} [{rule_id}]"
+                refusal = {OPEN: "", GUARD: " guarded"}.get(rule["refusal"], " watched")
+                return f"{rule['direction']} {rule['protocol']} {ports} {who}{refusal} [{rule_id}]"
     return None

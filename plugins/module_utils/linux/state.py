@@ -24,7 +24,7 @@ STATE, RULESET = "state.json", "table.nft"
 PENDING, CONFIRMING, TAKING_BACK = "pending.json", "confirming.json", "taking-back.json"
 _NOTES = (PENDING, CONFIRMING, TAKING_BACK)
 NEXT = ".next"
-_FORMAT = 1
+_FORMAT = remembered.FORMAT
 _TRY_EVERY = 0.1
 
 
@@ -71,16 +71,12 @@ class HostState:
                     _unlink(os.path.join(folder, name))
 
     def read(self, name: str = STATE) -> Dict[str, Any]:
-        """What is there and not readable is `unreadable`: a host that we know nothing of, until the next apply.
+        """With a `fault`, what is there is not readable: a host that we know nothing of, until the next apply.
 
         What a newer version remembers is not ours to forget."""
-        empty = {"format": _FORMAT, "slices": {}, "settings": {}, "way_in": [], "applied": {}, "unreadable": False}
+        empty = {"format": _FORMAT, "slices": {}, "settings": {}, "way_in": [], "applied": {}}
         state, fault = self._read(name)
-        return {**empty, "unreadable": True} if fault else {**empty, **state, "unreadable": False}
-
-    def fault(self) -> str:
-        """Why the state is not readable; empty if it is, or if there is none."""
-        return self._read(STATE)[1]
+        return {**empty, **({} if fault else state), "fault": fault}
 
     def _read(self, name: str) -> Tuple[Dict[str, Any], str]:
         try:
@@ -100,8 +96,9 @@ class HostState:
                 f"{self.path(name)} has format {form}, this version of portbook.firewall knows {_FORMAT}: a newer one "
                 "has been here. Use that one; or remove this host's rules with it, then apply with this one"
             )
-        if form != _FORMAT:
+        if form < 1:
             return {}, "it names no format of ours"
+        state = remembered.renewed(state)
         return state, remembered.fault(state)
 
     def text(self, name: str) -> Optional[str]:

@@ -1,162 +1,107 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Back after a reboot, and after somebody has flushed everything: units of ours."""
+"""Units of ours: files for systemd that come, change and go with what they bring back."""
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import Dict, List
+from dataclasses import dataclass
+from typing import Dict, List, Tuple
 
-from ..nftables import after_flush
-from ..nftables.ruleset import TABLE
 from . import on_disk, programs
-from .state import FOLDER, NEXT, STATE
 
-UNIT = "portbook-firewall.service"
-_UNITS = "/etc/systemd/system"
-_LOADS = f"{_UNITS}/{UNIT}"
-_DROP_IN = f"{_UNITS}/nftables.service.d/portbook.conf"
-_SCRIPT = f"{FOLDER}/{after_flush.SCRIPT}"
-_RESTORES = f"{_UNITS}/{after_flush.UNIT}"
-_OURS = (_LOADS, _DROP_IN, _SCRIPT, _RESTORES)
-# Without default dependencies no target waits by itself. There is no word of nftables.service: where that comes after
-# sysinit.target, as on Fedora, it would be a cycle, and it loads ours again in any case.
-# What had not been confirmed when the host went down is void: files that were to be, and, where nothing ever was
-# confirmed, these units. Without a word to systemd it would go on to start what it has read already.
-_UNIT_TEXT = """# Made by the Ansible collection portbook.firewall; changes are overwritten.
-[Unit]
-Description=Firewall table of portbook
-DefaultDependencies=no
-Wants=network-pre.target
-Before=sysinit.target network-pre.target shutdown.target
-After=local-fs.target
-Conflicts=shutdown.target
-RequiresMountsFor={folder}
+FOLDER = "/etc/systemd/system"
 
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStartPre=-/bin/rm -f {ruleset}{next} {state}{next}
-ExecStart=/bin/sh -c '\\
-    if [ -e {ruleset} ]; then exec {nft} -f {ruleset}; fi; \\
-    if [ -e {state} ]; then exit; fi; \\
-    rm -f {files} {wants}; \\
-    {{ rmdir {drop_ins} {folder}; {nft} delete table inet {table}; }} 2>/dev/null; \\
-    systemctl daemon-reload; \\
-    systemctl --no-block stop {units}'
-ExecReload={nft} -f {ruleset}
 
-[Install]
-WantedBy=sysinit.target
-"""
-# The distribution's file begins with a flush, so ours is loaded again in the same step.
-_DROP_IN_TEXT = """# Made by the Ansible collection portbook.firewall; changes are overwritten.
-[Service]
-ExecStartPost=-{nft} -f {ruleset}
-ExecReload=-{nft} -f {ruleset}
-"""
+@dataclass(frozen=True)
+class Service:
+    name: str
+    path: str
+    wanted_by: str
+    restarts_for: Tuple[str, ...] = ()
+    """Files that it runs from its start on. None: it is for the host's next start only."""
+
+    @property
+    def link(self) -> str:
+        """That `systemctl enable` makes."""
+        return f"{os.path.dirname(self.path)}/{self.wanted_by}.wants/{self.name}"
+
+
+@dataclass(frozen=True)
+class Units:
+    """All files of ours that there may be for systemd, and the services among them, in the order of their start."""
+
+    files: Tuple[str, ...]
+    services: Tuple[Service, ...]
+    drop_ins: Tuple[str, ...] = ()
+    """Folders that go when they are empty."""
+
+    def present(self) -> Dict[str, str]:
+        return {path: _read(path) for path in self.files if os.path.lexists(path)}
+
+    def as_wanted(self, files: Dict[str, str]) -> bool:
+        return not self._differs(files) and all(_at_work(one) for one in self.services if one.path in files)
+
+    def bring(self, files: Dict[str, str]) -> None:
+        """Exactly these files of ours, and their units at work."""
+        changed = self._differs(files)
+        for one in reversed(self.services):
+            if one.path not in files and os.path.lexists(one.path):
+                _systemctl("disable", *(["--now"] if one.restarts_for else []), one.name)
+        for path in self.files:
+            for left in (f"{path}.new", *(() if path in files else (path,))):
+                with suppress(FileNotFoundError):
+                    os.unlink(left)
+        for path in changed:
+            if path in files:
+                _write(path, files[path])
+        for folder in self.drop_ins:
+            with suppress(OSError):
+                os.rmdir(folder)
+        _systemctl("daemon-reload")
+        for one in self.services:
+            if one.path in files:
+                _systemctl("enable", one.name)
+                if one.restarts_for:
+                    _systemctl("restart" if {one.path, *one.restarts_for} & set(changed) else "start", one.name)
+        folders = {os.path.dirname(path) for path in (*self.files, *(one.link for one in self.services))}
+        for folder in sorted(folders | {os.path.dirname(one.path) for one in self.services}):
+            on_disk.sync(folder)
+
+    def stop(self) -> None:
+        """Before what they bring back goes for good."""
+        for one in self.services:
+            if one.restarts_for and os.path.lexists(one.path):
+                _systemctl("stop", one.name)
+
+    def _differs(self, files: Dict[str, str]) -> List[str]:
+        """Files that are not as wanted, those of ours that are not wanted included."""
+        there = self.present()
+        return [path for path in self.files if files.get(path) != there.get(path)]
+
+
+def _at_work(one: Service) -> bool:
+    """On at every start, and running if it has something to watch."""
+    return os.path.lexists(one.link) and (not one.restarts_for or _asks("is-active", one.name))
 
 
 def has_systemd() -> bool:
     return os.path.isdir("/run/systemd/system")
 
 
-def firewalld() -> str:
+def condition(service: str) -> str:
     """running, enabled (though not running) or absent."""
     if not has_systemd():
         return "absent"
-    if _asks("is-active", "firewalld"):
+    if _asks("is-active", service):
         return "running"
-    return "enabled" if _asks("is-enabled", "firewalld") else "absent"
+    return "enabled" if _asks("is-enabled", service) else "absent"
 
 
 def _asks(*question: str) -> bool:
     return programs.run(["systemctl", "--quiet", *question]).code == 0
-
-
-def wanted(nft: str, ruleset: str, restore: bool = False) -> Dict[str, str]:
-    """Paths and texts of the files of a host with rules; `ruleset` is the name of the table's file."""
-    values = {
-        "nft": nft,
-        "folder": FOLDER,
-        "ruleset": f"{FOLDER}/{ruleset}",
-        "state": f"{FOLDER}/{STATE}",
-        "next": NEXT,
-        "table": TABLE,
-        "files": " ".join(_OURS),
-        "wants": " ".join(_wants()),
-        "drop_ins": os.path.dirname(_DROP_IN),
-        "units": f"{after_flush.UNIT} {UNIT}",
-    }
-    files = {_LOADS: _UNIT_TEXT.format(**values), _DROP_IN: _DROP_IN_TEXT.format(**values)}
-    if restore:
-        files[_SCRIPT] = after_flush.script(nft, FOLDER, ruleset)
-        files[_RESTORES] = after_flush.unit(FOLDER)
-    return files
-
-
-def _wants() -> List[str]:
-    """The links that `systemctl enable` makes."""
-    return [f"{_UNITS}/sysinit.target.wants/{UNIT}", f"{_UNITS}/multi-user.target.wants/{after_flush.UNIT}"]
-
-
-def differs(files: Dict[str, str]) -> List[str]:
-    """Files that are not as wanted, those of ours that are not wanted included."""
-    there = present()
-    return [path for path in _OURS if files.get(path) != there.get(path)]
-
-
-def present() -> Dict[str, str]:
-    """What is there of ours."""
-    return {path: _read(path) for path in _OURS if os.path.lexists(path)}
-
-
-def bring(files: Dict[str, str]) -> None:
-    """Exactly these files of ours, and their units at work."""
-    changed = differs(files)
-    if _RESTORES not in files:
-        _systemctl_if_there(_RESTORES, "disable", "--now", after_flush.UNIT)
-    if _LOADS not in files:
-        _systemctl_if_there(_LOADS, "disable", UNIT)
-    for path in _OURS:
-        for left in (f"{path}.new", *(() if path in files else (path,))):
-            with suppress(FileNotFoundError):
-                os.unlink(left)
-    for path in changed:
-        if path in files:
-            _write(path, files[path])
-    if _DROP_IN not in files:
-        with suppress(OSError):
-            os.rmdir(os.path.dirname(_DROP_IN))
-    _systemctl("daemon-reload")
-    if _LOADS in files:
-        _systemctl("enable", UNIT)
-    if _RESTORES in files:
-        _systemctl("enable", after_flush.UNIT)
-        _systemctl("restart" if {_SCRIPT, _RESTORES} & set(changed) else "start", after_flush.UNIT)
-    for folder in sorted({os.path.dirname(one) for one in (*_OURS, *_wants())} | {_UNITS}):
-        on_disk.sync(folder)
-
-
-def at_work(files: Dict[str, str]) -> bool:
-    """Whether units are as their files: on at every start, and running if they have something to watch."""
-    loads, restores = _wants()
-    if _LOADS in files and not os.path.lexists(loads):
-        return False
-    if _RESTORES not in files:
-        return True
-    return os.path.lexists(restores) and _asks("is-active", after_flush.UNIT)
-
-
-def as_wanted(files: Dict[str, str]) -> bool:
-    return not differs(files) and at_work(files)
-
-
-def stop_restoring() -> None:
-    """Before the table goes for good."""
-    _systemctl_if_there(_RESTORES, "stop", after_flush.UNIT)
 
 
 def outlive_session(process: int) -> None:
@@ -167,11 +112,6 @@ def outlive_session(process: int) -> None:
         # Without the bus there is no logind either.
         with suppress(OSError):
             programs.run(["busctl", "--system", "call", *manager, "StartTransientUnit", "ssa(sv)a(sa(sv))", *scope])
-
-
-def _systemctl_if_there(path: str, *arguments: str) -> None:
-    if os.path.lexists(path):
-        _systemctl(*arguments)
 
 
 def _systemctl(*arguments: str) -> None:

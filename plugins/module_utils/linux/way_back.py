@@ -15,10 +15,9 @@ import time
 from contextlib import suppress
 from typing import Any, Callable, Dict, Optional, Tuple
 
-from ..nftables.kernel import Nft, NftError, meaning
-from ..nftables.ruleset import deletion
 from . import programs
 from . import units as boot
+from .engine import Engine, EngineError
 from .state import CONFIRMING, NEXT, PENDING, RULESET, STATE, TAKING_BACK, HostState, StateError, sha
 
 _LOOK_EVERY = 0.2
@@ -30,16 +29,6 @@ _FILES_GONE = (
     f"the files of the change that was to be confirmed ({STATE}{NEXT}, {RULESET}{NEXT}) are gone or cannot be read: "
     "something took them away, a restart of portbook-firewall.service for example. Run again"
 )
-_OTHER_TABLE = (
-    "the kernel does not hold the table that was to be confirmed: something flushed or replaced it in the meantime, a "
-    "restart of nftables.service for example. Run again when that is done"
-)
-
-
-def previous(nft: Nft, exists: bool) -> str:
-    """A script that brings back our table as the kernel holds it now."""
-    listed = nft.listing() if exists else ""
-    return deletion() + listed
 
 
 def pending(state: HostState) -> Optional[Dict[str, Any]]:
@@ -83,7 +72,7 @@ def until_taken_back(state: HostState) -> None:
         time.sleep(_LOOK_EVERY / 4)
 
 
-def hold(state: HostState, nft: Nft, back: str, token: str, seconds: float, and_then: Callable[[], None]) -> None:
+def hold(state: HostState, engine: Engine, back: str, token: str, seconds: float, and_then: Callable[[], None]) -> None:
     """Starts before the change, so that there is no moment without a way back."""
     note = state.begin_note()
     telling, told = os.pipe()
@@ -99,7 +88,7 @@ def hold(state: HostState, nft: Nft, back: str, token: str, seconds: float, and_
                 # Without the word to start, whoever asked for the hold is gone before it changed anything.
                 if os.read(starting, 1):
                     with programs.within(math.inf):
-                        _wait(state, nft, back, note, seconds, and_then)
+                        _wait(state, engine, back, note, seconds, and_then)
         finally:
             os._exit(0)
     os.close(told)
@@ -127,7 +116,7 @@ def _detach(keep: Tuple[int, ...]) -> None:
     os.chdir("/")
 
 
-def _wait(state: HostState, nft: Nft, back: str, note: int, seconds: float, and_then: Callable[[], None]) -> None:
+def _wait(state: HostState, engine: Engine, back: str, note: int, seconds: float, and_then: Callable[[], None]) -> None:
     end = time.monotonic() + seconds
     # A confirmation takes the note away, or gives it back if it cannot be written.
     while os.fstat(note).st_nlink and time.monotonic() < end + _CONFIRMED_WITHIN:
@@ -137,7 +126,8 @@ def _wait(state: HostState, nft: Nft, back: str, note: int, seconds: float, and_
     else:
         return
     try:
-        while not _loaded_one_of(nft, (back, state.text(RULESET) or deletion(), deletion())):
+        nothing = engine.nothing().text
+        while not _loaded_one_of(engine, (back, state.text(RULESET) or nothing, nothing)):
             time.sleep(_LOOK_EVERY)
         state.roll_back()
         and_then()
@@ -157,28 +147,20 @@ def _begins(state: HostState) -> bool:
     return True
 
 
-def _loaded_one_of(nft: Nft, texts: Tuple[str, ...]) -> bool:
-    """What nft once listed it might not read again; a host that is open is better than one that is lost. An nft that
-    does not work says nothing of a text: the next one gets its turn if a working nft refuses this one twice."""
+def _loaded_one_of(engine: Engine, texts: Tuple[str, ...]) -> bool:
+    """What was once listed might not be read again; a host that is open is better than one that is lost. A firewall
+    that does not work says nothing of a text: the next one gets its turn if a working one refuses this one twice."""
     for text in texts:
         for _attempt in range(2):
-            with suppress(NftError):
-                nft.load(text)
+            with suppress(EngineError):
+                engine.load(text)
                 return True
-            if not _works(nft):
+            if not engine.works():
                 return False
     return False
 
 
-def _works(nft: Nft) -> bool:
-    try:
-        nft.check(deletion())
-    except NftError:
-        return False
-    return True
-
-
-def refusal(state: HostState, nft: Nft, token: str) -> str:
+def refusal(state: HostState, engine: Engine, token: str) -> str:
     """Why a change is not confirmed. Empty if it is, as often as it is asked: the first answer may have been lost."""
     if not waits(state, token):
         return _unless_committed(state, token)
@@ -188,7 +170,7 @@ def refusal(state: HostState, nft: Nft, token: str) -> str:
         # Asked twice at once, the other was first.
         if not waits(state, token):
             return _unless_committed(state, token)
-        other = _other_than_held(state, nft)
+        other = _other_than_held(state, engine)
         if other:
             return other
         try:
@@ -209,9 +191,9 @@ def _unless_committed(state: HostState, token: str) -> str:
     return "" if token and state.read().get("token") == token else _NO_LONGER
 
 
-def _other_than_held(state: HostState, nft: Nft) -> str:
-    """Whoever gets in has come through the table that the kernel holds, which need not be the one of the files."""
+def _other_than_held(state: HostState, engine: Engine) -> str:
+    """Whoever gets in has come through what the kernel holds, which need not be what the files say."""
     given, text = state.read(f"{STATE}{NEXT}")["applied"], state.text(f"{RULESET}{NEXT}")
     if text is None or given.get("text") != sha(text):
         return _FILES_GONE
-    return "" if given.get("kernel") == meaning(nft.table()) else _OTHER_TABLE
+    return "" if given.get("kernel") == engine.read().meaning else engine.replaced

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
-ALLOWED, LOST, UNKNOWN = "allowed", "lost", "unknown"
+from ..linux.model import ALLOWED, LOST, UNKNOWN, Judgement
+
 _HOOKS = {"in": ("prerouting", "input"), "out": ("output", "postrouting")}
 # Chains of container engines and libvirt judge other traffic than what is meant for this host.
 _KNOWN = ("docker", "podman", "netavark", "libvirt", "cni-", "kube-")
@@ -24,12 +25,6 @@ _DOUBT: Answer = ("unknown", "")
 
 
 @dataclass(frozen=True)
-class Verdict:
-    outcome: str
-    where: str
-
-
-@dataclass(frozen=True)
 class Packet:
     """The first packet of a new connection: from some peer to a port of this host, or out to a peer's port."""
 
@@ -39,7 +34,7 @@ class Packet:
     direction: str = "in"
 
 
-def judge(objects: Iterable[Dict[str, Any]], packet: Packet) -> Verdict:
+def judge(objects: Iterable[Dict[str, Any]], packet: Packet) -> Judgement:
     """What base chains of others make of the packet. It has to get past all of them."""
     ruleset = _Ruleset(objects, packet)
     found = [ruleset.verdict(base) for base in ruleset.bases()]
@@ -47,7 +42,7 @@ def judge(objects: Iterable[Dict[str, Any]], packet: Packet) -> Verdict:
         for one in found:
             if one.outcome == outcome:
                 return one
-    return Verdict(ALLOWED, "")
+    return Judgement(ALLOWED, "")
 
 
 class _Ruleset:
@@ -75,12 +70,12 @@ class _Ruleset:
             and key[0] in ("inet", self._packet.family)
         )
 
-    def verdict(self, key: Key) -> Verdict:
+    def verdict(self, key: Key) -> Judgement:
         ends = self._walk(key, ())
         if "through" in ends:
             ends = (ends - {"through"}) | {self._chains[key].get("policy", "accept")}
         outcome = ALLOWED if ends == {"accept"} else LOST if ends <= {"drop", "reject"} else UNKNOWN
-        return Verdict(outcome, self._chains[key].get("where") or f"table {key[0]} {key[1]}, chain {key[2]}")
+        return Judgement(outcome, self._chains[key].get("where") or f"table {key[0]} {key[1]}, chain {key[2]}")
 
     def _walk(self, key: Key, above: Tuple[Key, ...]) -> Set[str]:
         """All ways that the packet may end here; where something is not understood, there are several."""

@@ -13,15 +13,16 @@ import signal
 from typing import Any, Dict, List, Optional
 
 from ..linux import programs
+from ..linux.engine import EngineError, EngineStopped
 from .ruleset import TABLE
 
 
-class NftError(Exception):
-    """What is wrong on this host and what would be right."""
+class NftError(EngineError):
+    """Of nft, or of what it is given."""
 
 
-class NftStopped(NftError):
-    """It was ended before it had answered, so that what it did is not known."""
+class NftStopped(NftError, EngineStopped):
+    """By whatever ended nft."""
 
 
 class Nft:

@@ -8,61 +8,18 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field, replace
-from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, List, Sequence, Tuple
 
 from ..intervals import Span, cut
+from ..linux.model import Local, Permission, Settings
 
 TABLE = "portbook"
+_HOOKED = "type filter hook"
 _PORTS = ("tcp", "udp", "sctp")
 _CASTS = ("broadcast", "multicast")
 # A source that has no address yet: DHCP, and duplicate address detection.
 _UNSET = ("0.0.0.0", "::")
 _LINK_LOCAL = "fe80::/10"
-
-
-@dataclass(frozen=True)
-class Permission:
-    """One direction of one flow at this host. Without networks and not local: any peer."""
-
-    direction: str
-    protocol: str
-    spans: Tuple[Span, ...] = ()
-    source_spans: Tuple[Span, ...] = ()
-    networks: Optional[Tuple[str, ...]] = None
-    local_subnet: bool = False
-    cast: str = "unicast"
-    guarded: bool = False
-    container_spans: Tuple[Span, ...] = ()
-    watched: bool = False
-    """What would be refused is counted and logged, and passes."""
-    flow: str = ""
-    logged: bool = False
-    """Its new connections are logged, and whom its ports refuse, whatever holds for the host."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    strict_in: bool = False
-    strict_out: bool = False
-    refuse: str = "drop"
-    log: str = "off"
-    cut: bool = True
-    outbound_off: bool = False
-    """Nothing outbound is any business of ours, not even to log it."""
-
-
-@dataclass(frozen=True)
-class Local:
-    """What only the host itself knows."""
-
-    trusted: Tuple[str, ...] = ()
-    bridges: Tuple[str, ...] = ()
-    subnets: Tuple[str, ...] = ()
-    way_in: Tuple[str, ...] = ()
-    way_in_ports: Tuple[int, ...] = ()
-    resolvers: Tuple[str, ...] = ()
-    time_servers: Tuple[str, ...] = ()
-    """Or `any`, where their names stand for other addresses every time."""
 
 
 @dataclass
@@ -79,6 +36,11 @@ def ruleset(permissions: Iterable[Permission], settings: Settings, local: Local)
     renderer.inbound([one for one in listed if one.direction == "in"])
     renderer.outbound([one for one in listed if one.direction == "out"])
     return renderer.text()
+
+
+def refuses(text: str) -> bool:
+    """Only what refuses, or logs, hangs a chain into the packets' way."""
+    return _HOOKED in text
 
 
 def deletion() -> str:
@@ -101,7 +63,7 @@ class _Renderer:
         for name, body in sorted(self._table.maps.items()):
             lines += _block("map", name, body)
         for name, hook, body in self._bases:
-            lines += _block("chain", name, [f"type filter hook {hook}; policy accept;", *body])
+            lines += _block("chain", name, [f"{_HOOKED} {hook}; policy accept;", *body])
         return "\n".join([*lines, "}", ""])
 
     # -- inbound ------------------------------------------------------------------------------------
@@ -249,7 +211,7 @@ class _Renderer:
         return lines
 
     def _logs(self, one: Permission) -> bool:
-        if one.direction == "out" and self._settings.outbound_off:
+        if one.direction == "out" and not self._settings.outbound:
             return False
         return one.logged or self._settings.log == "all"
 

@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping
 
 from ..run.host_part import HostPart
 from .contract import Backend, CatalogLoader
-from .nftables import Nftables
+from .linux import Linux
 from .windows.backend import Windows
 
+_SERVICES: Mapping[str, str] = {"firewalld": "firewalld"}
+"""By the backend that a Linux host has of itself where they run."""
 BACKENDS: Mapping[str, Callable[[CatalogLoader], Backend]] = {
-    "nftables": lambda _catalog: Nftables(),
+    "nftables": lambda _catalog: Linux("nftables", _SERVICES),
     "windows": Windows,
 }
 _OF_PLATFORM = {"linux": "nftables", "windows": "windows"}

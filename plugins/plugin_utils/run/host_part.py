@@ -67,6 +67,11 @@ class HostPart:
         }
 
     @property
+    def directions(self) -> tuple[Direction, ...]:
+        """That are any business of ours."""
+        return ("in",) if self.outbound == "off" else ("in", "out")
+
+    @property
     def management_ports(self) -> tuple[str, ...]:
         """As the inventory has them; empty: those of Ansible's connection."""
         return self.way_in.ports if self.way_in else ()

@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 from golden.helpers.running import Machine, computed, shipped_catalog
 
-from ansible_collections.portbook.firewall.plugins.module_utils.linux import apply as nft_apply
 from ansible_collections.portbook.firewall.plugins.module_utils.linux import local as host_local
 from ansible_collections.portbook.firewall.plugins.module_utils.linux import units as boot
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.apply import apply
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.request import Request
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import HostState
-from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.nftables import host_settings, host_slices
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.engine import Nftables
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.linux import host_settings, host_slices
 from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.file import parts
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.host_part import HostPart
 
@@ -51,7 +53,7 @@ def same_host(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(host_local, "time_servers", lambda: ["192.0.2.123"])
 
 
-def request(machines: Iterable[Machine], variables: Mapping[str, Any], name: str) -> nft_apply.Request:
+def request(machines: Iterable[Machine], variables: Mapping[str, Any], name: str) -> Request:
     """As the action plugin makes it."""
     outcome = computed(machines, variables)
     assert outcome.plan is not None, "\n".join(map(str, outcome.errors))
@@ -59,7 +61,7 @@ def request(machines: Iterable[Machine], variables: Mapping[str, Any], name: str
     networks = {one.digest: list(one.networks) for one in outcome.plan.peers.values()}
     part = HostPart.of(json.loads(dict(parts(outcome.plan, outcome.digest))[name]))
     tokens = {token: [list(span) for span in catalog.spans([token])] for token in catalog.tokens}
-    return nft_apply.Request(
+    return Request(
         slices=host_slices(part, None, tokens, networks.__getitem__),
         replace_all=True,
         settings=host_settings(part),
@@ -68,7 +70,7 @@ def request(machines: Iterable[Machine], variables: Mapping[str, Any], name: str
     )
 
 
-def given(asked: nft_apply.Request, folder: Path) -> str:
+def given(asked: Request, folder: Path) -> str:
     recorder = Recorder()
-    nft_apply.apply(HostState(str(folder), str(folder)), recorder, asked)  # type: ignore[arg-type]
+    apply(HostState(str(folder), str(folder)), Nftables(recorder), asked)  # type: ignore[arg-type]
     return recorder.given

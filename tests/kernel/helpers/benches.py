@@ -20,7 +20,6 @@ from windows.fake.execute import on
 from windows.fake.store import Faults, Store
 
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.answer import answer
-from ansible_collections.portbook.firewall.plugins.module_utils.nftables.kernel import Nft
 from ansible_collections.portbook.firewall.plugins.modules.nftables import ARGUMENTS
 
 
@@ -76,7 +75,7 @@ class OfNftables(Bench):
         defaults = {name: spec.get("default") for name, spec in ARGUMENTS.items()}
         # Nothing here finds a way in, so nobody asks for one.
         given = {**defaults, **arguments, "transport": "", "hold": 0}
-        return answer(given, self._host.state, lambda: Nft(self._host.nft_path), self.check, self.diff)
+        return answer(given, self._host.state, lambda: self._host.engine, self.check, self.diff)
 
     def ours(self) -> object:
         return self._host.table()

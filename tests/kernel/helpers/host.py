@@ -13,10 +13,12 @@ from typing import Any
 
 from kernel.helpers.commands import run, tables
 
-from ansible_collections.portbook.firewall.plugins.module_utils.linux import apply as nft_apply
-from ansible_collections.portbook.firewall.plugins.module_utils.linux.apply import Applied, Request
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import apply as linux_apply
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.request import Applied, Request
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import HostState
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.engine import Nftables
 from ansible_collections.portbook.firewall.plugins.module_utils.nftables.kernel import Nft, meaning
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.units import TableUnits
 
 
 def rule(port: int | tuple[int, int] | None, peers: Iterable[str] | str = "any", **more: Any) -> dict[str, Any]:
@@ -27,8 +29,7 @@ def rule(port: int | tuple[int, int] | None, peers: Iterable[str] | str = "any",
         "protocol": "tcp",
         "peers": peers if isinstance(peers, str) else tuple(peers),
         "cast": "unicast",
-        "guarded": True,
-        "watched": False,
+        "refusal": "guard",
         "log": False,
         "spans": [] if port is None else [[low, high]],
         "source_spans": [],
@@ -49,6 +50,16 @@ def slice_of(*rules: dict[str, Any], name: str = "one") -> dict[str, Any]:
     return {"rules": found, "sets": sets}
 
 
+def by_posture(settings: dict[str, Any]) -> dict[str, Any]:
+    """Postures in the words that the host is given."""
+    given = {name: value for name, value in settings.items() if name not in ("posture", "outbound")}
+    if {"posture", "outbound"} & set(settings):
+        words = {"in": settings.get("posture"), "out": settings.get("outbound", "off")}
+        given["verdicts"] = {way: "refuse" if word == "strict" else "accept" for way, word in words.items()}
+        given["directions"] = ["in"] if words["out"] == "off" else ["in", "out"]
+    return given
+
+
 PEER, OTHER = "192.0.2.10", "192.0.2.11"
 ONE = {"one": slice_of(rule(514, [PEER]), rule(514, [PEER], protocol="udp"))}
 TWO = {"one": slice_of(rule(514, [OTHER]), rule((600, 610), ["198.51.100.0/24", "2001:db8::/64"], protocol="udp"))}
@@ -58,6 +69,7 @@ TWO = {"one": slice_of(rule(514, [OTHER]), rule((600, 610), ["198.51.100.0/24", 
 class Host:
     folder: Path
     nft_path: str = field(default_factory=lambda: shutil.which("nft") or "nft")
+    units: TableUnits = field(default_factory=TableUnits)
 
     @property
     def state(self) -> HostState:
@@ -68,8 +80,13 @@ class Host:
         """In place of /run/portbook."""
         return self.folder.with_name(f"{self.folder.name}-run")
 
-    def apply(self, slices: dict[str, Any], **request: Any) -> Applied:
-        return nft_apply.apply(self.state, Nft(self.nft_path), Request(slices=slices, **request))
+    @property
+    def engine(self) -> Nftables:
+        return Nftables(Nft(self.nft_path), self.units)
+
+    def apply(self, slices: dict[str, Any], settings: dict[str, Any] | None = None, **request: Any) -> Applied:
+        asked = Request(slices=slices, settings=by_posture(settings or {}), **request)
+        return linux_apply.apply(self.state, self.engine, asked)
 
     def strict(self, slices: dict[str, Any], **settings: Any) -> Applied:
         return self.apply(slices, settings={"posture": "strict", **settings})
@@ -78,7 +95,7 @@ class Host:
         return not self.why_not(token)
 
     def why_not(self, token: str) -> str:
-        return nft_apply.confirm(self.state, Nft(self.nft_path), token)
+        return linux_apply.confirm(self.state, self.engine, token)
 
     def table(self) -> str:
         """What the kernel's table means, counters and handles apart; empty if there is none."""

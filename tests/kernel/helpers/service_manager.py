@@ -9,9 +9,10 @@ import os
 from pathlib import Path
 
 import pytest
+from kernel.helpers.host import Host
 
 from ansible_collections.portbook.firewall.plugins.module_utils.linux import units as boot
-from ansible_collections.portbook.firewall.plugins.module_utils.nftables import after_flush
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.units import TableUnits
 
 _SYSTEMCTL = """#!/bin/sh
 [ "$1" = --quiet ] && shift
@@ -32,7 +33,7 @@ true
 
 
 class ServiceManager:
-    def __init__(self, folder: Path, state: Path, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, folder: Path, host: Host, patch: pytest.MonkeyPatch) -> None:
         self.units, self.started, programs = (folder / name for name in ("units", "started", "programs"))
         for one in (self.units, self.started, programs):
             one.mkdir()
@@ -42,16 +43,7 @@ class ServiceManager:
         # The machine's own bus is none of the test's business.
         (programs / "busctl").symlink_to("/bin/true")
         patch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-        ours = {
-            "_UNITS": str(self.units),
-            "_LOADS": f"{self.units}/{boot.UNIT}",
-            "_DROP_IN": f"{self.units}/nftables.service.d/portbook.conf",
-            "_SCRIPT": f"{state}/{after_flush.SCRIPT}",
-            "_RESTORES": f"{self.units}/{after_flush.UNIT}",
-        }
-        for name, value in ours.items():
-            patch.setattr(boot, name, value)
-        patch.setattr(boot, "_OURS", tuple(value for name, value in ours.items() if name != "_UNITS"))
+        host.units = TableUnits(str(self.units), str(host.folder))
         patch.setattr(boot, "has_systemd", lambda: True)
 
     def all(self) -> dict[str, str]:

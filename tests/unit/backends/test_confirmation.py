@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.backends import nftables
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends import linux
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.contract import Unreachable
-from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.nftables import Nftables
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.linux import Linux
 
 CONFIRMED, WAITS_NO_LONGER = {"confirmed": True}, {"confirmed": False}
 HELD = 30
+BACKEND = Linux("nftables", {})
 
 
 class Clock:
@@ -59,7 +60,7 @@ class Target:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(nftables, "time", made)
+    monkeypatch.setattr(linux, "time", made)
     return made
 
 
@@ -69,14 +70,14 @@ def fails(text: str = "Connection refused") -> dict[str, Any]:
 
 def test_one_that_succeeds_is_all(clock: Clock) -> None:
     target = Target(clock, lambda _number: CONFIRMED, 1)
-    assert Nftables().confirm("t", target, 0.3) == {"held": False}
+    assert BACKEND.confirm("t", target, 0.3) == {"held": False}
     assert target.started == [0]
 
 
 @pytest.mark.parametrize("failing", [fails, lambda: {"failed": True, "msg": "another run holds the firewall"}])
 def test_a_hiccup_is_tried_again(clock: Clock, failing: Callable[[], dict[str, Any]]) -> None:
     target = Target(clock, lambda number: CONFIRMED if number == 3 else failing(), 0.5)
-    assert Nftables().confirm("t", target, 0.3) == {"held": False}
+    assert BACKEND.confirm("t", target, 0.3) == {"held": False}
     assert target.started == [0, 1.5, 3]
 
 
@@ -85,7 +86,7 @@ def test_a_hiccup_is_tried_again(clock: Clock, failing: Callable[[], dict[str, A
 def test_what_never_succeeds_is_told_shortly_before_the_host_acts(clock: Clock, takes: float, seconds: float) -> None:
     """`seconds` is how long the host had been holding when it answered."""
     target = Target(clock, lambda _number: fails(), takes)
-    done = Nftables().confirm("t", target, seconds)
+    done = BACKEND.confirm("t", target, seconds)
     assert done["failed"]
     assert "was not confirmed over a new connection" in done["msg"]
     assert done["msg"].endswith("Connection refused")
@@ -95,13 +96,13 @@ def test_what_never_succeeds_is_told_shortly_before_the_host_acts(clock: Clock, 
 
 def test_a_host_that_no_longer_waits_is_not_asked_again(clock: Clock) -> None:
     target = Target(clock, lambda _number: WAITS_NO_LONGER, 1)
-    assert Nftables().confirm("t", target, 0.3)["msg"].endswith("it no longer waits")
+    assert BACKEND.confirm("t", target, 0.3)["msg"].endswith("it no longer waits")
     assert target.started == [0]
 
 
 def test_why_the_host_does_not_confirm_is_said(clock: Clock) -> None:
     target = Target(clock, lambda _number: {"confirmed": False, "why_not": "the kernel holds another table"}, 1)
-    done = Nftables().confirm("t", target, 0.3)
+    done = BACKEND.confirm("t", target, 0.3)
     assert done["failed"]
     assert done["msg"].endswith("so the host takes it back within 30 s: the kernel holds another table")
     assert target.started == [0]
@@ -109,4 +110,4 @@ def test_why_the_host_does_not_confirm_is_said(clock: Clock) -> None:
 
 def test_there_is_one_attempt_however_long_the_change_took(clock: Clock) -> None:
     target = Target(clock, lambda _number: CONFIRMED, 1)
-    assert Nftables().confirm("t", target, 40) == {"held": False}
+    assert BACKEND.confirm("t", target, 40) == {"held": False}

@@ -13,13 +13,13 @@ import pytest
 
 from ansible_collections.portbook.firewall.plugins.module_utils.linux import management
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.management import Access, locked_out
-from ansible_collections.portbook.firewall.plugins.module_utils.nftables.ruleset import Permission
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.model import Permission
 
 OPEN = Access((), False, ())
 ADMIN, OTHER = "203.0.113.7", "198.51.100.9"
 
 
-def permission(port: int, networks: Iterable[str] | None, guarded: bool = True, **more: object) -> Permission:
+def permission(port: int, networks: Iterable[str] | None, refusal: str = "guard", **more: object) -> Permission:
     values: dict[str, object] = {
         "direction": "in",
         "protocol": "tcp",
@@ -28,9 +28,8 @@ def permission(port: int, networks: Iterable[str] | None, guarded: bool = True, 
         "networks": None if networks is None else tuple(networks),
         "local_subnet": False,
         "cast": "unicast",
-        "guarded": guarded,
+        "refusal": refusal,
         "container_spans": (),
-        "watched": False,
         "flow": "acme.ssh",
         "logged": False,
         **more,
@@ -75,7 +74,7 @@ def test_who_got_in_before_gets_in_after() -> None:
 def test_a_guard_on_the_port_of_ssh_counts_as_well() -> None:
     guard = Access((permission(22, [ADMIN]),), False, ())
     assert locked_out([22], OPEN, guard, [], [])
-    watched = Access((permission(22, [ADMIN], watched=True),), False, ())
+    watched = Access((permission(22, [ADMIN], refusal="watch"),), False, ())
     assert locked_out([22], OPEN, watched, [], []) == []
 
 

@@ -15,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.portbook.firewall.plugins.module_utils.linux import remembered, slices
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.model import Local, Settings
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import HostState, StateError
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.ruleset import ruleset
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory import values
 
 RULE = {
@@ -25,19 +27,18 @@ RULE = {
     "protocol": "tcp",
     "peers": "s",
     "cast": "unicast",
-    "guarded": True,
-    "watched": False,
+    "refusal": "guard",
     "log": False,
     "spans": [[514, 514]],
     "source_spans": [],
     "container_spans": [],
 }
 WHOLE: dict[str, Any] = {
-    "format": 1,
+    "format": 2,
     "slices": {"one": {"rules": [RULE], "sets": {"s": ["192.0.2.1", "192.0.2.0/24", "2001:db8::/64", "::1"]}}},
     "settings": {
-        "posture": "strict",
-        "outbound": "off",
+        "verdicts": {"in": "refuse", "out": "accept"},
+        "directions": ["in"],
         "refuse": "drop",
         "log": "off",
         "cut": True,
@@ -53,6 +54,16 @@ WHOLE: dict[str, Any] = {
     "token": "t",
     "applied": {"text": "a", "kernel": "b"},
 }
+_OLD_RULE = {name: value for name, value in RULE.items() if name != "refusal"}
+OLD = {
+    **WHOLE,
+    "format": 1,
+    "slices": {"one": {**WHOLE["slices"]["one"], "rules": [{**_OLD_RULE, "guarded": True, "watched": False}]}},
+    "settings": {
+        **{name: value for name, value in WHOLE["settings"].items() if name not in ("verdicts", "directions")},
+        **{"posture": "strict", "outbound": "off"},
+    },
+}
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.sampled_from(["", "x", "any"]),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
@@ -66,8 +77,8 @@ def places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found + [place for key, one in inner for place in places(one, (*here, key))]
 
 
-def with_(place: tuple[Any, ...], value: Any) -> dict[str, Any]:
-    changed = deepcopy(WHOLE)
+def with_(place: tuple[Any, ...], value: Any, whole: dict[str, Any] = WHOLE) -> dict[str, Any]:
+    changed = deepcopy(whole)
     at = changed
     for key in place[:-1]:
         at = at[key]
@@ -86,7 +97,8 @@ def without(place: tuple[Any, ...]) -> dict[str, Any]:
 
 def used(state: dict[str, Any]) -> None:
     """As a run does."""
-    slices.permissions(slices.united(state["slices"], {}, False))
+    permissions = slices.permissions(slices.united(state["slices"], {}, False))
+    ruleset(permissions, Settings.of(state["settings"]), Local())
     slices.difference(state["slices"], {})
     for rule in slices.difference({}, state["slices"])["create"]:
         slices.words(rule, state["slices"])
@@ -97,7 +109,7 @@ def used(state: dict[str, Any]) -> None:
 
 def test_what_we_write_is_readable() -> None:
     assert remembered.fault(WHOLE) == ""
-    assert remembered.fault({"format": 1}) == ""
+    assert remembered.fault({"format": 2}) == ""
 
 
 def test_protocols_are_those_that_a_plan_may_name() -> None:
@@ -115,7 +127,7 @@ def test_every_place_is_looked_at(place: tuple[Any, ...]) -> None:
     assert all("what it has to be" in one or "addresses" in one or "no slice" in one for one in faults if one)
 
 
-@pytest.mark.parametrize("key", [key for key in RULE if key not in ("watched", "log")])
+@pytest.mark.parametrize("key", [key for key in RULE if key != "log"])
 def test_a_rule_lacks_nothing(key: str) -> None:
     assert remembered.fault(without(("slices", "one", "rules", 0, key)))
 
@@ -144,7 +156,7 @@ def test_any_file_leads_to_a_state_or_to_unreadable(tmp_path_factory: pytest.Tem
     Path(folder / "state.json").write_text(json.dumps(value))
     state = HostState(str(folder), str(folder)).read()
     used(state)
-    assert state["unreadable"] is True
+    assert state["fault"]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +164,8 @@ def test_any_file_leads_to_a_state_or_to_unreadable(tmp_path_factory: pytest.Tem
     [
         (None, False),
         ('{"format": 1}', False),
-        ('{"format": 1, "unreadable": true}', False),
+        ('{"format": 2}', False),
+        ('{"format": 2, "fault": "none"}', False),
         ("", True),
         ("[]", True),
         ("{", True),
@@ -164,29 +177,65 @@ def test_any_file_leads_to_a_state_or_to_unreadable(tmp_path_factory: pytest.Tem
         ('{"format": 1.0}', True),
         ('{"format": 0}', True),
         ('{"format": 1, "slices": []}', True),
+        ('{"format": 2, "slices": []}', True),
     ],
 )
 def test_a_state_that_is_not_readable_is_told_from_none(tmp_path: Path, text: str | None, unreadable: bool) -> None:
     if text is not None:
         (tmp_path / "state.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     state = HostState(str(tmp_path), str(tmp_path))
-    assert state.read() == {
-        "format": 1,
-        "slices": {},
-        "settings": {},
-        "way_in": [],
-        "applied": {},
-        "unreadable": unreadable,
-    }
-    assert bool(state.fault()) == unreadable
+    found = state.read()
+    assert bool(found.pop("fault")) == unreadable
+    assert found == {"format": 2, "slices": {}, "settings": {}, "way_in": [], "applied": {}}
 
 
 def test_a_folder_in_place_of_the_state_is_not_readable(tmp_path: Path) -> None:
     (tmp_path / "state.json").mkdir()
-    assert HostState(str(tmp_path), str(tmp_path)).read()["unreadable"]
+    assert HostState(str(tmp_path), str(tmp_path)).read()["fault"]
 
 
 def test_what_a_newer_version_remembers_is_not_called_unreadable(tmp_path: Path) -> None:
-    (tmp_path / "state.json").write_text('{"format": 2, "slices": []}')
+    (tmp_path / "state.json").write_text('{"format": 3, "slices": []}')
     with pytest.raises(StateError, match="a newer one has been here"):
         HostState(str(tmp_path), str(tmp_path)).read()
+
+
+# -- an earlier format --------------------------------------------------------------------------------
+
+
+def test_what_postures_said_is_said_in_verdicts() -> None:
+    assert remembered.renewed(OLD) == WHOLE
+
+
+@pytest.mark.parametrize(
+    ("posture", "outbound", "verdicts", "directions"),
+    [
+        ("guard", "off", ("accept", "accept"), ["in"]),
+        ("watch", "open", ("accept", "accept"), ["in", "out"]),
+        ("strict", "guard", ("refuse", "accept"), ["in", "out"]),
+        ("open", "strict", ("accept", "refuse"), ["in", "out"]),
+    ],
+)
+def test_each_posture_has_its_verdict(
+    posture: str, outbound: str, verdicts: tuple[str, str], directions: list[str]
+) -> None:
+    found = remembered.renewed({"format": 1, "settings": {"posture": posture, "outbound": outbound}})["settings"]
+    assert found == {"verdicts": dict(zip(("in", "out"), verdicts, strict=True)), "directions": directions}
+
+
+@pytest.mark.parametrize(
+    ("guarded", "watched", "refusal"),
+    [(False, False, "open"), (True, False, "guard"), (True, True, "watch"), (True, None, "guard")],
+)
+def test_each_rule_says_what_becomes_of_the_others(guarded: bool, watched: bool | None, refusal: str) -> None:
+    rule = {**_OLD_RULE, "guarded": guarded, **({} if watched is None else {"watched": watched})}
+    state = remembered.renewed({"format": 1, "slices": {"one": {"rules": [rule]}}})
+    assert state["slices"]["one"]["rules"] == [{**_OLD_RULE, "refusal": refusal}]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(places(OLD)), ANYTHING)
+def test_any_json_of_an_earlier_format_leads_to_a_state_or_to_unreadable(place: tuple[Any, ...], value: Any) -> None:
+    changed = remembered.renewed(with_(place, value, OLD))
+    if not remembered.fault(changed):
+        used(changed)

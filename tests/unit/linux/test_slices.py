@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.portbook.firewall.plugins.module_utils.linux import slices
-from ansible_collections.portbook.firewall.plugins.module_utils.nftables.ruleset import Local, Settings, ruleset
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.model import Local, Settings
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.ruleset import ruleset
 
 
 def rule(id_: str, peers: str = "s", **more: Any) -> dict[str, Any]:
@@ -22,8 +23,7 @@ def rule(id_: str, peers: str = "s", **more: Any) -> dict[str, Any]:
         "protocol": "tcp",
         "peers": peers,
         "cast": "unicast",
-        "guarded": True,
-        "watched": False,
+        "refusal": "guard",
         "log": False,
         "spans": [[514, 514]],
         "source_spans": [],
@@ -110,8 +110,7 @@ def test_a_permission_has_all_that_the_rule_has() -> None:
         cast="multicast",
         source_spans=[[1, 2]],
         container_spans=[[3, 4]],
-        watched=True,
-        guarded=True,
+        refusal="watch",
     )
     (found,) = slices.permissions({"a": one(given)})
     assert (found.protocol, found.cast, found.source_spans, found.container_spans) == (
@@ -140,8 +139,8 @@ def test_the_difference_is_told_by_rule() -> None:
 @pytest.mark.parametrize(
     "more",
     [
-        {"guarded": False},
-        {"watched": True},
+        {"refusal": "open"},
+        {"refusal": "watch"},
         {"protocol": "udp"},
         {"peers": "any"},
         {"cast": "broadcast"},
@@ -174,14 +173,14 @@ def test_a_rule_is_a_line() -> None:
 
 def test_a_line_is_short() -> None:
     many = one(
-        rule("a", guarded=False, spans=[[1, 2], [5, 5]], direction="out"),
+        rule("a", refusal="open", spans=[[1, 2], [5, 5]], direction="out"),
         s=[f"192.0.2.{number}" for number in range(6)],
     )
     assert slices.words("a", {"a": many}) == "out tcp 1-2,5 192.0.2.0, 192.0.2.1, 192.0.2.2, 192.0.2.3 and 2 more [a]"
 
 
 def test_a_line_says_who_is_watched_and_who_is_anybody() -> None:
-    assert slices.words("a", {"a": one(rule("a", "any", watched=True))}) == "in tcp 514 any watched [a]"
+    assert slices.words("a", {"a": one(rule("a", "any", refusal="watch"))}) == "in tcp 514 any watched [a]"
 
 
 def test_a_rule_that_is_not_there_has_no_line() -> None:

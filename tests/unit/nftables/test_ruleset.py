@@ -12,16 +12,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.portbook.firewall.plugins.module_utils.intervals import cut
-from ansible_collections.portbook.firewall.plugins.module_utils.nftables.ruleset import (
-    Local,
-    Permission,
-    Settings,
-    deletion,
-    ruleset,
-)
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.model import Local, Permission, Settings
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.ruleset import deletion, ruleset
 
 PEER = ("192.0.2.10",)
-ONE = Permission("in", "tcp", ((514, 514),), networks=PEER, guarded=True)
+ONE = Permission("in", "tcp", ((514, 514),), networks=PEER, refusal="guard")
 OUT = replace(ONE, direction="out")
 NOWHERE = Local()
 
@@ -68,13 +63,13 @@ def test_taking_it_away_needs_no_table() -> None:
     ("permissions", "settings", "hooks"),
     [
         ((), {}, []),
-        ((replace(ONE, guarded=False),), {}, []),
-        ((replace(OUT, guarded=False),), {}, []),
+        ((replace(ONE, refusal="open"),), {}, []),
+        ((replace(OUT, refusal="open"),), {}, []),
         ((ONE,), {}, ["prerouting priority -110"]),
         ((OUT,), {}, ["postrouting priority 90"]),
         ((ONE, OUT), {}, ["prerouting priority -110", "postrouting priority 90"]),
-        ((), {"strict_in": True}, ["prerouting priority -110"]),
-        ((), {"strict_out": True}, ["postrouting priority 90"]),
+        ((), {"verdict_in": "refuse"}, ["prerouting priority -110"]),
+        ((), {"verdict_out": "refuse"}, ["postrouting priority 90"]),
     ],
 )
 def test_a_hook_is_there_only_where_something_is_refused(
@@ -96,9 +91,9 @@ def test_a_guarded_port_is_refused_to_all_but_its_peers() -> None:
 
 
 def test_a_port_that_is_not_guarded_is_looked_up_in_strict_only() -> None:
-    free = replace(ONE, spans=((600, 600),), guarded=False)
+    free = replace(ONE, spans=((600, 600),), refusal="open")
     assert "in_tcp_600" not in Table(ONE, free).text
-    strict = Table(ONE, free, strict_in=True)
+    strict = Table(ONE, free, verdict_in="refuse")
     assert len(strict.chain("in_tcp_600")) == 1
     assert strict.chain("inbound")[-2:] == ["tcp flags & (fin | syn | rst | ack) != syn accept", "jump refused"]
 
@@ -164,7 +159,7 @@ def test_one_flow_alone_is_logged_both_ways() -> None:
 
 
 def test_a_flow_that_is_not_guarded_is_logged_and_its_port_refuses_nobody() -> None:
-    table = Table(replace(FLOW, guarded=False, logged=True))
+    table = Table(replace(FLOW, refusal="open", logged=True))
     (only,) = table.chain("in_tcp_514")
     assert only.endswith(PERMITTED)
     assert "drop" not in table.text
@@ -182,9 +177,9 @@ def test_protocols_without_ports_are_logged() -> None:
 
 
 def test_outbound_off_logs_nothing_outbound() -> None:
-    out = replace(OUT, guarded=False, logged=True)
+    out = replace(OUT, refusal="open", logged=True)
     assert Table(out).hooks() == ["postrouting priority 90"]
-    assert Table(out, outbound_off=True, log="all").hooks() == []
+    assert Table(out, outbound=False, log="all").hooks() == []
 
 
 def test_what_a_flow_is_called_cannot_break_the_ruleset() -> None:
@@ -195,7 +190,7 @@ def test_what_a_flow_is_called_cannot_break_the_ruleset() -> None:
 
 
 def test_a_watched_port_refuses_nothing() -> None:
-    table = Table(replace(ONE, watched=True))
+    table = Table(replace(ONE, refusal="watch"))
     assert table.chain("in_tcp_514")[-1] == "jump watched"
     assert table.chain("watched") == ['limit rate 5/second log prefix "portbook watched: "', "counter"]
     assert "drop" not in table.text
@@ -203,7 +198,7 @@ def test_a_watched_port_refuses_nothing() -> None:
 
 def test_a_port_that_one_watches_and_another_guards_is_refused() -> None:
     assert (
-        Table(replace(ONE, watched=True), replace(ONE, networks=("192.0.2.11",))).chain("in_tcp_514")[-1]
+        Table(replace(ONE, refusal="watch"), replace(ONE, networks=("192.0.2.11",))).chain("in_tcp_514")[-1]
         == "jump refused"
     )
 
@@ -282,7 +277,7 @@ def test_the_local_subnet_outbound_has_its_groups() -> None:
 
 # -- casts --------------------------------------------------------------------------------------------
 
-CAST = Permission("in", "udp", ((3702, 3702),), networks=PEER, cast="multicast", guarded=True)
+CAST = Permission("in", "udp", ((3702, 3702),), networks=PEER, cast="multicast", refusal="guard")
 
 
 def test_casts_have_a_map_of_their_own() -> None:
@@ -305,7 +300,7 @@ def test_a_guarded_port_is_guarded_against_casts_and_a_guarded_cast_against_unic
 
 
 def test_strict_refuses_casts_that_are_not_in_the_plan() -> None:
-    assert Table(ONE, strict_in=True).chain("cast")[-1] == "jump refused"
+    assert Table(ONE, verdict_in="refuse").chain("cast")[-1] == "jump refused"
     assert Table(CAST).chain("cast")[-1] != "jump refused"
 
 
@@ -320,10 +315,10 @@ def test_without_casts_they_are_looked_up_like_the_rest() -> None:
 def test_protocols_without_ports_are_for_strict(name: str, given: str) -> None:
     one = Permission("in", name, networks=PEER)
     assert f"l4proto {given} accept" not in Table(ONE, one).text
-    table = Table(one, strict_in=True)
+    table = Table(one, verdict_in="refuse")
     (line,) = [line for line in table.chain("inbound") if line.endswith(f"meta l4proto {given} accept")]
     assert table.peers(line) == ["192.0.2.10"]
-    assert f"meta l4proto {given} accept" in Table(replace(one, networks=None), strict_in=True).chain("inbound")
+    assert f"meta l4proto {given} accept" in Table(replace(one, networks=None), verdict_in="refuse").chain("inbound")
 
 
 # -- containers ---------------------------------------------------------------------------------------
@@ -342,7 +337,7 @@ def test_a_containers_own_port_is_refused_to_routed_neighbours() -> None:
 
 @pytest.mark.parametrize(
     ("one", "local"),
-    [(PUBLISHED, NOWHERE), (ONE, BRIDGES), (replace(PUBLISHED, guarded=False), BRIDGES)],
+    [(PUBLISHED, NOWHERE), (ONE, BRIDGES), (replace(PUBLISHED, refusal="open"), BRIDGES)],
     ids=["no bridges", "native", "not guarded"],
 )
 def test_no_containers_need_no_guard(one: Permission, local: Local) -> None:
@@ -368,7 +363,7 @@ def test_the_way_in_is_let_in_before_anything_is_looked_up() -> None:
 
 
 def test_outbound_strict_keeps_names_and_time() -> None:
-    table = Table(strict_out=True, local=Local(resolvers=("192.0.2.53",), time_servers=("192.0.2.123",)))
+    table = Table(verdict_out="refuse", local=Local(resolvers=("192.0.2.53",), time_servers=("192.0.2.123",)))
     rules = table.chain("outbound")
     (names,) = [rule for rule in rules if rule.endswith("meta l4proto { tcp, udp } th dport 53 accept")]
     (time,) = [rule for rule in rules if rule.endswith("udp dport 123 accept")]
@@ -377,7 +372,7 @@ def test_outbound_strict_keeps_names_and_time() -> None:
 
 
 def test_time_servers_that_are_known_by_name_only_may_be_anywhere() -> None:
-    assert "udp dport 123 accept" in Table(strict_out=True, local=Local(time_servers=("any",))).chain("outbound")
+    assert "udp dport 123 accept" in Table(verdict_out="refuse", local=Local(time_servers=("any",))).chain("outbound")
 
 
 def test_outbound_looks_at_the_destination() -> None:

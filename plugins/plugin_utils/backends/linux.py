@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Linux hosts with nftables: one module call, and what the host holds is confirmed over a new connection."""
+"""Linux hosts: one call of the backend's module, and what the host holds is confirmed over a new connection."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ from ..run.host_part import HostPart
 from .contract import Removal, Request, Target, Unreachable
 from .outcome import Outcome
 
-_MODULE = "portbook.firewall.nftables"
 CONFIRM_WITHIN = 30
 _CONFIRM_SPARE = 3
 _CONFIRM_PAUSE = 1
 _FOR_THE_HOST = ("refuse", "log", "cut", "foreign", "trusted_interfaces", "management", "restore_after_flush")
 
 
-class Nftables:
-    name = "nftables"
+class Linux:
+    def __init__(self, name: str, services: Mapping[str, str]) -> None:
+        """`services` are those of other backends: with auto, a host that runs one is left to it."""
+        self.name, self._services = name, services
+        self._module = f"portbook.firewall.{name}"
 
     def apply(self, request: Request, target: Target) -> Outcome:
         token = secrets.token_hex(8)
-        done = target.run(_MODULE, _arguments(request, target, token))
+        done = target.run(self._module, self._arguments(request, target, token))
         if not done.get("failed") and done.get("held"):
             done |= self.confirm(token, target, float(done["seconds"]))
         return Outcome.of(done, applied=not done.get("failed") and not done.get("left_to") and not target.check)
@@ -43,14 +45,14 @@ class Nftables:
             "replace": "named" if named else "all",
             **({} if removal.inventory is None else {"inventory": removal.inventory.data()}),
         }
-        done = target.run(_MODULE, arguments)
+        done = target.run(self._module, arguments)
         return Outcome.of(done, applied=not done.get("failed") and not target.check)
 
     def confirm(self, token: str, target: Target, seconds: float) -> dict[str, Any]:
         """Over a new connection: an old one would prove nothing. One that fails is tried again while there is time."""
         last = time.monotonic() + CONFIRM_WITHIN - seconds - _CONFIRM_SPARE
         while True:
-            answer = _confirmed(token, target)
+            answer = self._confirmed(token, target)
             # The host's own word is the last one.
             if "confirmed" in answer or time.monotonic() + _CONFIRM_PAUSE > last:
                 break
@@ -64,35 +66,33 @@ class Nftables:
             f"within {CONFIRM_WITHIN} s: {answer.get('msg') or answer.get('why_not') or 'it no longer waits'}",
         }
 
+    def _confirmed(self, token: str, target: Target) -> dict[str, Any]:
+        try:
+            target.reconnect()
+            return target.run(self._module, {"state": "confirm", "token": token})
+        except Unreachable as error:
+            return {"msg": str(error)}
 
-def _confirmed(token: str, target: Target) -> dict[str, Any]:
-    try:
-        target.reconnect()
-        return target.run(_MODULE, {"state": "confirm", "token": token})
-    except Unreachable as error:
-        return {"msg": str(error)}
-
-
-def _arguments(request: Request, target: Target, token: str) -> dict[str, Any]:
-    return {
-        "slices": host_slices(request.part, request.components, request.tokens, request.networks),
-        "replace": "all" if request.components is None else "named",
-        "settings": host_settings(request.part),
-        "digest": request.digest,
-        "backend": request.part.backend,
-        "transport": target.transport,
-        "hold": CONFIRM_WITHIN,
-        "token": token,
-        **({} if request.inventory is None else {"inventory": request.inventory.data()}),
-    }
+    def _arguments(self, request: Request, target: Target, token: str) -> dict[str, Any]:
+        return {
+            "slices": host_slices(request.part, request.components, request.tokens, request.networks),
+            "replace": "all" if request.components is None else "named",
+            "settings": host_settings(request.part),
+            "digest": request.digest,
+            "yields_to": dict(self._services) if request.part.backend == "auto" else {},
+            "transport": target.transport,
+            "hold": CONFIRM_WITHIN,
+            "token": token,
+            **({} if request.inventory is None else {"inventory": request.inventory.data()}),
+        }
 
 
 def host_settings(part: HostPart) -> dict[str, Any]:
     settings = asdict(part.settings)
     return {
         **{key: settings[key] for key in _FOR_THE_HOST},
-        "posture": part.posture,
-        "outbound": part.outbound,
+        "verdicts": dict(part.verdicts),
+        "directions": list(part.directions),
         "management_ports": port_text.numbers(part.management_ports),
     }
 
@@ -120,8 +120,7 @@ def _rule(rule: Rule, tokens: Mapping[str, list[list[int]]]) -> dict[str, Any]:
     published = spans if rule.listener.startswith("docker") else []
     return {
         **{key: getattr(rule, key) for key in ("id", "flow", "direction", "protocol", "peers", "cast", "log")},
-        "guarded": rule.guarded,
-        "watched": rule.refusal == "watch",
+        "refusal": rule.refusal,
         "spans": spans,
         "source_spans": port_text.numbered(rule.source_ports, tokens),
         "container_spans": port_text.numbered(rule.container_ports, tokens) or published,

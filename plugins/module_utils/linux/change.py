@@ -1,0 +1,116 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring a host from what it holds to what it is to hold: files first, so that a full disk is found before the kernel is
+touched; then the hold, then the load. What fails at any step is put back."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any, Dict
+
+from . import programs, remembered, way_back
+from . import units as boot
+from .engine import Engine, EngineError, EngineStopped, Present
+from .request import Request
+from .state import PENDING, RULESET, STATE, HostState, sha
+from .wanted import Wanted
+
+
+class Change:
+    def __init__(self, state: HostState, engine: Engine, request: Request, wanted: Wanted) -> None:
+        self._state, self._engine, self._request, self._wanted = state, engine, request, wanted
+        self._rendered = wanted.rendered
+        self._systemd = boot.has_systemd()
+        self._units_before = engine.units.present() if self._systemd else {}
+        self._loaded = self._held = False
+
+    def make(self, present: Present) -> bool:
+        """Whether the change is held and waits to be confirmed."""
+        back = self._engine.way_back(present)
+        try:
+            self._write_files()
+            if self._request.hold and not self._request.local and self._rendered.refuses:
+                self._hold(back)
+            self._load()
+            self._remember()
+            return self._held
+        except BaseException:
+            with programs.within(programs.CLEAN_UP, programs.CLEAN_UP_EACH):
+                self._put_back(back)
+            raise
+
+    def _write_files(self) -> None:
+        if not self._rendered.exists:
+            return
+        self._state.write_next(RULESET, self._rendered.text)
+        # As long as a digest, so that there is room for one.
+        self._write_state(sha(""))
+        if self._systemd and not self._engine.units.as_wanted(self._rendered.files):
+            self._engine.units.bring(self._rendered.files)
+
+    def _write_state(self, kernel: str) -> None:
+        new: Dict[str, Any] = {
+            "format": remembered.FORMAT,
+            "slices": self._wanted.slices,
+            "settings": self._wanted.raw_settings,
+            "way_in": self._wanted.way_in.ways,
+            "digest": self._request.digest,
+            "applied": {"text": sha(self._rendered.text), "kernel": kernel},
+            **({"token": self._request.token} if self._held else {}),
+        }
+        self._state.write_next(STATE, json.dumps(new, sort_keys=True))
+
+    def _hold(self, back: str) -> None:
+        way_back.hold(self._state, self._engine, back, self._request.token, self._request.hold, self._units_as_before)
+        self._held = True
+        self._still_waits()
+
+    def _still_waits(self) -> None:
+        if self._held:
+            way_back.still_waits(self._state, self._request.token, self._request.hold)
+
+    def _load(self) -> None:
+        if self._systemd and not self._rendered.exists:
+            self._engine.units.stop()
+        self._loaded = True
+        try:
+            self._engine.load(self._rendered.text)
+        except EngineError as error:
+            # One that was ended may have done it before.
+            self._loaded = isinstance(error, EngineStopped)
+            raise
+        self._still_waits()
+
+    def _remember(self) -> None:
+        if self._rendered.exists:
+            there = self._engine.read()
+            if not there.exists:
+                raise EngineError(self._engine.gone)
+            self._write_state(there.meaning)
+            if not self._held:
+                self._state.commit()
+        else:
+            if self._systemd:
+                self._engine.units.bring({})
+            self._state.leave()
+        # Nobody would take away what was written after it was given up.
+        self._still_waits()
+
+    def _put_back(self, back: str) -> None:
+        try:
+            if self._loaded:
+                self._engine.load(back)
+            self._state.forget(PENDING)
+        except EngineError:
+            pass  # The holder, if there is one, tries again.
+        if self._held:
+            way_back.until_taken_back(self._state)
+        self._state.roll_back()
+        with suppress(OSError):
+            self._units_as_before()
+
+    def _units_as_before(self) -> None:
+        if self._systemd and not self._engine.units.as_wanted(self._units_before):
+            self._engine.units.bring(self._units_before)

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a firewall of a Linux host does for linux/apply.py, which owns the state, the lock, the hold, the undo and the
+units, and knows no firewall by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Callable, Dict, List, Protocol
+
+from .model import Judgement, Local, Permission, Settings
+from .units import Units
+
+
+class EngineError(Exception):
+    """What is wrong on this host and what would be right."""
+
+
+class EngineStopped(EngineError):
+    """It was ended before it had answered, so that what it did is not known."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What a host is to hold of ours."""
+
+    text: str
+    """What `load` takes, in one step that replaces what was there of ours; kept for the host's next start."""
+    exists: bool
+    """Whether anything of ours is to be there."""
+    refuses: bool
+    """Whether somebody is refused anything."""
+    persistence: str
+    """What brings it back, for the operator."""
+    files: Dict[str, str] = field(default_factory=dict)
+    """By path: the units that bring it back, and what they run."""
+
+
+@dataclass(frozen=True)
+class Present:
+    """What a host holds of ours now: a digest of its meaning, empty if there is nothing."""
+
+    meaning: str
+
+    @property
+    def exists(self) -> bool:
+        return bool(self.meaning)
+
+
+class Engine(Protocol):
+    what: str
+    """What is ours on the host, in a sentence."""
+    gone: str
+    """What happened if that is not there right after it was loaded, and what to do."""
+    replaced: str
+    """The same if something else is there."""
+
+    @property
+    def units(self) -> Units: ...
+
+    def render(self, permissions: List[Permission], settings: Settings, local: Local) -> Rendered: ...
+
+    def nothing(self) -> Rendered:
+        """What takes away all that is ours."""
+
+    def read(self) -> Present: ...
+
+    def way_back(self, present: Present) -> str:
+        """What `load` takes to bring back what is there now."""
+
+    def check(self, text: str) -> None:
+        """Raises what `load` would fail with, and changes nothing."""
+
+    def load(self, text: str) -> None: ...
+
+    def works(self) -> bool:
+        """Whether an error of `load` speaks of its text."""
+
+    def judge(self) -> Callable[[Permission], Judgement]:
+        """What rules of others make of a flow."""

@@ -1,0 +1,115 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a Linux host is asked to permit and to refuse, whatever its engine. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Dict, Optional, Tuple
+
+from ..intervals import Span
+
+OPEN, GUARD, WATCH = "open", "guard", "watch"
+ACCEPT, REFUSE = "accept", "refuse"
+ALLOWED, LOST, UNKNOWN = "allowed", "lost", "unknown"
+
+
+@dataclass(frozen=True)
+class Permission:
+    """One direction of one flow at this host. Without networks and not local: any peer."""
+
+    direction: str
+    protocol: str
+    spans: Tuple[Span, ...] = ()
+    source_spans: Tuple[Span, ...] = ()
+    networks: Optional[Tuple[str, ...]] = None
+    local_subnet: bool = False
+    cast: str = "unicast"
+    refusal: str = OPEN
+    """What becomes of everyone else at its ports: nothing; refused; or counted, logged and let through."""
+    container_spans: Tuple[Span, ...] = ()
+    flow: str = ""
+    logged: bool = False
+    """Its new connections are logged, and whom its ports refuse, whatever holds for the host."""
+
+    @property
+    def guarded(self) -> bool:
+        return self.refusal != OPEN
+
+    @property
+    def watched(self) -> bool:
+        return self.refusal == WATCH
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Of the host as a whole."""
+
+    verdict_in: str = ACCEPT
+    verdict_out: str = ACCEPT
+    """What becomes of traffic that no rule names."""
+    outbound: bool = True
+    """Whether what leaves is any business of ours, be it only to log it."""
+    refuse: str = "drop"
+    log: str = "off"
+    cut: bool = True
+    foreign: str = "auto"
+    management: Tuple[str, ...] = ()
+    management_ports: Tuple[int, ...] = ()
+    trusted_interfaces: Optional[Tuple[str, ...]] = None
+    """None: the bridges of containers that the host has."""
+    restore_after_flush: bool = False
+
+    @property
+    def strict_in(self) -> bool:
+        return self.verdict_in == REFUSE
+
+    @property
+    def strict_out(self) -> bool:
+        return self.verdict_out == REFUSE
+
+    @property
+    def directions(self) -> Tuple[str, ...]:
+        return ("in", "out") if self.outbound else ("in",)
+
+    @staticmethod
+    def of(raw: Dict[str, Any]) -> Settings:
+        """Of what the module is given and the host remembers."""
+        verdicts = raw.get("verdicts", {})
+        trusted = raw.get("trusted_interfaces")
+        return Settings(
+            verdict_in=verdicts.get("in", ACCEPT),
+            verdict_out=verdicts.get("out", ACCEPT),
+            outbound="out" in raw.get("directions", ()),
+            refuse=raw.get("refuse", "drop"),
+            log=raw.get("log", "off"),
+            cut=raw.get("cut", True),
+            foreign=raw.get("foreign", "auto"),
+            management=tuple(raw.get("management") or ()),
+            management_ports=tuple(sorted({int(port) for port in raw.get("management_ports") or ()})),
+            trusted_interfaces=None if trusted is None else tuple(trusted),
+            restore_after_flush=raw.get("restore_after_flush", False),
+        )
+
+
+@dataclass(frozen=True)
+class Local:
+    """What only the host itself knows."""
+
+    trusted: Tuple[str, ...] = ()
+    bridges: Tuple[str, ...] = ()
+    subnets: Tuple[str, ...] = ()
+    way_in: Tuple[str, ...] = ()
+    way_in_ports: Tuple[int, ...] = ()
+    resolvers: Tuple[str, ...] = ()
+    time_servers: Tuple[str, ...] = ()
+    """Or `any`, where their names stand for other addresses every time."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What rules of others make of a flow: allowed, lost or unknown; and which rule does."""
+
+    outcome: str
+    where: str

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who must always get in: where Ansible comes from, and where nothing can confirm that, whoever logs in by ssh."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Dict, List, Tuple
+
+from . import local as host_local
+from . import management, slices
+from .model import Local, Permission, Settings
+from .request import Request
+from .state import StateError
+
+_WAYS_KEPT = 4
+
+
+@dataclass(frozen=True)
+class WayIn:
+    ways: List[str]
+    """Addresses that Ansible came from, the last ones."""
+    ports: List[int]
+    """That logins come to."""
+
+
+def find(kept: Dict[str, Any], settings: Settings, permissions: List[Permission], request: Request) -> WayIn:
+    """Those confirmed last stay, so that a second controller is no change."""
+    found = None if request.local else host_local.way_in()
+    named = settings.management and settings.management_ports
+    if _refuses(settings, permissions) and request.by_ssh and found is None and not named:
+        raise StateError(
+            "the way Ansible comes in was not found on this host (no SSH_CONNECTION in the environment of any "
+            "ancestor), so refusing anything could cut it. Set portbook_management to the addresses that must always "
+            "get in and portbook_management_ports to the port that they come to, or portbook_posture: open"
+        )
+    ways = [str(one) for one in kept["way_in"]]
+    if found and found[0] not in ways:
+        ways = [*ways, found[0]][-_WAYS_KEPT:]
+    return WayIn(ways, sorted({*_management_ports(settings, request), *([found[1]] if found else [])}))
+
+
+def _refuses(settings: Settings, permissions: List[Permission]) -> bool:
+    return settings.strict_in or any(one.guarded for one in permissions)
+
+
+def _management_ports(settings: Settings, request: Request) -> Tuple[int, ...]:
+    """By the user's word, else those of the listening sshd."""
+    if settings.management_ports or not request.transport or request.by_ssh:
+        return settings.management_ports
+    # Whoever logged in to start this came to a port of sshd's, too.
+    came = host_local.way_in()
+    return (*management.ssh_ports(), *([came[1]] if came else []))
+
+
+def local(way_in: WayIn, settings: Settings, permissions: List[Permission]) -> Local:
+    """What only the host knows; the way in counts where it could be cut."""
+    endangered = settings.strict_in or any(
+        one.guarded
+        and one.protocol == "tcp"
+        and any(low <= port <= high for low, high in one.spans for port in way_in.ports)
+        for one in permissions
+    )
+    bridges = host_local.container_bridges()
+    trusted = settings.trusted_interfaces
+    return Local(
+        trusted=tuple(bridges if trusted is None else trusted),
+        bridges=tuple(bridges),
+        subnets=tuple(host_local.subnets()) if any(one.local_subnet for one in permissions) else (),
+        way_in=tuple(sorted({*way_in.ways, *settings.management})) if endangered else (),
+        way_in_ports=tuple(way_in.ports) if endangered else (),
+        resolvers=tuple(host_local.resolvers()) if settings.strict_out else (),
+        time_servers=tuple(host_local.time_servers()) if settings.strict_out else (),
+    )
+
+
+def refuse_lock_out(kept: Dict[str, Any], way_in: WayIn, settings: Settings, after: management.Access, by: str) -> None:
+    """Over a connection that does not come by the network, nothing shows that others still get in."""
+    before_settings = Settings.of(kept["settings"])
+    before = management.Access(
+        tuple(slices.permissions(kept["slices"])),
+        before_settings.strict_in,
+        (*kept["way_in"], *before_settings.management),
+    )
+    found = management.locked_out(
+        way_in.ports, before, after, settings.management, management.connected_to(way_in.ports)
+    )
+    if found:
+        raise StateError(
+            f"nothing was changed: over the connection {by} nobody can confirm that this host can still "
+            f"be reached, and {'; '.join(found)}. Set portbook_management to all addresses that must get in, or "
+            "apply this over ssh"
+        )
