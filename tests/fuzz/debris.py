@@ -171,6 +171,7 @@ class Mutation:
     text: str = ""
 
 
+_SHALLOW = 50
 _HOWS = (
     "replace",
     "replace",
@@ -233,11 +234,26 @@ def _apply(value: Any, one: Mutation) -> None:
     elif one.how == "add a key" and isinstance(old, dict):
         old[one.text] = junk
     elif one.how == "repeat" and isinstance(value, list):
-        value.append(copy.deepcopy(old))
+        # What an earlier mutation put there may be too deep to be copied.
+        value.append(copy.deepcopy(old) if _is_shallow(old) else junk)
     elif one.how == "shake" and isinstance(old, (str, int)):
         value[last] = _shaken(str(old), one.text)
     else:
         value[last] = junk
+
+
+def _is_shallow(value: Any) -> bool:
+    level = [value]
+    for _depth in range(_SHALLOW):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, (dict, list))
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return True
+    return False
 
 
 def _has(value: Any, key: Any) -> bool:

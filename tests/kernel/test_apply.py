@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 
 import pytest
 from kernel.helpers.commands import listed, nft, run, tables
-from kernel.helpers.host import ONE, PEER, TWO, Host, rule, slice_of
+from kernel.helpers.host import ONE, OTHER, PEER, TWO, Host, rule, slice_of
 
 OTHER_SLICE = {"other": slice_of(rule(700, [PEER]), name="other")}
 
@@ -237,6 +238,29 @@ def test_the_file_on_disk_gives_the_table_after_a_restart(host: Host) -> None:
     run("nft", "-f", str(host.folder / "table.nft"))
     assert host.table() == before
     assert not host.apply(ONE).changed
+
+
+def test_a_host_of_an_earlier_format_has_nothing_to_change(host: Host) -> None:
+    watched = {"two": slice_of(rule(600, [PEER], refusal="watch"), rule(601, [PEER], refusal="open"), name="two")}
+    settings = {"posture": "strict", "outbound": "guard", "management": [OTHER]}
+    host.apply({**ONE, **watched}, settings=settings)
+    path = host.folder / "state.json"
+    state = json.loads(path.read_text())
+    state["format"] = 1
+    del state["settings"]["verdicts"], state["settings"]["directions"]
+    state["settings"] |= {"posture": "strict", "outbound": "guard"}
+    for one in state["slices"].values():
+        for each in one["rules"]:
+            refusal = each.pop("refusal")
+            each |= {"guarded": refusal != "open", "watched": refusal == "watch"}
+    path.write_text(json.dumps(state))
+    again = host.apply({**ONE, **watched}, settings=settings)
+    assert not again.changed
+    assert len(again.words["keep"]) == 4
+    # The settings of before hold on for whoever speaks of a slice alone.
+    assert host.apply({"two": {}}).changed
+    assert "policy accept" in host.listing()
+    assert "jump refused" in host.listing()
 
 
 def test_many_rules_take_no_time(host: Host) -> None:

@@ -26,7 +26,8 @@ WITH_ONE_MORE = {**BENCHES, "memory": OfMemory}
 
 @pytest.fixture(params=sorted(WITH_ONE_MORE))
 def name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(registry, "BACKENDS", {**registry.BACKENDS, "memory": lambda _catalog: Memory()})
+    memory = registry.Registered(lambda _catalog: Memory())
+    monkeypatch.setattr(registry, "BACKENDS", {**registry.BACKENDS, "memory": memory})
     return str(request.param)
 
 
@@ -40,7 +41,7 @@ def backend(name: str) -> Backend:
     def no_catalog() -> Any:
         raise AssertionError("a host is brought to its part without the catalogue")
 
-    made = registry.BACKENDS[name](no_catalog)
+    made = registry.BACKENDS[name].make(no_catalog)
     assert made.name == name
     return made
 

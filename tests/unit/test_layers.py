@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -75,3 +76,18 @@ def test_no_code_is_no_success(plugins: Path) -> None:
     done = layers(plugins)
     assert done.returncode == 1
     assert "fewer than the 60" in done.stdout
+
+
+# The backend's package and module, the registry's line, the choices of the variables, and the users' documentation.
+NAMED_IN = (
+    *("module_utils/nftables/", "modules/nftables.py", "backends/registry.py", "inventory/variables.py"),
+    "modules/apply.py",
+)
+
+
+def test_no_backend_of_linux_is_named_elsewhere() -> None:
+    plugins = Path(__file__).parents[2] / "plugins"
+    texts = {path.relative_to(plugins).as_posix(): path.read_text(encoding="utf-8") for path in plugins.rglob("*.py")}
+    named = {path for path, text in texts.items() if re.search("nftables|firewalld", text)}
+    assert len(texts) > 60
+    assert sorted(path for path in named if not any(one in path for one in NAMED_IN)) == []

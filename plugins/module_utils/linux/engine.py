@@ -18,7 +18,7 @@ class EngineError(Exception):
 
 
 class EngineStopped(EngineError):
-    """It was ended before it had answered, so that what it did is not known."""
+    """It ended before it was done, or before it had answered: what it did is not known, or was done by half."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ class Engine(Protocol):
     def check(self, text: str) -> None:
         """Raises what `load` would fail with, and changes nothing."""
 
-    def load(self, text: str) -> None: ...
+    def load(self, text: str) -> None:
+        """Raises EngineStopped if anything may have changed; whatever else it raises left all as it was."""
 
     def works(self) -> bool:
         """Whether an error of `load` speaks of its text."""

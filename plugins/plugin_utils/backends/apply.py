@@ -50,7 +50,8 @@ class Applying:
         seen = set()
         while name in registry.BACKENDS and name not in seen:
             seen.add(name)
-            outcome = registry.BACKENDS[name](self._turn.catalog).apply(self._request(part, components), self._target)
+            backend = registry.BACKENDS[name].make(self._turn.catalog)
+            outcome = backend.apply(self._request(part, components), self._target)
             if not outcome.left_to:
                 return outcome, None
             name = outcome.left_to

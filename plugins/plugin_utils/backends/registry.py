@@ -6,26 +6,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from ..run.host_part import HostPart
 from .contract import Backend, CatalogLoader
 from .linux import Linux
 from .windows.backend import Windows
 
+
+@dataclass(frozen=True)
+class Registered:
+    make: Callable[[CatalogLoader], Backend]
+    platform: str = ""
+    """Whose hosts have it by themselves."""
+
+
+# A host that runs one of these services has another backend by itself.
 _SERVICES: Mapping[str, str] = {"firewalld": "firewalld"}
-"""By the backend that a Linux host has of itself where they run."""
-BACKENDS: Mapping[str, Callable[[CatalogLoader], Backend]] = {
-    "nftables": lambda _catalog: Linux("nftables", _SERVICES),
-    "windows": Windows,
+BACKENDS: Mapping[str, Registered] = {
+    "nftables": Registered(lambda _catalog: Linux("nftables", _SERVICES), "linux"),
+    "windows": Registered(Windows, "windows"),
 }
-_OF_PLATFORM = {"linux": "nftables", "windows": "windows"}
 
 
 def name_for(part: HostPart) -> str:
     """auto is the platform's own backend; where that finds another one on the host, it says so."""
-    return _OF_PLATFORM.get(part.platform, part.backend) if part.backend == "auto" else part.backend
+    return _of_platform().get(part.platform, part.backend) if part.backend == "auto" else part.backend
 
 
 def for_platform(platform: str, catalog: CatalogLoader) -> Backend:
     """Of a host of which no plan knows anything."""
-    return BACKENDS[_OF_PLATFORM[platform]](catalog)
+    return BACKENDS[_of_platform()[platform]].make(catalog)
+
+
+def _of_platform() -> dict[str, str]:
+    return {one.platform: name for name, one in BACKENDS.items() if one.platform}

@@ -16,7 +16,9 @@ from ..problems import Problems, nearest
 Scope = Literal["all", "host"]
 POSTURES = ("guard", "open", "strict", "watch")
 OUTBOUND = ("off", "open", "guard", "strict")
-BACKENDS = ("auto", "windows", "firewalld", "nftables", "none")
+PLATFORMS = {"windows": "windows", "firewalld": "linux", "nftables": "linux"}
+"""By backend."""
+BACKENDS = ("auto", *PLATFORMS, "none")
 # Names that do not even begin like one of ours are not compared with ours: there may be thousands.
 _STEM = 5
 SUFFIXED = ("portbook_peers", "portbook_flows", "portbook_allow", "portbook_management")

@@ -16,6 +16,7 @@ from ..problems import Problems, nearest, one_of, shown
 from .read_settings import ProfileReader, run_settings
 from .settings import PeerEntry, Profile, RunSettings
 from .values import Untemplated
+from .variables import PLATFORMS
 
 Resolver = Callable[[Iterable[str]], Mapping[str, "tuple[str, ...] | str"]]
 """Names to their addresses, or to a sentence why there are none."""
@@ -23,7 +24,6 @@ Resolver = Callable[[Iterable[str]], Mapping[str, "tuple[str, ...] | str"]]
 _WINDOWS_CONNECTIONS = ("winrm", "psrp", "ansible.builtin.winrm", "ansible.builtin.psrp")
 _WINDOWS_SHELLS = ("powershell", "cmd", "ansible.builtin.powershell", "ansible.builtin.cmd")
 _POSIX_CONNECTIONS = ("ssh", "smart", "paramiko", "paramiko_ssh", "local")
-_POSIX_BACKENDS = ("nftables", "firewalld")
 
 
 @dataclass(frozen=True)
@@ -172,10 +172,8 @@ def _check_near_names(
 
 def platform_of(one: HostInput, profile: Profile, default_connection: str) -> str:
     """windows, linux, or other for what is neither, such as a network device."""
-    if profile.backend == "windows":
-        return "windows"
-    if profile.backend in _POSIX_BACKENDS:
-        return "linux"
+    if profile.backend in PLATFORMS:
+        return PLATFORMS[profile.backend]
     connection = str(one.variables.get("ansible_connection", default_connection))
     shell = str(one.variables.get("ansible_shell_type", ""))
     if connection in _WINDOWS_CONNECTIONS or shell in _WINDOWS_SHELLS:
