@@ -16,6 +16,7 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.model im
     Token,
 )
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.settings import Profile
+from ansible_collections.portbook.firewall.plugins.plugin_utils.net.ports import PortSet
 from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.join import FigureReader
 
 from .text import code, codes, natural, sentence
@@ -103,14 +104,12 @@ class FlowWords:
     def _ports(self, flow: Flow, deciders: list[Component]) -> str:
         told = ", ".join(self._port(port, deciders) for port in flow.ports)
         if flow.source_ports:
-            told += f"; source {', '.join(flow.source_ports)}"
+            told += f"; source {', '.join(flow.source_ports.texts)}"
         return told
 
-    def _port(self, port: str, deciders: list[Component]) -> str:
-        if port[0].isdigit():
-            return port
-        if port in self.catalog.tokens:
-            return code(port)
+    def _port(self, port: PortSet | str, deciders: list[Component]) -> str:
+        if isinstance(port, PortSet):
+            return code(str(port)) if port.tokens else str(port)
         variables: dict[str, list[str]] = {}
         for decider in deciders:
             figures = ", ".join(self.figures(decider, port))
@@ -122,10 +121,11 @@ class FlowWords:
 
     def figures(self, component: Component, port: str) -> tuple[str, ...]:
         """What a port that can be changed is by default; empty if nobody knows."""
-        return self._figures.ports_of(component, port, _NO_VARIABLES) or ()
+        found = self._figures.ports_of(component, port, _NO_VARIABLES)
+        return found.texts if found else ()
 
     def tokens(self, flows: Iterable[Flow]) -> list[Token]:
-        used = {port for flow in flows for port in flow.ports}
+        used = {name for flow in flows for port in flow.ports if isinstance(port, PortSet) for name in port.tokens}
         return [token for name, token in sorted(self.catalog.tokens.items()) if name in used]
 
     # -- on or off ----------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ class FlowWords:
             program = programs[end.program]
             told.append(code(program.file or (program.path or "").rpartition("\\")[2]))
         if flow.container_ports:
-            told.append(f"{', '.join(flow.container_ports)} in the container")
+            told.append(f"{', '.join(flow.container_ports.texts)} in the container")
         return ", ".join(one for one in told if one)
 
     def counterparts(self, component: Component) -> list[Counterpart]:
@@ -183,7 +183,7 @@ def remarks(flow: Flow) -> str:
 
 
 def verdict(doubt: Doubt) -> str:
-    which = [one for one in (doubt.protocol, ", ".join(doubt.ports)) if one]
+    which = [one for one in (doubt.protocol, ", ".join(doubt.ports.texts)) if one]
     return f"{doubt.verdict} ({' '.join(which)})" if which else doubt.verdict
 
 

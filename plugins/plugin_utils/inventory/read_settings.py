@@ -13,6 +13,7 @@ from typing import Any
 
 from ..catalog.book import Catalog
 from ..net.addresses import AddressSet
+from ..net.ports import PortSet
 from ..problems import Problems, shown
 from .once import Once
 from .settings import Allow, Override, Peers, Profile, RunSettings
@@ -171,8 +172,8 @@ def _merge_flows(parts: list[tuple[str, dict[str, Override]]]) -> tuple[dict[str
                         (
                             name,
                             Wrong(
-                                f"contradicts {before} in {one.name}: {shown(value)} here, "
-                                f"{shown(getattr(united, one.name))} there",
+                                f"contradicts {before} in {one.name}: {_shown(value)} here, "
+                                f"{_shown(getattr(united, one.name))} there",
                                 "Keep one of the two",
                                 flow,
                             ),
@@ -182,6 +183,10 @@ def _merge_flows(parts: list[tuple[str, dict[str, Override]]]) -> tuple[dict[str
                     united = replace(united, **{one.name: value})
             merged[flow] = united
     return merged, clashes
+
+
+def _shown(value: object) -> str:
+    return shown(value.texts if isinstance(value, PortSet) else value)
 
 
 def _merge_allow(parts: list[tuple[str, tuple[Allow, ...]]]) -> tuple[tuple[Allow, ...], list[tuple[str, Wrong]]]:

@@ -15,6 +15,7 @@ from ..catalog.book import Catalog
 from ..catalog.model import LOCAL_SUBNET, Component
 from ..net import ports as port_text
 from ..net.addresses import EVERYWHERE, AddressSet, BadAddress, is_address, is_name, parse, reachable
+from ..net.ports import NO_PORTS, BadPort, PortSet
 from ..problems import one_of, shown
 from .settings import Allow, Override, PeerEntry, Peers
 from .variables import Variable
@@ -99,8 +100,8 @@ class Values:
             raise Wrong(f"is {shown(raw)}, which is no known version", f"Known versions: {', '.join(variable.choices)}")
         return text
 
-    def _ports(self, _variable: Variable, raw: object) -> tuple[str, ...]:
-        return figures(raw)
+    def _ports(self, _variable: Variable, raw: object) -> PortSet:
+        return ports(raw)
 
     def _program(self, _variable: Variable, raw: object) -> str | None:
         if raw is None or raw == "":
@@ -236,7 +237,7 @@ class Values:
                 )
         return tuple(sorted((str(key), boolean(value)) for key, value in given.items()))
 
-    def _entry_ports(self, component: Component, raw: object) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    def _entry_ports(self, component: Component, raw: object) -> tuple[tuple[str, PortSet], ...]:
         if raw is None:
             return ()
         if isinstance(raw, Mapping):
@@ -246,13 +247,13 @@ class Values:
                         f"names the port {shown(key)}, which {component.name} does not have",
                         one_of(component.ports, key),
                     )
-            return tuple(sorted((str(key), figures(value)) for key, value in raw.items()))
+            return tuple(sorted((str(key), ports(value)) for key, value in raw.items()))
         if len(component.ports) != 1:
             raise Wrong(
                 f"has port {shown(raw)}, but {component.name} has {len(component.ports) or 'no'} ports that can be set",
                 f"Write port as a mapping. {one_of(component.ports)}",
             )
-        return ((next(iter(component.ports)), figures(raw)),)
+        return ((next(iter(component.ports)), ports(raw)),)
 
     # -- flows and allow ----------------------------------------------------------------------------
 
@@ -270,7 +271,7 @@ class Values:
         return found
 
     def _override(self, raw: object) -> Override:
-        read = {**self._common(), "state": _state, "ports": figures, "guard": boolean, "log": boolean}
+        read = {**self._common(), "state": _state, "ports": ports, "guard": boolean, "log": boolean}
         read["peers"] = lambda value: self.peers_of(None, _listed(value))
         return Override(**self._entries(raw, read))
 
@@ -312,12 +313,12 @@ class Values:
             "name": _allow_name,
             "direction": _direction,
             "protocol": _protocol,
-            "ports": figures,
+            "ports": ports,
             "peers": lambda value: Peers() if value == LOCAL_SUBNET else self.peers_of(None, _listed(value)),
             "why": lambda value: _note(value, "why"),
         }
         given = mapping(raw, ", ".join(read))
-        fields = {"direction": "in", "protocol": "tcp", "ports": (), **self._entries(given, read)}
+        fields = {"direction": "in", "protocol": "tcp", "ports": NO_PORTS, **self._entries(given, read)}
         protocol = fields["protocol"]
         if "name" not in given:
             raise Wrong("has no name", "Give each entry a name of letters, digits, dots and dashes")
@@ -381,10 +382,10 @@ def boolean(raw: object) -> bool:
     raise Wrong(f"is {shown(raw)}, which is neither true nor false", "Write true or false")
 
 
-def figures(raw: object) -> tuple[str, ...]:
+def ports(raw: object) -> PortSet:
     try:
-        return port_text.figures(raw)
-    except port_text.BadPort as error:
+        return port_text.parse(raw)
+    except BadPort as error:
         raise Wrong(
             f"is {shown(raw)}: {error}" if isinstance(raw, (list, tuple)) else f"is {shown(raw)}, which {error}"
         ) from None

@@ -25,8 +25,8 @@ def rule_data(rule: Rule) -> dict[str, Any]:
         "flow": rule.flow,
         "direction": rule.direction,
         "protocol": rule.protocol,
-        "ports": list(rule.ports),
-        "source_ports": list(rule.source_ports),
+        "ports": list(rule.ports.texts),
+        "source_ports": list(rule.source_ports.texts),
         "peers": rule.peers,
         "peer_components": list(rule.peer_components),
         "cast": rule.cast,
@@ -35,7 +35,7 @@ def rule_data(rule: Rule) -> dict[str, Any]:
         "program": rule.program,
         "service": rule.service,
         "listener": rule.listener,
-        "container_ports": list(rule.container_ports),
+        "container_ports": list(rule.container_ports.texts),
         "log": rule.log,
         "confidence": rule.confidence,
         "rows": list(rule.rows),
@@ -120,7 +120,7 @@ def digest(plan: Plan) -> str:
     rules = _RuleDigests({name: one.digest for name, one in plan.peers.items()})
     return whole(
         {
-            name: _host_digest(host_head(host), host.profile.management_ports, rules.of_host(host.rules))
+            name: _host_digest(host_head(host), host.profile.management_ports.texts, rules.of_host(host.rules))
             for name, host in plan.hosts.items()
         }
     )

@@ -8,20 +8,24 @@ Cost grows with groups, not with hosts: ten thousand clients with the same setti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from ...module_utils.intervals import Spans
 from ..catalog.book import Catalog
 from ..catalog.model import Component, End, Flow
 from ..inventory.settings import Override, PeerEntry, Profile
-from ..net import ports as port_text
+from ..net.ports import NO_PORTS, PortSet
 
-PortsByProtocol = tuple[tuple[str, tuple[str, ...]], ...]
+PortsByProtocol = tuple[tuple[str, PortSet], ...]
 OTHER: Mapping[End, End] = {"initiator": "responder", "responder": "initiator"}
 
 _NO_VARIABLES = Profile()
+
+
+def in_order(ports: PortsByProtocol) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """For sorting."""
+    return tuple((protocol, one.texts) for protocol, one in ports)
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,7 @@ class FlowJoin:
     def _meet(self, end: End, side: Side) -> Meeting:
         other = OTHER[end]
         near = {id(group): group for realm in side.realms or () for group in self._by_realm[other].get(realm, ())}
-        found: dict[tuple[str, object, Override | None], list[Group]] = {}
+        found: dict[tuple[str, PortsByProtocol, Override | None], list[Group]] = {}
         off: list[str] = []
         other_version = False
         for group in near.values():
@@ -144,9 +148,9 @@ class FlowJoin:
             else:
                 off.append(joined.off)
         met = tuple(
-            Met(component, ports, tuple(groups), narrowing)  # type: ignore[arg-type]
+            Met(component, ports, tuple(groups), narrowing)
             for (component, ports, narrowing), groups in sorted(
-                found.items(), key=lambda one: (one[0][0], str(one[0][1]), str(one[0][2]))
+                found.items(), key=lambda one: (one[0][0], in_order(one[0][1]), str(one[0][2]))
             )
         )
         return Meeting(met, tuple(sorted(set(off))), bool(self._groups[other]) and not near, other_version)
@@ -178,7 +182,7 @@ class FigureReader:
         self._catalog = catalog
         self._strict = strict_evidence
         self._cache: dict[tuple[str, str, int, PeerEntry | None], Figures] = {}
-        self._usual: dict[str, tuple[str, ...]] = {}
+        self._usual: dict[str, PortSet] = {}
 
     def of(self, flow: Flow, component: str, profile: Profile, entry: PeerEntry | None = None) -> Figures:
         key = (flow.id, component, id(profile), entry)
@@ -188,7 +192,7 @@ class FigureReader:
 
     def ports_of(
         self, component: Component, port: str, profile: Profile, entry: PeerEntry | None = None
-    ) -> tuple[str, ...] | None:
+    ) -> PortSet | None:
         given = dict(entry.ports).get(port) if entry else None
         if given is None:
             given = profile.ports.get((component.name, port))
@@ -198,15 +202,13 @@ class FigureReader:
         if setting.next_to is None:
             return setting.default
         below = self.ports_of(component, setting.next_to, profile, entry)
-        if below is None or not below[0].isdigit() or int(below[0]) == 65535:
-            return None
-        return (str(int(below[0]) + 1),)
+        return below.above() if below else None
 
-    def usual(self, flow: Flow) -> tuple[str, ...]:
+    def usual(self, flow: Flow) -> PortSet:
         """What the catalogue gives when no variable says otherwise."""
         if flow.id not in self._usual:
             ports, _unknown = self._resolve(flow, self._catalog.components[flow.deciders[0]], _NO_VARIABLES, None)
-            self._usual[flow.id] = ports[0][1] if ports else ()
+            self._usual[flow.id] = ports[0][1] if ports else NO_PORTS
         return self._usual[flow.id]
 
     def _read(self, flow: Flow, component: Component, profile: Profile, entry: PeerEntry | None) -> Figures:
@@ -225,7 +227,7 @@ class FigureReader:
         if unknown:
             return Figures((), off or f"no port is known: set {component.port_variable(unknown)}")
         if self._strict and flow.doubts:
-            ports = _without_doubts(flow, ports, self._catalog.spans)
+            ports = _without_doubts(flow, ports)
             if not ports:
                 return Figures((), f"left out by portbook_evidence: strict: {flow.doubts[0].why}")
         return Figures(ports, off)
@@ -241,32 +243,23 @@ class FigureReader:
     def _resolve(
         self, flow: Flow, component: Component, profile: Profile, entry: PeerEntry | None
     ) -> tuple[PortsByProtocol, str]:
-        plain: list[str] = []
-        tokens: list[str] = []
+        found: list[PortSet] = []
         for port in flow.ports:
-            if port in self._catalog.tokens:
-                tokens.append(port)
-            elif port[0].isdigit():
-                plain.append(port)
-            else:
-                given = self.ports_of(component, port, profile, entry)
-                if given is None:
-                    return (), port
-                plain.extend(given)
-        figures = (*port_text.texts(port_text.spans_of(plain)), *sorted(tokens))
-        return tuple((protocol, figures) for protocol in flow.protocols), ""
+            given = port if isinstance(port, PortSet) else self.ports_of(component, port, profile, entry)
+            if given is None:
+                return (), str(port)
+            found.append(given)
+        ports = PortSet.union(found)
+        return tuple((protocol, ports) for protocol in flow.protocols), ""
 
 
-def _without_doubts(flow: Flow, ports: PortsByProtocol, spans: Callable[[Iterable[str]], Spans]) -> PortsByProtocol:
+def _without_doubts(flow: Flow, ports: PortsByProtocol) -> PortsByProtocol:
     left = []
-    for protocol, figures in ports:
+    for protocol, asked in ports:
         doubtful = [one for one in flow.doubts if one.protocol in (None, protocol)]
         if any(not one.ports for one in doubtful):
             continue
-        taken = Spans.of(span for one in doubtful for span in spans(one.ports))
-        plain = [figure for figure in figures if figure[0].isdigit()]
-        tokens = [figure for figure in figures if not figure[0].isdigit()]
-        kept = (*port_text.texts(port_text.spans_of(plain) - taken), *tokens)
+        kept = asked - PortSet.union(one.ports for one in doubtful).spans
         if kept:
             left.append((protocol, kept))
     return tuple(left)

@@ -11,6 +11,7 @@ from typing import Literal
 
 from ..catalog.model import Direction
 from ..inventory.settings import Profile
+from ..net.ports import PortSet
 from .peer_sets import PeerSet
 
 Refusal = Literal["open", "guard", "watch"]
@@ -28,8 +29,8 @@ class Rule:
     flow: str
     direction: Direction
     protocol: str
-    ports: tuple[str, ...]
-    source_ports: tuple[str, ...]
+    ports: PortSet
+    source_ports: PortSet
     peers: str
     peer_components: tuple[str, ...]
     cast: str
@@ -38,7 +39,7 @@ class Rule:
     program: str | None
     service: str | None
     listener: str
-    container_ports: tuple[str, ...]
+    container_ports: PortSet
     log: bool
     confidence: str
     rows: tuple[str, ...]

@@ -18,7 +18,7 @@ from ..net.addresses import AddressSet, parse
 from ..problems import Problems
 from . import empty_groups
 from .empty_groups import OpenQuestion, behind
-from .join import OTHER, FigureReader, FlowJoin, Meeting, Met, PortsByProtocol, Side
+from .join import OTHER, FigureReader, FlowJoin, Meeting, Met, PortsByProtocol, Side, in_order
 from .missing_peers import MissingPeers
 from .model import HostPlan, NotPlanned, Plan, Rule
 from .peer_sets import NOBODY, PeerSet, PeerSets, by_name
@@ -145,7 +145,7 @@ class _Planner:
             self._ask(flow, join, end, side, counterpart, kin)
             self._add_outsiders(flow, join, end, side, counterpart, kin, found, reasons)
         for (counterpart, ports, _narrowing), (mets, outsiders, any_) in sorted(
-            found.items(), key=lambda one: (one[0][0], str(one[0][1]))
+            found.items(), key=lambda one: (one[0][0], in_order(one[0][1]))
         ):
             self._rules(flow, end, side, counterpart, kin, ports, mets, outsiders, any(any_))
         if end == "responder" and side.override and side.override.peers and not found:
@@ -221,11 +221,9 @@ class _Planner:
             return
         word = override or Override()
         self._watch_expiry(f"portbook_flows.{flow.id}", word.expires, kin)
-        for protocol, figures in ports:
+        for protocol, asked in ports:
             for cast in flow.casts:
-                rule = self.maker.rule(
-                    flow, end, side.component, counterpart, kin.profile, protocol, figures, cast, word
-                )
+                rule = self.maker.rule(flow, end, side.component, counterpart, kin.profile, protocol, asked, cast, word)
                 if end == "initiator" and word.peers is not None:
                     rule = replace(rule, id=f"{rule.id}/{_short_digest(word.peers)}")
                 kin.rules.append(_Draft(rule, -1 if any_ else number, symbol, only, bool(word.guard)))
@@ -236,8 +234,8 @@ class _Planner:
             return
         joined = join.join(end, side, join.entry_side(OTHER[end], counterpart, PeerEntry(), kin.profile))
         direction: Direction = "in" if end == "responder" else "out"
-        for protocol, figures in joined.ports:
-            spans = self.catalog.spans(figures)
+        for protocol, asked in joined.ports:
+            spans = self.catalog.spans(asked)
             kin.questions.append(OpenQuestion(direction, protocol, spans, counterpart))
 
     def _leave_open(self, kin: _Kin) -> None:
@@ -268,7 +266,7 @@ class _Planner:
         joined = join.join("responder", side, Side(side.component, None))
         if joined.ports:
             number = self.sets.add(NOBODY, None, (), AddressSet())
-            for protocol, figures in joined.ports:
+            for protocol, asked in joined.ports:
                 rule = self.maker.rule(
                     flow,
                     "responder",
@@ -276,7 +274,7 @@ class _Planner:
                     NOBODY,
                     kin.profile,
                     protocol,
-                    figures,
+                    asked,
                     "unicast",
                     side.override or Override(),
                 )

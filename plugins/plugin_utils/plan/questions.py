@@ -13,6 +13,7 @@ from ..catalog.book import Catalog
 from ..catalog.model import Component, Direction, Flow
 from ..inventory.settings import Profile
 from ..inventory.values import Wrong, boolean
+from ..net.ports import PortSet
 from ..problems import Problems, one_of, shown
 from .join import FigureReader
 
@@ -85,7 +86,7 @@ def _answers(
 
 
 def _answer(
-    flow: Flow, component: str, direction: Direction, there: tuple[str, ...], protocol: str, ports: tuple[str, ...]
+    flow: Flow, component: str, direction: Direction, there: tuple[str, ...], protocol: str, ports: PortSet
 ) -> dict[str, Any]:
     return {
         "flow": flow.id,
@@ -93,8 +94,8 @@ def _answer(
         "direction": direction,
         "peers": list(there),
         "protocol": protocol,
-        "ports": list(ports),
-        "source_ports": list(flow.source_ports),
+        "ports": list(ports.texts),
+        "source_ports": list(flow.source_ports.texts),
         "casts": list(flow.casts),
         "purpose": flow.purpose,
         "confidence": flow.confidence,

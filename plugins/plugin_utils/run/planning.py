@@ -65,7 +65,7 @@ class Planning:
             shrink=bool(settings and settings.shrink),
             variables=self._variables,
             fingerprint=inventory.fingerprint(self.inputs, self._variables),
-            tokens={name: [list(span) for span in self.catalog.spans([name])] for name in self.catalog.tokens},
+            tokens=self.catalog.numbers,
             vendor_rules=tuple(
                 dict.fromkeys(rule for one in self.catalog.components.values() for rule in one.vendor_rules)
             ),

@@ -11,8 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.helpers.book import PARTY, Planned, book, feature, flow, host, port, port_above
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.net.ports import spans_of
-
 BOOK = book(
     {
         "agent": {
@@ -101,7 +99,7 @@ def permissions(plan: Planned, name: str, direction: str) -> set[tuple]:
     for rule in plan.rules(name, direction=direction):
         peers = plan.peers(rule)
         networks = ["0.0.0.0/0", "::/0"] if isinstance(peers, str) else peers
-        for low, high in spans_of(rule.ports):
+        for low, high in rule.ports.spans:
             for number in range(low, high + 1):
                 found |= {
                     (rule.flow, rule.protocol, rule.cast, number, ipaddress.ip_network(network)) for network in networks
