@@ -15,13 +15,13 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.model im
     Flow,
     Token,
 )
-from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.settings import Profile
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.settings import HostSettings
 from ansible_collections.portbook.firewall.plugins.plugin_utils.net.ports import PortSet
-from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.join import FigureReader
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.terms import TermsReader
 
 from .text import code, codes, natural, sentence
 
-_NO_VARIABLES = Profile()
+_NO_VARIABLES = HostSettings()
 _REACH = {"peers": "", "local_subnet": " (local subnet)", "any": " (any address)"}
 _DECIDES: dict[End, Direction] = {"initiator": "out", "responder": "in"}
 _LISTENERS = {
@@ -64,7 +64,7 @@ class Counterpart:
 class FlowWords:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
-        self._figures = FigureReader(catalog, strict_evidence=False)
+        self._terms = TermsReader(catalog, strict_evidence=False)
 
     def lines_of(self, component: Component) -> list[FlowLine]:
         """First what comes in, then what goes out; a flow among equals stands in both."""
@@ -121,7 +121,7 @@ class FlowWords:
 
     def figures(self, component: Component, port: str) -> tuple[str, ...]:
         """What a port that can be changed is by default; empty if nobody knows."""
-        found = self._figures.ports_of(component, port, _NO_VARIABLES)
+        found = self._terms.ports_of(component, port, _NO_VARIABLES)
         return found.texts if found else ()
 
     def tokens(self, flows: Iterable[Flow]) -> list[Token]:
@@ -131,7 +131,7 @@ class FlowWords:
     # -- on or off ----------------------------------------------------------------------------------
 
     def _default(self, flow: Flow, deciders: list[Component]) -> str:
-        if not self._figures.usual(flow):
+        if not self._terms.usual(flow):
             return "waits for its port"
         if flow.feature is None:
             return "on"

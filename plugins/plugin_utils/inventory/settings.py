@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the variables of hosts say, as types. Hosts whose variables are the same share one Profile."""
+"""What the variables of hosts say, as types. Hosts whose variables are the same share one HostSettings."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Allow:
 
 
 @dataclass(frozen=True, eq=False)
-class Profile:
+class HostSettings:
     components: tuple[str, ...] = ()
     realm: frozenset[str] = frozenset({DEFAULT_REALM})
     realms: Mapping[str, frozenset[str]] = field(default_factory=dict)

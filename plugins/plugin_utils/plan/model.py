@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..catalog.model import Direction
-from ..inventory.settings import Profile
+from ..inventory.settings import HostSettings
 from ..net.ports import PortSet
 from .peer_sets import PeerSet
 
@@ -70,7 +70,7 @@ class NotPlanned:
 class HostPlan:
     name: str
     platform: str
-    profile: Profile
+    settings: HostSettings
     components: tuple[str, ...]
     realms: tuple[str, ...]
     rules: tuple[Rule, ...]

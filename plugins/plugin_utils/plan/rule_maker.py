@@ -9,10 +9,10 @@ from ...module_utils.intervals import Spans
 from ...module_utils.shrinking import ALLOW_COMPONENT
 from ..catalog.book import WIDEST_GUARD, Catalog
 from ..catalog.model import Direction, Doubt, End, Flow
-from ..inventory.settings import Allow, Override, Peers, Profile
+from ..inventory.settings import Allow, HostSettings, Override, Peers
 from ..net.ports import NO_PORTS, PortSet
-from .join import FigureReader
 from .model import Refusal, Rule
+from .terms import TermsReader
 
 OWN_COMPONENT = "portbook"
 WAY_IN = "portbook.way-in"
@@ -20,9 +20,9 @@ _WEB = Spans.of([(80, 80), (443, 443)])
 
 
 class RuleMaker:
-    def __init__(self, catalog: Catalog, figures: FigureReader, strict_evidence: bool) -> None:
+    def __init__(self, catalog: Catalog, terms: TermsReader, strict_evidence: bool) -> None:
         self._catalog = catalog
-        self._figures = figures
+        self._terms = terms
         self._strict_evidence = strict_evidence
 
     def rule(
@@ -31,7 +31,7 @@ class RuleMaker:
         end: End,
         component: str,
         counterpart: str,
-        profile: Profile,
+        settings: HostSettings,
         protocol: str,
         ports: PortSet,
         cast: str,
@@ -54,10 +54,10 @@ class RuleMaker:
             cast=cast,
             group=flow.group if cast == "multicast" else (),
             refusal=_refusal(
-                self._guarded(flow, component, direction, profile, protocol, ports, word.guard),
-                watched=direction == "in" and profile.posture_of(component) == "watch",
+                self._guarded(flow, component, direction, settings, protocol, ports, word.guard),
+                watched=direction == "in" and settings.posture_of(component) == "watch",
             ),
-            program=self._program(component, at_end.program, profile) if bound else None,
+            program=self._program(component, at_end.program, settings) if bound else None,
             service=at_end.service if bound else None,
             listener=flow.listener if end == "responder" else "native",
             container_ports=flow.container_ports if end == "responder" else NO_PORTS,
@@ -84,7 +84,7 @@ class RuleMaker:
         """Depends on the rule alone, never on which other rules there are."""
         parts = [component, flow.id, direction, counterpart]
         parts += [protocol] * (len(flow.protocols) > 1) + [cast] * (len(flow.casts) > 1)
-        parts += [str(ports)] * (ports != self._figures.usual(flow))
+        parts += [str(ports)] * (ports != self._terms.usual(flow))
         return "/".join(parts)
 
     def _doubts(self, flow: Flow, protocol: str) -> str:
@@ -92,34 +92,34 @@ class RuleMaker:
             return ""
         return "; ".join(_doubt(one) for one in flow.doubts if one.protocol in (None, protocol))
 
-    def _program(self, component: str, program: str | None, profile: Profile) -> str | None:
+    def _program(self, component: str, program: str | None, settings: HostSettings) -> str | None:
         if program is None:
             return None
         catalogued = self._catalog.components[component].programs[program]
-        return profile.programs.get((component, program), catalogued.path)
+        return settings.programs.get((component, program), catalogued.path)
 
     def _guarded(
         self,
         flow: Flow,
         component: str,
         direction: Direction,
-        profile: Profile,
+        settings: HostSettings,
         protocol: str,
         ports: PortSet,
         word: bool | None,
     ) -> bool:
         if direction == "out":
-            armed = profile.outbound in ("guard", "strict")
+            armed = settings.outbound in ("guard", "strict")
             eligible = flow.exclusive and flow.origin == "document"
         else:
-            armed = profile.posture_of(component) != "open"
-            eligible = flow.exclusive or profile.postures.get(component) == "strict"
+            armed = settings.posture_of(component) != "open"
+            eligible = flow.exclusive or settings.postures.get(component) == "strict"
         if not armed or word is not None:
             return armed and bool(word)
         if not eligible or ports.tokens:
             return False
         # A port that a variable moved onto one that others serve on is no longer the product's own.
-        own = self._figures.usual(flow).spans & _WEB
+        own = self._terms.usual(flow).spans & _WEB
         return len(ports.spans) <= WIDEST_GUARD and not ports.spans & (
             self._catalog.shared.get(protocol, Spans()) - own
         )
@@ -141,9 +141,9 @@ def allow_rule(allow: Allow) -> Rule:
     return _own_rule(f"{ALLOW_COMPONENT}/{allow.name}/{direction}", ALLOW_COMPONENT, f"allow.{allow.name}", allow)
 
 
-def way_in(profile: Profile) -> Rule:
+def way_in(settings: HostSettings) -> Rule:
     """Without ports: those of Ansible's connection, as the host will see it."""
-    allow = Allow("way-in", "in", "tcp", profile.management_ports, Peers(), why="the way Ansible comes in")
+    allow = Allow("way-in", "in", "tcp", settings.management_ports, Peers(), why="the way Ansible comes in")
     return _own_rule(WAY_IN, OWN_COMPONENT, WAY_IN, allow)
 
 

@@ -202,7 +202,7 @@ def test_a_host_never_opens_more_than_its_groups_peers_and_the_users_word(drawn)
             of_component.setdefault(component, set()).update(one.variables["portbook_addresses"])
     for name, planned in plan.hosts.items():
         for rule in plan.rules(name):
-            word = planned.profile.flows.get(rule.flow)
+            word = planned.settings.flows.get(rule.flow)
             if rule.peers == "any" or (rule.direction == "in" and word and word.peers is not None):
                 continue
             networks = {ipaddress.ip_network(text) for text in plan.peers(rule)}
