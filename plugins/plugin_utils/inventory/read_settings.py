@@ -15,9 +15,10 @@ from ..catalog.book import Catalog
 from ..net.addresses import AddressSet
 from ..net.ports import PortSet
 from ..problems import Problems, shown
+from .kinds import read_value
 from .once import Once
 from .settings import Allow, HostSettings, Override, Peers, RunSettings
-from .values import Values, Wrong
+from .values import Wrong
 from .variables import SUFFIXED, Names, Unknown, Variable
 
 Raw = Mapping[str, Any]
@@ -117,9 +118,7 @@ class SettingsReader:
     def read_value(self, name: str, variable: Variable, raw: object) -> tuple[Any, list[Wrong]]:
         key = (variable.name, self._text(raw))
         if key not in self._values:
-            values = Values(self.catalog)
-            value = values.collect("", values.read, variable, raw)
-            self._values[key] = (value, values.wrongs)
+            self._values[key] = read_value(self.catalog, variable, raw)
         return self._values[key]
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.portbook.firewall.plugins.module_utils.linux import remembered, slices
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import HostState, StateError
-from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory import values
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory import entries
 
 RULE = {
     "id": "one/0",
@@ -101,7 +101,7 @@ def test_what_we_write_is_readable() -> None:
 
 
 def test_protocols_are_those_that_a_plan_may_name() -> None:
-    assert remembered.PROTOCOLS == values.PROTOCOLS
+    assert remembered.PROTOCOLS == entries.PROTOCOLS
 
 
 OTHER_TYPES = [None, 0, 1.5, True, "what\n", "\ud800", [], [None], {}, {"x": 1}, [[1]]]
