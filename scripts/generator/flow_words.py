@@ -15,12 +15,13 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.model im
     Flow,
     Token,
 )
-from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.settings import Profile
-from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.join import FigureReader
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.settings import HostSettings
+from ansible_collections.portbook.firewall.plugins.plugin_utils.net.ports import PortSet
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.terms import TermsReader
 
 from .text import code, codes, natural, sentence
 
-_NO_VARIABLES = Profile()
+_NO_VARIABLES = HostSettings()
 _REACH = {"peers": "", "local_subnet": " (local subnet)", "any": " (any address)"}
 _DECIDES: dict[End, Direction] = {"initiator": "out", "responder": "in"}
 _LISTENERS = {
@@ -63,7 +64,7 @@ class Counterpart:
 class FlowWords:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
-        self._figures = FigureReader(catalog, strict_evidence=False)
+        self._terms = TermsReader(catalog, strict_evidence=False)
 
     def lines_of(self, component: Component) -> list[FlowLine]:
         """First what comes in, then what goes out; a flow among equals stands in both."""
@@ -103,14 +104,12 @@ class FlowWords:
     def _ports(self, flow: Flow, deciders: list[Component]) -> str:
         told = ", ".join(self._port(port, deciders) for port in flow.ports)
         if flow.source_ports:
-            told += f"; source {', '.join(flow.source_ports)}"
+            told += f"; source {', '.join(flow.source_ports.texts)}"
         return told
 
-    def _port(self, port: str, deciders: list[Component]) -> str:
-        if port[0].isdigit():
-            return port
-        if port in self.catalog.tokens:
-            return code(port)
+    def _port(self, port: PortSet | str, deciders: list[Component]) -> str:
+        if isinstance(port, PortSet):
+            return code(str(port)) if port.tokens else str(port)
         variables: dict[str, list[str]] = {}
         for decider in deciders:
             figures = ", ".join(self.figures(decider, port))
@@ -122,16 +121,17 @@ class FlowWords:
 
     def figures(self, component: Component, port: str) -> tuple[str, ...]:
         """What a port that can be changed is by default; empty if nobody knows."""
-        return self._figures.ports_of(component, port, _NO_VARIABLES) or ()
+        found = self._terms.ports_of(component, port, _NO_VARIABLES)
+        return found.texts if found else ()
 
     def tokens(self, flows: Iterable[Flow]) -> list[Token]:
-        used = {port for flow in flows for port in flow.ports}
+        used = {name for flow in flows for port in flow.ports if isinstance(port, PortSet) for name in port.tokens}
         return [token for name, token in sorted(self.catalog.tokens.items()) if name in used]
 
     # -- on or off ----------------------------------------------------------------------------------
 
     def _default(self, flow: Flow, deciders: list[Component]) -> str:
-        if not self._figures.usual(flow):
+        if not self._terms.usual(flow):
             return "waits for its port"
         if flow.feature is None:
             return "on"
@@ -157,7 +157,7 @@ class FlowWords:
             program = programs[end.program]
             told.append(code(program.file or (program.path or "").rpartition("\\")[2]))
         if flow.container_ports:
-            told.append(f"{', '.join(flow.container_ports)} in the container")
+            told.append(f"{', '.join(flow.container_ports.texts)} in the container")
         return ", ".join(one for one in told if one)
 
     def counterparts(self, component: Component) -> list[Counterpart]:
@@ -183,7 +183,7 @@ def remarks(flow: Flow) -> str:
 
 
 def verdict(doubt: Doubt) -> str:
-    which = [one for one in (doubt.protocol, ", ".join(doubt.ports)) if one]
+    which = [one for one in (doubt.protocol, ", ".join(doubt.ports.texts)) if one]
     return f"{doubt.verdict} ({' '.join(which)})" if which else doubt.verdict
 
 

@@ -23,7 +23,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load as catalogs
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book import Catalog
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory import variables
-from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.values import Values
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.kinds import read_value
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variables import Variable
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
 from ansible_collections.portbook.firewall.scripts import generate
@@ -374,9 +374,8 @@ GIVEN = (
 
 
 def accepted(variable: Variable, value: object) -> bool:
-    values = Values(built_in())
-    values.collect("", lambda: values.read(variable, value))
-    return not values.wrongs
+    _setting, wrongs = read_value(built_in(), variable, value)
+    return not wrongs
 
 
 def spec_of(variable: Variable) -> dict[str, Any]:

@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 from windows.fake.plans import plain_rule
 
+from ansible_collections.portbook.firewall.plugins.module_utils.intervals import Spans
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.rule import FirewallRule
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.wanted import Renderer
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.host_part import HostPart
 
-TOKENS = {"rpc_dynamic": [[49152, 65535]], "tftp_data": [[1024, 65535]]}
+TOKENS = {"rpc_dynamic": Spans(((49152, 65535),)), "tftp_data": Spans(((1024, 65535),))}
 
 
 def rendered(ports: list[str], **more: Any) -> dict[str, FirewallRule]:
-    given = plain_rule(id="a/b/in/c", component="a", flow="a.b", ports=tuple(ports), **more)
+    given = plain_rule(id="a/b/in/c", component="a", flow="a.b", ports=ports, **more)
     found = Renderer(TOKENS, lambda digest: [], {}).wanted(HostPart("host", outbound="open", rules=(given,)), None)
     return {rule.name.removeprefix("portbook/a.b/"): rule for rule in found["a"].rules}
 
@@ -34,6 +35,10 @@ def test_dynamic_ports_are_those_that_windows_gave_out() -> None:
 
 def test_the_mapper_stands_beside_what_it_gives_out() -> None:
     assert texts(rendered(["135", "139", "rpc_dynamic"])["in/1"]) == ("RPC,RPC-EPMap,139", "*")
+
+
+def test_the_mapper_in_a_range_is_a_number_like_the_others() -> None:
+    assert texts(rendered(["135-139", "rpc_dynamic"])["in/1"]) == ("RPC,135-139", "*")
 
 
 @pytest.mark.parametrize("bound", [{"program": "C:\\a.exe"}, {"service": "Winmgmt"}])

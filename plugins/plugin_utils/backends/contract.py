@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from ...module_utils.shrinking import Inventory
 from ..catalog.book import Catalog
 from ..catalog.model import VendorRule
+from ..net.ports import Numbers
 from ..run.host_part import HostPart
 from .outcome import Outcome
 
@@ -56,7 +57,7 @@ class Request:
     components: list[str] | None
     """Those that are spoken of; None is all of the host's."""
     digest: str
-    tokens: Mapping[str, list[list[int]]]
+    tokens: Numbers
     networks: Callable[[str], list[str]]
     """A peer set's addresses, by its digest."""
     inventory: Inventory | None = None

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..catalog.model import SYMBOLIC_PEERS
-from ..net import ports as port_text
+from ..net.ports import Numbers
 from ..plan.model import Rule
 from ..run.host_part import HostPart
 from .contract import Removal, Request, Target, Unreachable
@@ -93,14 +93,14 @@ def host_settings(part: HostPart) -> dict[str, Any]:
         **{key: settings[key] for key in _FOR_THE_HOST},
         "verdicts": dict(part.verdicts),
         "directions": list(part.directions),
-        "management_ports": port_text.numbers(part.management_ports),
+        "management_ports": part.management_ports.numbers,
     }
 
 
 def host_slices(
     part: HostPart,
     components: Iterable[str] | None,
-    tokens: Mapping[str, list[list[int]]],
+    tokens: Numbers,
     networks: Callable[[str], list[str]],
 ) -> dict[str, dict[str, Any]]:
     """By component; `networks` gives a set's addresses by its digest. A named component without rules is empty."""
@@ -114,14 +114,14 @@ def host_slices(
     return found
 
 
-def _rule(rule: Rule, tokens: Mapping[str, list[list[int]]]) -> dict[str, Any]:
-    spans = port_text.numbered(rule.ports, tokens)
+def _rule(rule: Rule, tokens: Numbers) -> dict[str, Any]:
+    spans = rule.ports.numbered(tokens)
     # A container that listens on the port it publishes needs no other word.
     published = spans if rule.listener.startswith("docker") else []
     return {
         **{key: getattr(rule, key) for key in ("id", "flow", "direction", "protocol", "peers", "cast", "log")},
         "refusal": rule.refusal,
         "spans": spans,
-        "source_spans": port_text.numbered(rule.source_ports, tokens),
-        "container_spans": port_text.numbered(rule.container_ports, tokens) or published,
+        "source_spans": rule.source_ports.numbered(tokens),
+        "container_spans": rule.container_ports.numbered(tokens) or published,
     }

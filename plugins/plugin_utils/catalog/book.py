@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ...module_utils.intervals import Spans
-from ..net import ports as port_text
+from ..net.ports import Numbers, PortSet
 from .model import Component, Flow, Row, Token
 
 WIDEST_GUARD = 64
@@ -31,12 +32,11 @@ class Catalog:
     def flows_of(self, component: str) -> tuple[Flow, ...]:
         return tuple(flow for flow in self.flows.values() if component in flow.components)
 
-    def spans(self, written: Iterable[str]) -> Spans:
+    @cached_property
+    def numbers(self) -> Numbers:
+        """Of tokens."""
+        return {name: one.ports.spans for name, one in self.tokens.items()}
+
+    def spans(self, ports: PortSet) -> Spans:
         """Ports of a rule as numbers, a token as all that it may turn out to be."""
-        return Spans.of(
-            span
-            for figure in written
-            for span in (
-                port_text.spans_of(self.tokens[figure].ports) if figure in self.tokens else (port_text.span_of(figure),)
-            )
-        )
+        return ports.covered(self.numbers)

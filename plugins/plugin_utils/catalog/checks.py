@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ...module_utils.intervals import Spans
-from ..net import ports as port_text
+from ..net.ports import NO_PORTS, PortSet
 from ..problems import Problems, one_of
 from .book import WIDEST_GUARD, Catalog
 from .model import SYMBOLIC_PEERS, Component, Flow
@@ -104,7 +104,7 @@ def _check_flow(flow: Flow, catalog: Catalog, complain: Callable[..., None]) -> 
         complain("flows", flow.id, "is decided by its initiator, which it has not", "Set decided_by: responder")
     deciders = [catalog.components[name] for name in flow.deciders]
     for port in flow.ports:
-        if port[0].isdigit() or port in catalog.tokens:
+        if isinstance(port, PortSet):
             continue
         for decider in deciders:
             if port not in decider.ports:
@@ -153,26 +153,26 @@ def _check_guard(flow: Flow, deciders: list[Component], catalog: Catalog, compla
         if catalog.components[name].party:
             complain("flows", flow.id, f"is exclusive at {name}, which is no host of ours", "Set exclusive: false")
     for port in flow.ports:
-        if port in catalog.tokens:
+        ports = port if isinstance(port, PortSet) else _default(port, deciders)
+        if ports.tokens:
             complain("flows", flow.id, f"is exclusive on {port}, which is the platform's", "Set exclusive: false")
             continue
-        figures = (
-            (port,)
-            if port[0].isdigit()
-            else next((decider.ports[port].default or () for decider in deciders if port in decider.ports), ())
-        )
-        spans = port_text.spans_of(figures)
-        if len(spans) > WIDEST_GUARD:
+        if len(ports.spans) > WIDEST_GUARD:
             complain(
                 "flows", flow.id, f"is exclusive on {port}, more than {WIDEST_GUARD} ports", "Set exclusive: false"
             )
         # 80 and 443 are shared unless the file says otherwise: only its author knows who serves there.
         for protocol in flow.protocols:
-            shared = spans & (catalog.shared.get(protocol, Spans()) - Spans.of([(80, 80), (443, 443)]))
+            shared = ports.spans & (catalog.shared.get(protocol, Spans()) - Spans.of([(80, 80), (443, 443)]))
             if shared:
                 complain(
                     "flows",
                     flow.id,
-                    f"is exclusive on {', '.join(port_text.texts(shared))}, which other servers use too",
+                    f"is exclusive on {', '.join(PortSet(shared).texts)}, which other servers use too",
                     "Set exclusive: false",
                 )
+
+
+def _default(port: str, deciders: list[Component]) -> PortSet:
+    found = (decider.ports[port].default for decider in deciders if port in decider.ports)
+    return next(found, None) or NO_PORTS

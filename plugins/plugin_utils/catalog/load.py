@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ except ImportError:  # needs.missing() tells it before anything here is called.
 from ...module_utils.intervals import Spans
 from ..net import ports as port_text
 from ..net.addresses import BadAddress, parse
+from ..net.ports import NO_PORTS, BadPort, PortSet
 from ..problems import Problems, one_of, shown
 from . import checks as catalog_checks
 from . import yaml_lines
@@ -36,6 +37,7 @@ class _Found:
     """What the files gave so far, with where each name was defined."""
 
     problems: Problems
+    tokens: Mapping[str, Token]
     components: dict[str, Component] = field(default_factory=dict)
     flows: dict[str, Flow] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
@@ -48,7 +50,7 @@ class _Found:
 def load(own: Iterable[Path], problems: Problems, built_in: Path = BUILT_IN) -> Catalog:
     """The collection's catalogue and the user's own files or folders, as one."""
     tokens, shared = _platform(built_in / _PLATFORM_FILE, problems)
-    found = _Found(problems)
+    found = _Found(problems, tokens)
     for path in [*_files(built_in, problems), *(file for one in own for file in _files(one, problems))]:
         if path.name != _PLATFORM_FILE:
             _take(path, found)
@@ -154,10 +156,10 @@ def _platform(path: Path, problems: Problems) -> tuple[dict[str, Token], dict[st
         for name, raw in document.data[section].items():
             try:
                 if section == "tokens":
-                    tokens[name] = Token(name, raw["protocol"], _figures(raw["ports"]), raw["what"])
+                    tokens[name] = Token(name, raw["protocol"], _ports(raw["ports"]), raw["what"])
                 else:
-                    shared[name] = port_text.spans_of(_figures(raw))
-            except port_text.BadPort as error:
+                    shared[name] = _ports(raw).spans
+            except BadPort as error:
                 problems.error(f"{path}:{document.line((section, name))}", name, str(error))
     return tokens, shared
 
@@ -177,7 +179,7 @@ def _take(path: Path, found: _Found) -> None:
                 continue
             try:
                 into[name] = build(name, raw)
-            except (port_text.BadPort, BadAddress) as error:
+            except (BadPort, BadAddress) as error:
                 found.problems.error(place, name, str(error))
 
     product: str = data["product"]
@@ -187,7 +189,7 @@ def _take(path: Path, found: _Found) -> None:
         for flow in raw.get("flows", ()):
             rows_of.setdefault(flow, []).append(row_id)
     each("components", lambda name, raw: _component(name, product, raw), found.components)
-    each("flows", lambda name, raw: _flow(name, product, raw, rows_of.get(name, [])), found.flows)
+    each("flows", lambda name, raw: _flow(name, product, raw, rows_of.get(name, []), found.tokens), found.flows)
     each("rows", _row, found.rows)
     each("documents", lambda _name, raw: {**raw, "product": product}, found.documents)
     found.evidence.update({f"{product}:{key}": where for key, where in data.get("evidence", {}).items()})
@@ -209,7 +211,7 @@ def _component(name: str, product: str, raw: dict[str, Any]) -> Component:
         ports={
             key: PortSetting(
                 one["what"],
-                None if one.get("default") is None else _figures(one["default"]),
+                None if one.get("default") is None else _ports(one["default"]),
                 one.get("next_to"),
             )
             for key, one in raw.get("ports", {}).items()
@@ -232,7 +234,7 @@ def _tunnel(raw: dict[str, Any]) -> Tunnel:
     return Tunnel(tuple(raw["networks"]), tuple(raw["peers"]), raw["what"], raw["carried_by"])
 
 
-def _flow(name: str, product: str, raw: dict[str, Any], rows: list[str]) -> Flow:
+def _flow(name: str, product: str, raw: dict[str, Any], rows: list[str], tokens: Mapping[str, Token]) -> Flow:
     need = raw["peer"]
     needs = {"responder": need, "initiator": "if_present"} if isinstance(need, str) else need
     for address in raw.get("group", ()):
@@ -243,14 +245,14 @@ def _flow(name: str, product: str, raw: dict[str, Any], rows: list[str]) -> Flow
         initiators=tuple(raw["from"]),
         responders=tuple(raw["to"]),
         protocols=_tuple(raw["protocol"]),
-        ports=tuple(_flow_port(port) for port in raw["ports"]),
+        ports=tuple(_flow_port(port, tokens) for port in raw["ports"]),
         purpose=raw["purpose"],
         decided_by=raw["decided_by"],
         needs_responder=needs["responder"] == "required",
         needs_initiator=needs["initiator"] == "required",
         exclusive=raw["exclusive"],
         confidence=raw["confidence"],
-        source_ports=_figures(raw["source_ports"]) if "source_ports" in raw else (),
+        source_ports=_ports(raw["source_ports"]) if "source_ports" in raw else NO_PORTS,
         casts=_tuple(raw.get("cast", "unicast")),
         group=tuple(raw.get("group", ())),
         reach=raw.get("reach", "peers"),
@@ -259,7 +261,7 @@ def _flow(name: str, product: str, raw: dict[str, Any], rows: list[str]) -> Flow
         initiator=FlowEnd(**raw.get("initiator", {})),
         responder=FlowEnd(**raw.get("responder", {})),
         listener=raw.get("listener", "native"),
-        container_ports=_figures(raw["container_ports"]) if "container_ports" in raw else (),
+        container_ports=_ports(raw["container_ports"]) if "container_ports" in raw else NO_PORTS,
         platforms=tuple(raw.get("platforms", ())),
         origin=raw.get("origin", "document"),
         evidence=tuple(raw.get("evidence", ())),
@@ -267,7 +269,7 @@ def _flow(name: str, product: str, raw: dict[str, Any], rows: list[str]) -> Flow
             Doubt(
                 one["verdict"],
                 one["why"],
-                _figures(one["ports"]) if "ports" in one else (),
+                _ports(one["ports"]) if "ports" in one else NO_PORTS,
                 one.get("protocol"),
                 tuple(one.get("evidence", ())),
             )
@@ -278,17 +280,18 @@ def _flow(name: str, product: str, raw: dict[str, Any], rows: list[str]) -> Flow
     )
 
 
-def _flow_port(written: int | str) -> str:
-    if isinstance(written, str) and not written[0].isdigit():
-        return written
-    return _figures(written)[0]
+def _flow_port(written: int | str, tokens: Mapping[str, Token]) -> PortSet | str:
+    if written in tokens:
+        return PortSet(tokens=(str(written),))
+    # The schema has made sure that it is a figure or a name.
+    return written if isinstance(written, str) and written[0].isalpha() else _ports(written)
 
 
-def _figures(raw: object) -> tuple[str, ...]:
+def _ports(raw: object) -> PortSet:
     try:
-        return port_text.figures(raw)
-    except port_text.BadPort as error:
-        raise port_text.BadPort(f"has {shown(raw)}, which {error}") from None
+        return port_text.parse(raw)
+    except BadPort as error:
+        raise BadPort(f"has {shown(raw)}, which {error}") from None
 
 
 def _check_address(raw: str) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ..net.ports import NO_PORTS, PortSet
+
 Direction = Literal["in", "out"]
 End = Literal["initiator", "responder"]
 
@@ -29,7 +31,7 @@ class PortSetting:
     """A port that can be changed; without `default` and `next_to` nobody knows it until it is set."""
 
     what: str
-    default: tuple[str, ...] | None = None
+    default: PortSet | None = None
     next_to: str | None = None
 
 
@@ -99,7 +101,7 @@ class Doubt:
 
     verdict: str
     why: str
-    ports: tuple[str, ...] = ()
+    ports: PortSet = NO_PORTS
     protocol: str | None = None
     evidence: tuple[str, ...] = ()
 
@@ -118,14 +120,15 @@ class Flow:
     initiators: tuple[str, ...]
     responders: tuple[str, ...]
     protocols: tuple[str, ...]
-    ports: tuple[str, ...]
+    ports: tuple[PortSet | str, ...]
+    """A word is the name of a port that the deciding component has."""
     purpose: str
     decided_by: End
     needs_responder: bool
     needs_initiator: bool
     exclusive: bool
     confidence: str
-    source_ports: tuple[str, ...] = ()
+    source_ports: PortSet = NO_PORTS
     casts: tuple[str, ...] = ("unicast",)
     group: tuple[str, ...] = ()
     reach: str = "peers"
@@ -134,7 +137,7 @@ class Flow:
     initiator: FlowEnd = FlowEnd()
     responder: FlowEnd = FlowEnd()
     listener: str = "native"
-    container_ports: tuple[str, ...] = ()
+    container_ports: PortSet = NO_PORTS
     platforms: tuple[str, ...] = ()
     origin: str = "document"
     evidence: tuple[str, ...] = ()
@@ -171,5 +174,5 @@ class Token:
 
     name: str
     protocol: str
-    ports: tuple[str, ...]
+    ports: PortSet
     what: str

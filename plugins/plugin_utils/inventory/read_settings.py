@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read the variables of all hosts: one Profile for all hosts that say the same."""
+"""Read the variables of all hosts: one HostSettings for all hosts that say the same."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from typing import Any
 
 from ..catalog.book import Catalog
 from ..net.addresses import AddressSet
+from ..net.ports import PortSet
 from ..problems import Problems, shown
+from .kinds import read_value
 from .once import Once
-from .settings import Allow, Override, Peers, Profile, RunSettings
-from .values import Values, Wrong
+from .settings import Allow, HostSettings, Override, Peers, RunSettings
+from .values import Wrong
 from .variables import SUFFIXED, Names, Unknown, Variable
 
 Raw = Mapping[str, Any]
@@ -57,26 +59,26 @@ class _Given:
     value: Any
 
 
-class ProfileReader:
+class SettingsReader:
     def __init__(self, catalog: Catalog, problems: Problems) -> None:
         self.catalog = catalog
         self.names = Names(catalog, problems)
         self._text = Once(repr)
-        self._profiles: dict[tuple[tuple[str, str], ...], tuple[Profile, list[tuple[str, Wrong]]]] = {}
+        self._settings: dict[tuple[tuple[str, str], ...], tuple[HostSettings, list[tuple[str, Wrong]]]] = {}
         self._values: dict[tuple[str, str], tuple[Any, list[Wrong]]] = {}
         self._wrong_at: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
 
-    def read(self, host: str, raw: Raw) -> Profile:
-        """The host's profile; what is wrong with its variables is noted for `report`. Its addresses are its own
+    def read(self, host: str, raw: Raw) -> HostSettings:
+        """The host's settings; what is wrong with its variables is noted for `report`. Its addresses are its own
         and no part of it: else no two hosts would say the same."""
         ours = {name: value for name, value in raw.items() if name != ADDRESSES and self.names.ours(name)}
         signature = tuple(sorted((name, self._text(value)) for name, value in ours.items()))
-        if signature not in self._profiles:
-            self._profiles[signature] = self._build(ours)
-        profile, wrongs = self._profiles[signature]
+        if signature not in self._settings:
+            self._settings[signature] = self._build(ours)
+        settings, wrongs = self._settings[signature]
         for name, wrong in wrongs:
             self._wrong_at[name, wrong.key, wrong.wrong, wrong.right].append(host)
-        return profile
+        return settings
 
     def addresses(self, host: str, raw: Raw) -> tuple[str, ...] | None:
         """Those that its variable gives; None if it is not set, or wrong."""
@@ -91,7 +93,7 @@ class ProfileReader:
         for (name, key, wrong, right), hosts in self._wrong_at.items():
             problems.error(hosts, f"{name}.{key}" if key else name, wrong, right)
 
-    def _build(self, raw: Raw) -> tuple[Profile, list[tuple[str, Wrong]]]:
+    def _build(self, raw: Raw) -> tuple[HostSettings, list[tuple[str, Wrong]]]:
         wrongs: list[tuple[str, Wrong]] = []
         given: list[_Given] = []
         for name in sorted(raw):
@@ -111,14 +113,12 @@ class ProfileReader:
             value, clashes = _MERGE[base](parts)
             settings[base.removeprefix("portbook_")] = value
             wrongs.extend(clashes)
-        return Profile(**settings), wrongs
+        return HostSettings(**settings), wrongs
 
     def read_value(self, name: str, variable: Variable, raw: object) -> tuple[Any, list[Wrong]]:
         key = (variable.name, self._text(raw))
         if key not in self._values:
-            values = Values(self.catalog)
-            value = values.collect("", values.read, variable, raw)
-            self._values[key] = (value, values.wrongs)
+            self._values[key] = read_value(self.catalog, variable, raw)
         return self._values[key]
 
 
@@ -171,8 +171,8 @@ def _merge_flows(parts: list[tuple[str, dict[str, Override]]]) -> tuple[dict[str
                         (
                             name,
                             Wrong(
-                                f"contradicts {before} in {one.name}: {shown(value)} here, "
-                                f"{shown(getattr(united, one.name))} there",
+                                f"contradicts {before} in {one.name}: {_shown(value)} here, "
+                                f"{_shown(getattr(united, one.name))} there",
                                 "Keep one of the two",
                                 flow,
                             ),
@@ -182,6 +182,10 @@ def _merge_flows(parts: list[tuple[str, dict[str, Override]]]) -> tuple[dict[str
                     united = replace(united, **{one.name: value})
             merged[flow] = united
     return merged, clashes
+
+
+def _shown(value: object) -> str:
+    return shown(value.texts if isinstance(value, PortSet) else value)
 
 
 def _merge_allow(parts: list[tuple[str, tuple[Allow, ...]]]) -> tuple[tuple[Allow, ...], list[tuple[str, Wrong]]]:
@@ -216,7 +220,7 @@ _MERGE: Mapping[str, Any] = {
 }
 
 
-def run_settings(hosts: Iterable[tuple[str, Raw]], reader: ProfileReader, problems: Problems) -> RunSettings:
+def run_settings(hosts: Iterable[tuple[str, Raw]], reader: SettingsReader, problems: Problems) -> RunSettings:
     """Variables of scope all, which must be the same on every host."""
     said: dict[str, dict[str, tuple[Any, list[str]]]] = defaultdict(dict)
     canonical = Once(_canonical)

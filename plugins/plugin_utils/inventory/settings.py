@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the variables of hosts say, as types. Hosts whose variables are the same share one Profile."""
+"""What the variables of hosts say, as types. Hosts whose variables are the same share one HostSettings."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from ..net.addresses import AddressSet
+from ..net.ports import NO_PORTS, PortSet
 
 DEFAULT_REALM = "main"
 
@@ -23,7 +24,7 @@ class PeerEntry:
     realms: frozenset[str] | None = None
     version: str | None = None
     features: tuple[tuple[str, bool], ...] = ()
-    ports: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    ports: tuple[tuple[str, PortSet], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Override:
     """The user's word about one flow."""
 
     state: str | None = None
-    ports: tuple[str, ...] | None = None
+    ports: PortSet | None = None
     peers: Peers | None = None
     guard: bool | None = None
     log: bool | None = None
@@ -55,7 +56,7 @@ class Allow:
     name: str
     direction: str
     protocol: str
-    ports: tuple[str, ...]
+    ports: PortSet
     peers: Peers
     local_subnet: bool = False
     why: str = ""
@@ -65,20 +66,20 @@ class Allow:
 
 
 @dataclass(frozen=True, eq=False)
-class Profile:
+class HostSettings:
     components: tuple[str, ...] = ()
     realm: frozenset[str] = frozenset({DEFAULT_REALM})
     realms: Mapping[str, frozenset[str]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     features: Mapping[tuple[str, str], bool] = field(default_factory=dict)
-    ports: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    ports: Mapping[tuple[str, str], PortSet] = field(default_factory=dict)
     programs: Mapping[tuple[str, str], str | None] = field(default_factory=dict)
     postures: Mapping[str, str] = field(default_factory=dict)
     peers: Mapping[str, Peers] = field(default_factory=dict)
     flows: Mapping[str, Override] = field(default_factory=dict)
     allow: tuple[Allow, ...] = ()
     management: AddressSet = field(default_factory=AddressSet)
-    management_ports: tuple[str, ...] = ()
+    management_ports: PortSet = NO_PORTS
     backend: str = "auto"
     posture: str = "guard"
     outbound: str = "off"

@@ -1,30 +1,23 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Turn the values of variables into settings; every wrong value becomes a problem, none an exception."""
+"""Single values of variables, as they must be; what is wrong with one is told in its own words."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
 from typing import Any, TypeVar
 
-from ..catalog.book import Catalog
-from ..catalog.model import LOCAL_SUBNET, Component
 from ..net import ports as port_text
 from ..net.addresses import EVERYWHERE, AddressSet, BadAddress, is_address, is_name, parse, reachable
-from ..problems import one_of, shown
-from .settings import Allow, Override, PeerEntry, Peers
-from .variables import Variable
+from ..net.ports import BadPort, PortSet
+from ..problems import shown
 
 T = TypeVar("T")
 _REALM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_ALLOW_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _INTERFACE = re.compile(r"[A-Za-z0-9_.:@*+-]{1,32}")
-PORTLESS = ("icmp", "icmpv6", "igmp", "vrrp", "esp", "ah", "gre", "ospf", "pim", "ipip", "l2tp")
-PROTOCOLS = ("tcp", "udp", "sctp", *PORTLESS)
 _TRUE = ("yes", "true", "on", "1", "y", "t")
 _FALSE = ("no", "false", "off", "0", "n", "f")
 
@@ -48,11 +41,10 @@ class Untemplated:
     reason: str
 
 
-class Values:
-    """Reads raw values; nested wrong values are all told, not only the first."""
+class Complaints:
+    """Gathers what is wrong with nested values: all of them are told, not only the first."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        self.catalog = catalog
+    def __init__(self) -> None:
         self.wrongs: list[Wrong] = []
         self._steps: list[str] = []
 
@@ -74,265 +66,6 @@ class Values:
         """Those items that can be read; of the others, each is complained of."""
         found = (self.collect("", read, item) for item in items)
         return [one for one in found if one is not None]
-
-    def read(self, variable: Variable, raw: object) -> Any:
-        if isinstance(raw, Untemplated):
-            raise Wrong(f"cannot be rendered: {raw.reason}", "Mend the template or the variables that it uses")
-        reader: Callable[[Variable, Any], Any] = getattr(self, f"_{variable.kind}")
-        return reader(variable, raw)
-
-    # -- plain kinds --------------------------------------------------------------------------------
-
-    def _choice(self, variable: Variable, raw: object) -> str:
-        # YAML reads a bare off as false and on as true.
-        word = ("on" if raw else "off") if isinstance(raw, bool) else raw
-        if not isinstance(word, str) or word not in variable.choices:
-            raise Wrong(f"is {shown(raw)}", one_of(variable.choices, raw))
-        return str(word)
-
-    def _bool(self, _variable: Variable, raw: object) -> bool:
-        return boolean(raw)
-
-    def _version(self, variable: Variable, raw: object) -> str:
-        text = str(raw) if isinstance(raw, (int, float, str)) and not isinstance(raw, bool) else ""
-        if text not in variable.choices:
-            raise Wrong(f"is {shown(raw)}, which is no known version", f"Known versions: {', '.join(variable.choices)}")
-        return text
-
-    def _ports(self, _variable: Variable, raw: object) -> tuple[str, ...]:
-        return figures(raw)
-
-    def _program(self, _variable: Variable, raw: object) -> str | None:
-        if raw is None or raw == "":
-            return None
-        path = text(raw)
-        if not re.match(r"^([A-Za-z]:\\|%[A-Za-z_()0-9]+%\\|System$)", path) or not path.isprintable():
-            raise Wrong(
-                f"is {shown(raw)}, which is no full Windows path",
-                "Write it like C:\\Program Files\\Vendor\\program.exe",
-            )
-        return path
-
-    def _path(self, _variable: Variable, raw: object) -> str | None:
-        return text(raw) if raw else None
-
-    def _paths(self, _variable: Variable, raw: object) -> tuple[str, ...]:
-        return tuple(text(one) for one in words(raw, "paths"))
-
-    def _names(self, _variable: Variable, raw: object) -> tuple[str, ...]:
-        return tuple(sorted(set(self.each(words(raw, "interface names"), interface))))
-
-    def _realm(self, _variable: Variable, raw: object) -> frozenset[str]:
-        names = [raw] if isinstance(raw, str) else words(raw, "realm names")
-        if not names:
-            raise Wrong("is empty", "Name at least one realm, or leave the variable out")
-        return frozenset(self.each(names, realm))
-
-    def _addresses(self, _variable: Variable, raw: object) -> tuple[str, ...]:
-        items = [raw] if isinstance(raw, str) else words(raw, "addresses")
-        if not items:
-            raise Wrong("is empty", "Give at least one address, or leave the variable out")
-        return tuple(self.each(items, address_or_name))
-
-    def _networks(self, _variable: Variable, raw: object) -> AddressSet:
-        items = [raw] if isinstance(raw, str) else words(raw, "addresses")
-        return AddressSet.union(self.each(items, literal))
-
-    # -- names of the port book ---------------------------------------------------------------------
-
-    def component(self, raw: object) -> Component:
-        if not isinstance(raw, str) or raw not in self.catalog.components:
-            raise Wrong(f"names {shown(raw)}, which is no component", one_of(self.catalog.components, raw))
-        return self.catalog.components[str(raw)]
-
-    def _components(self, _variable: Variable, raw: object) -> tuple[str, ...]:
-        items = [raw] if isinstance(raw, str) else words(raw, "components")
-        return tuple(sorted({one.name for one in self.each(items, self.component)}))
-
-    def _groups(self, _variable: Variable, raw: object) -> dict[str, tuple[str, ...]]:
-        found = {}
-        for name, groups in mapping(raw, "component to a list of groups").items():
-            component = self.collect("", self.component, name)
-            listed = self.collect(str(name), _words_or_one, groups, "group names") if component else None
-            if component is not None and listed is not None:
-                found[component.name] = tuple(self.each(listed, text))
-        return found
-
-    # -- peers --------------------------------------------------------------------------------------
-
-    def _peers(self, _variable: Variable, raw: object) -> dict[str, Peers]:
-        found = {}
-        for name, value in mapping(raw, "component to a list of addresses").items():
-            component = self.collect("", self.component, name)
-            if component is None:
-                continue
-            peers = self.collect(str(name), self.peers_of, component, value)
-            if peers is not None:
-                found[component.name] = peers
-        return found
-
-    def peers_of(self, component: Component | None, raw: object) -> Peers:
-        if raw == "any":
-            return Peers(any=True)
-        plain: list[AddressSet] = []
-        names: list[str] = []
-        entries: list[PeerEntry] = []
-
-        def take(item: Any) -> None:
-            if isinstance(item, str) and item == "any":
-                raise Wrong("has any inside a list", "Write the word alone: any, not [any]")
-            if isinstance(item, str):
-                (names.append(item) if is_name(item) else plain.append(literal(item)))
-            elif isinstance(item, Mapping) and component is not None:
-                entries.append(self._entry(component, item))
-            else:
-                raise Wrong(
-                    f"has {shown(item)}, which is no address", "Write it like 192.0.2.0/24, 2001:db8::1 or a name"
-                )
-
-        self.each(words(raw, "addresses, networks or names, or the word any"), take)
-        if plain or names:
-            entries.insert(0, PeerEntry(AddressSet.union(plain), tuple(sorted(set(names)))))
-        return Peers(tuple(entries))
-
-    def _entry(self, component: Component, raw: Mapping[Any, Any]) -> PeerEntry:
-        for key in raw:
-            if key not in ("addresses", "realms", "port", "version", "features"):
-                raise Wrong(
-                    f"has the unknown key {shown(key)}",
-                    one_of(("addresses", "realms", "port", "version", "features"), key),
-                )
-        if "addresses" not in raw:
-            raise Wrong("has an entry without addresses", "Add addresses: a list of addresses, networks or names")
-        listed = raw["addresses"]
-        inner = self.peers_of(None, [listed] if isinstance(listed, str) else listed)
-        if inner.any:
-            raise Wrong("has any inside a list", "Write the word alone: any, not [any]")
-        first = inner.entries[0] if inner.entries else PeerEntry()
-        version = raw.get("version")
-        if version is not None and str(version) not in component.versions:
-            raise Wrong(
-                f"has version {shown(version)}, which {component.name} does not know",
-                f"Known versions: {', '.join(component.versions) or 'none'}",
-            )
-        return PeerEntry(
-            first.addresses,
-            first.names,
-            self._realm(_NO_VARIABLE, raw["realms"]) if raw.get("realms") is not None else None,
-            None if version is None else str(version),
-            self._entry_features(component, raw.get("features")),
-            self._entry_ports(component, raw.get("port")),
-        )
-
-    def _entry_features(self, component: Component, raw: object) -> tuple[tuple[str, bool], ...]:
-        if raw is None:
-            return ()
-        given = raw if isinstance(raw, Mapping) else dict.fromkeys(self.each(words(raw, "features"), text), True)
-        for key in given:
-            if key not in component.features:
-                raise Wrong(
-                    f"names the feature {shown(key)}, which {component.name} does not have",
-                    one_of(component.features, key),
-                )
-        return tuple(sorted((str(key), boolean(value)) for key, value in given.items()))
-
-    def _entry_ports(self, component: Component, raw: object) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        if raw is None:
-            return ()
-        if isinstance(raw, Mapping):
-            for key in raw:
-                if key not in component.ports:
-                    raise Wrong(
-                        f"names the port {shown(key)}, which {component.name} does not have",
-                        one_of(component.ports, key),
-                    )
-            return tuple(sorted((str(key), figures(value)) for key, value in raw.items()))
-        if len(component.ports) != 1:
-            raise Wrong(
-                f"has port {shown(raw)}, but {component.name} has {len(component.ports) or 'no'} ports that can be set",
-                f"Write port as a mapping. {one_of(component.ports)}",
-            )
-        return ((next(iter(component.ports)), figures(raw)),)
-
-    # -- flows and allow ----------------------------------------------------------------------------
-
-    def _flows(self, _variable: Variable, raw: object) -> dict[str, Override]:
-        found = {}
-        for name, value in mapping(raw, "flow id to a mapping").items():
-            if name not in self.catalog.flows:
-                self.wrongs.append(
-                    Wrong(f"names {shown(name)}, which is no flow", one_of_many(self.catalog.flows, name))
-                )
-                continue
-            override = self.collect(str(name), self._override, value)
-            if override is not None:
-                found[str(name)] = override
-        return found
-
-    def _override(self, raw: object) -> Override:
-        read = {**self._common(), "state": _state, "ports": figures, "guard": boolean, "log": boolean}
-        read["peers"] = lambda value: self.peers_of(None, _listed(value))
-        return Override(**self._entries(raw, read))
-
-    def _common(self) -> dict[str, Callable[[Any], Any]]:
-        """Keys that tell whose word it is, and until when it holds."""
-        return {
-            "owner": lambda value: _note(value, "owner"),
-            "ticket": lambda value: _note(value, "ticket"),
-            "expires": day,
-        }
-
-    def _entries(self, raw: object, read: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
-        """The keys of a mapping, each read by its own reader, each wrong one told."""
-        found = {}
-        for key, value in mapping(raw, ", ".join(read)).items():
-            if key not in read:
-                self.collect("", _unknown_key, key, read)
-                continue
-            one = self.collect("", read[key], value)
-            if one is not None:
-                found[str(key)] = one
-        return found
-
-    def _allow(self, _variable: Variable, raw: object) -> tuple[Allow, ...]:
-        found: dict[str, Allow] = {}
-        for place, item in enumerate(words(raw, "mappings with a name")):
-            name = item.get("name") if isinstance(item, Mapping) else None
-            allow = self.collect(str(name or place), self._one_allow, item)
-            if allow is None:
-                continue
-            if allow.name in found:
-                self.wrongs.append(Wrong("stands twice in the list", "Give each entry a name of its own", allow.name))
-            found[allow.name] = allow
-        return tuple(found.values())
-
-    def _one_allow(self, raw: object) -> Allow:
-        read: dict[str, Callable[[Any], Any]] = {
-            **self._common(),
-            "name": _allow_name,
-            "direction": _direction,
-            "protocol": _protocol,
-            "ports": figures,
-            "peers": lambda value: Peers() if value == LOCAL_SUBNET else self.peers_of(None, _listed(value)),
-            "why": lambda value: _note(value, "why"),
-        }
-        given = mapping(raw, ", ".join(read))
-        fields = {"direction": "in", "protocol": "tcp", "ports": (), **self._entries(given, read)}
-        protocol = fields["protocol"]
-        if "name" not in given:
-            raise Wrong("has no name", "Give each entry a name of letters, digits, dots and dashes")
-        if protocol in PORTLESS and "ports" in given:
-            raise Wrong(f"has ports, but {protocol} has none", "Leave ports out")
-        if protocol not in PORTLESS and "ports" not in given:
-            raise Wrong("has no ports", "Add ports: a number, a range or a list of them")
-        if "peers" not in given:
-            raise Wrong("has no peers", "Add peers: addresses, networks or names, local_subnet, or the word any")
-        if set(given) - set(fields):
-            raise Incomplete
-        return Allow(**fields, local_subnet=given["peers"] == LOCAL_SUBNET)
-
-
-_NO_VARIABLE = Variable("", "", "host", "")
 
 
 def text(raw: object) -> str:
@@ -381,10 +114,10 @@ def boolean(raw: object) -> bool:
     raise Wrong(f"is {shown(raw)}, which is neither true nor false", "Write true or false")
 
 
-def figures(raw: object) -> tuple[str, ...]:
+def ports(raw: object) -> PortSet:
     try:
-        return port_text.figures(raw)
-    except port_text.BadPort as error:
+        return port_text.parse(raw)
+    except BadPort as error:
         raise Wrong(
             f"is {shown(raw)}: {error}" if isinstance(raw, (list, tuple)) else f"is {shown(raw)}, which {error}"
         ) from None
@@ -408,68 +141,5 @@ def literal(raw: object) -> AddressSet:
     return addresses
 
 
-def day(raw: object) -> date | None:
-    if raw is None:
-        return None
-    if isinstance(raw, datetime):
-        return raw.date()
-    if isinstance(raw, date):
-        return raw
-    try:
-        return date.fromisoformat(str(raw))
-    except ValueError:
-        raise Wrong(f"has expires {shown(raw)}", "Write a day like 2027-01-31") from None
-
-
-def one_of_many(known: Mapping[str, object], given: object) -> str:
-    """For names too many to list: the near ones, or those that begin alike."""
-    product = str(given).partition(".")[0]
-    alike = [name for name in known if name.startswith(f"{product}.")]
-    return one_of(alike or sorted({f"{name.partition('.')[0]}.…" for name in known}), given)
-
-
-def _unknown_key(key: object, known: Iterable[str]) -> None:
-    raise Wrong(f"has the unknown key {shown(key)}", one_of(known, key))
-
-
-def _state(raw: object) -> str:
-    if raw not in ("enabled", "disabled"):
-        raise Wrong(f"has state {shown(raw)}", one_of(("enabled", "disabled"), raw))
-    return str(raw)
-
-
-def _allow_name(raw: object) -> str:
-    if not isinstance(raw, str) or not _ALLOW_NAME.fullmatch(raw):
-        raise Wrong(f"has the name {shown(raw)}", "Give it a name of letters, digits, dots and dashes")
-    return raw
-
-
-def _direction(raw: object) -> str:
-    if raw not in ("in", "out"):
-        raise Wrong(f"has direction {shown(raw)}", one_of(("in", "out"), raw))
-    return str(raw)
-
-
-def _protocol(raw: object) -> str:
-    if not isinstance(raw, str) or raw not in PROTOCOLS:
-        raise Wrong(f"has protocol {shown(raw)}", one_of(PROTOCOLS, raw))
-    return raw
-
-
-def _words_or_one(raw: object, of_what: str) -> list[Any]:
+def words_or_one(raw: object, of_what: str) -> list[Any]:
     return [raw] if isinstance(raw, str) else words(raw, of_what)
-
-
-def _listed(raw: object) -> object:
-    return [raw] if isinstance(raw, str) and raw != "any" else raw
-
-
-def _note(raw: object, what: str) -> str:
-    if raw is None:
-        return ""
-    if not isinstance(raw, (str, int)) or isinstance(raw, bool):
-        raise Wrong(f"has {what} {shown(raw)}, which is no text", "Write a line of text")
-    line = str(raw)
-    if not line.isprintable():
-        raise Wrong(f"has {what} {shown(raw)} with characters that cannot be printed", "Write a line of text")
-    return line

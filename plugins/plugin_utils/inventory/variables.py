@@ -243,7 +243,16 @@ def of_component(component: Component) -> list[Variable]:
         if port.next_to:
             what += f" Without it: one above {component.port_variable(port.next_to)}."
         found.append(
-            Variable(component.port_variable(key), "ports", "host", what, _port_default(port.default), (), name, key)
+            Variable(
+                component.port_variable(key),
+                "ports",
+                "host",
+                what,
+                port.default.written if port.default else None,
+                (),
+                name,
+                key,
+            )
         )
     for key, program in component.programs.items():
         what = _sentence(program.what)
@@ -265,13 +274,6 @@ def _sentence(text: str) -> str:
     """Closed by a full stop; a name like iPXE keeps its small letter."""
     first = text[:1] if text[1:2].isupper() else text[:1].upper()
     return f"{first}{text[1:].rstrip('.')}."
-
-
-def _port_default(default: tuple[str, ...] | None) -> object:
-    if default is None:
-        return None
-    figures: list[object] = [int(one) if one.isdigit() else one for one in default]
-    return figures[0] if len(figures) == 1 else figures
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from typing import Any
 from ..catalog.book import Catalog
 from ..net.addresses import AddressSet, BadAddress, is_address, is_host, is_name, parse, reachable
 from ..problems import Problems, nearest, one_of, shown
-from .read_settings import ProfileReader, run_settings
-from .settings import PeerEntry, Profile, RunSettings
+from .read_settings import SettingsReader, run_settings
+from .settings import HostSettings, PeerEntry, RunSettings
 from .values import Untemplated
 from .variables import PLATFORMS
 
@@ -43,14 +43,14 @@ class Host:
     """Those that get rules here."""
     parts: frozenset[str]
     """All that it is a peer as: its components, and the parties whose group it is in."""
-    profile: Profile
+    settings: HostSettings
     platform: str
 
 
 @dataclass(frozen=True, eq=False)
 class World:
     catalog: Catalog
-    settings: RunSettings
+    run: RunSettings
     hosts: tuple[Host, ...]
     declared: frozenset[str]
     """Components that have a group or a host in the inventory, be it an empty group."""
@@ -83,51 +83,51 @@ def build(
     default_connection: str = "ssh",
 ) -> World:
     ordered = sorted(inputs, key=lambda one: one.name)
-    reader = ProfileReader(catalog, problems)
-    settings = run_settings(((one.name, one.variables) for one in ordered), reader, problems)
+    reader = SettingsReader(catalog, problems)
+    run = run_settings(((one.name, one.variables) for one in ordered), reader, problems)
     groups = frozenset(groups)
-    groups_of = _groups(catalog, settings, groups, problems)
+    groups_of = _groups(catalog, run, groups, problems)
     hosts = []
     given: dict[str, tuple[str, ...] | None] = {}
     for one in ordered:
-        profile = reader.read(one.name, one.variables)
+        settings = reader.read(one.name, one.variables)
         given[one.name] = reader.addresses(one.name, one.variables)
         by_group = {component for group in one.groups for component in groups_of.get(group, ())}
-        own = {name for name in by_group if not catalog.components[name].party} | set(profile.components)
+        own = {name for name in by_group if not catalog.components[name].party} | set(settings.components)
         hosts.append(
             Host(
                 one.name,
                 tuple(sorted(own)),
                 frozenset(by_group | own),
-                profile,
-                platform_of(one, profile, default_connection),
+                settings,
+                platform_of(one, settings, default_connection),
             )
         )
     reader.report(problems)
     members = Counter(component for host in hosts for component in host.parts)
     sizes = Counter(group for one in ordered for group in one.groups)
-    _check_near_names(settings, groups_of, groups, sizes, members, problems)
+    _check_near_names(run, groups_of, groups, sizes, members, problems)
     declared = {component for host in hosts for component in host.parts} | {
         component for group in groups for component in groups_of.get(group, ())
     }
-    book = _addresses(ordered, hosts, given, settings, problems, resolve)
+    book = _addresses(ordered, hosts, given, run, problems, resolve)
     _check_platforms(catalog, hosts, problems)
     undecided = {component for group in groups if not sizes[group] for component in groups_of.get(group, ())}
     return World(
-        catalog, settings, tuple(hosts), frozenset(declared), book, dict(members), frozenset(undecided), len(ordered)
+        catalog, run, tuple(hosts), frozenset(declared), book, dict(members), frozenset(undecided), len(ordered)
     )
 
 
 def _groups(
-    catalog: Catalog, settings: RunSettings, groups: frozenset[str], problems: Problems
+    catalog: Catalog, run: RunSettings, groups: frozenset[str], problems: Problems
 ) -> dict[str, tuple[str, ...]]:
     """Inventory group to the components that its hosts play."""
     found: dict[str, list[str]] = {}
     for component in catalog.components:
-        names = settings.groups.get(component, (component,))
+        names = run.groups.get(component, (component,))
         for name in names:
             found.setdefault(name, []).append(component)
-            if component in settings.groups and name not in groups:
+            if component in run.groups and name not in groups:
                 problems.error(
                     "all hosts",
                     f"portbook_groups.{component}",
@@ -138,7 +138,7 @@ def _groups(
 
 
 def _check_near_names(
-    settings: RunSettings,
+    run: RunSettings,
     groups_of: Mapping[str, tuple[str, ...]],
     groups: frozenset[str],
     sizes: Mapping[str, int],
@@ -150,7 +150,7 @@ def _check_near_names(
         near = nearest(group, groups_of, cutoff=0.9)
         if near is None:
             continue
-        lost = [one for one in groups_of[near] if not members.get(one) and one not in settings.groups]
+        lost = [one for one in groups_of[near] if not members.get(one) and one not in run.groups]
         if lost and sizes.get(group):
             names = " and ".join(lost)
             problems.error(
@@ -170,10 +170,10 @@ def _check_near_names(
             )
 
 
-def platform_of(one: HostInput, profile: Profile, default_connection: str) -> str:
+def platform_of(one: HostInput, settings: HostSettings, default_connection: str) -> str:
     """windows, linux, or other for what is neither, such as a network device."""
-    if profile.backend in PLATFORMS:
-        return PLATFORMS[profile.backend]
+    if settings.backend in PLATFORMS:
+        return PLATFORMS[settings.backend]
     connection = str(one.variables.get("ansible_connection", default_connection))
     shell = str(one.variables.get("ansible_shell_type", ""))
     if connection in _WINDOWS_CONNECTIONS or shell in _WINDOWS_SHELLS:
@@ -205,14 +205,14 @@ def _addresses(
     inputs: list[HostInput],
     hosts: list[Host],
     given: Mapping[str, tuple[str, ...] | None],
-    settings: RunSettings,
+    run: RunSettings,
     problems: Problems,
     resolve: Resolver,
 ) -> AddressBook:
     known = {one.name for one in inputs}
     named_by: dict[str, list[tuple[str, str]]] = {}
     for host in hosts:
-        for what, entry in _entries(host.profile):
+        for what, entry in _entries(host.settings):
             for name in entry.names:
                 named_by.setdefault(name, []).append((host.name, what))
     book = AddressBook()
@@ -220,7 +220,7 @@ def _addresses(
     names_of: dict[str, tuple[str, ...]] = {}
     for one, host in zip(inputs, hosts, strict=True):
         if host.parts or one.name in named_by:
-            _one_host(one, given[one.name], settings, book, names_of, problems)
+            _one_host(one, given[one.name], run, book, names_of, problems)
     for host_name, names in names_of.items():
         for name in names:
             wanted.setdefault(name, []).append((host_name, ""))
@@ -235,13 +235,13 @@ def _addresses(
     return book
 
 
-def _entries(profile: Profile) -> Iterable[tuple[str, PeerEntry]]:
-    for component, peers in profile.peers.items():
+def _entries(settings: HostSettings) -> Iterable[tuple[str, PeerEntry]]:
+    for component, peers in settings.peers.items():
         yield from ((f"portbook_peers.{component}", entry) for entry in peers.entries)
-    for flow, override in profile.flows.items():
+    for flow, override in settings.flows.items():
         if override.peers:
             yield from ((f"portbook_flows.{flow}.peers", entry) for entry in override.peers.entries)
-    for allow in profile.allow:
+    for allow in settings.allow:
         yield from ((f"portbook_allow.{allow.name}.peers", entry) for entry in allow.peers.entries)
 
 
@@ -251,7 +251,7 @@ _SET_IT = "Set portbook_addresses on the host: the addresses under which others 
 def _one_host(
     one: HostInput,
     given: tuple[str, ...] | None,
-    settings: RunSettings,
+    run: RunSettings,
     book: AddressBook,
     names_of: dict[str, tuple[str, ...]],
     problems: Problems,
@@ -265,7 +265,7 @@ def _one_host(
         return
     if "portbook_addresses" in one.variables:
         return  # Already told as wrong.
-    if settings.addresses_from == "facts":
+    if run.addresses_from == "facts":
         if one.facts:
             book.of_host[one.name] = reachable(AddressSet.union(parse(text) for text in one.facts if is_host(text)))
         else:

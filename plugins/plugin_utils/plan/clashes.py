@@ -9,7 +9,6 @@ from collections.abc import Iterable
 
 from ...module_utils.shrinking import ALLOW_COMPONENT
 from ..catalog.book import WIDEST_GUARD, Catalog
-from ..net import ports as port_text
 from ..problems import Problems
 from .model import HostPlan, Plan, Rule
 from .rule_maker import OWN_COMPONENT
@@ -30,21 +29,17 @@ def _clashes(host: HostPlan, catalog: Catalog) -> Iterable[tuple[str, str, str]]
     for rule in host.rules:
         if rule.direction != "in" or rule.component in (ALLOW_COMPONENT, OWN_COMPONENT) or rule.cast != "unicast":
             continue
-        if any(figure in catalog.tokens for figure in rule.ports):
-            continue
-        spans = port_text.spans_of(rule.ports)
-        if len(spans) > WIDEST_GUARD:
+        if rule.ports.tokens or len(rule.ports.spans) > WIDEST_GUARD:
             continue
         owner = _owner(rule, catalog)
-        for low, high in spans:
-            for port in range(low, high + 1):
-                before = listening.setdefault((rule.protocol, port), (owner, rule.component, rule.flow))
-                if before[0] != owner and before[1] != rule.component:
-                    yield (
-                        f"{before[1]} and {rule.component}",
-                        f"both want {rule.protocol} {port} for programs of their own ({before[2]} and {rule.flow})",
-                        "One host cannot play both; move one of them, or change the port of one if it has a variable",
-                    )
+        for port in rule.ports.numbers:
+            before = listening.setdefault((rule.protocol, port), (owner, rule.component, rule.flow))
+            if before[0] != owner and before[1] != rule.component:
+                yield (
+                    f"{before[1]} and {rule.component}",
+                    f"both want {rule.protocol} {port} for programs of their own ({before[2]} and {rule.flow})",
+                    "One host cannot play both; move one of them, or change the port of one if it has a variable",
+                )
 
 
 def _owner(rule: Rule, catalog: Catalog) -> str:

@@ -25,8 +25,8 @@ def rule_data(rule: Rule) -> dict[str, Any]:
         "flow": rule.flow,
         "direction": rule.direction,
         "protocol": rule.protocol,
-        "ports": list(rule.ports),
-        "source_ports": list(rule.source_ports),
+        "ports": list(rule.ports.texts),
+        "source_ports": list(rule.source_ports.texts),
         "peers": rule.peers,
         "peer_components": list(rule.peer_components),
         "cast": rule.cast,
@@ -35,7 +35,7 @@ def rule_data(rule: Rule) -> dict[str, Any]:
         "program": rule.program,
         "service": rule.service,
         "listener": rule.listener,
-        "container_ports": list(rule.container_ports),
+        "container_ports": list(rule.container_ports.texts),
         "log": rule.log,
         "confidence": rule.confidence,
         "rows": list(rule.rows),
@@ -65,32 +65,32 @@ _MEANING = (
 
 
 def host_head(host: HostPlan) -> dict[str, Any]:
-    profile = host.profile
+    settings = host.settings
     return {
-        "backend": profile.backend,
+        "backend": settings.backend,
         "platform": host.platform,
-        "posture": profile.posture,
-        **({"postures": dict(sorted(profile.postures.items()))} if profile.postures else {}),
-        "outbound": profile.outbound,
+        "posture": settings.posture,
+        **({"postures": dict(sorted(settings.postures.items()))} if settings.postures else {}),
+        "outbound": settings.outbound,
         "components": list(host.components),
         "realms": list(host.realms),
-        "management": profile.management.networks(),
-        "trusted_interfaces": None if profile.trusted_interfaces is None else list(profile.trusted_interfaces),
-        "foreign": profile.foreign,
-        "refuse": profile.refuse,
-        "log": profile.log,
-        "cut": profile.cut,
-        **({"restore_after_flush": True} if profile.restore_after_flush else {}),
+        "management": settings.management.networks(),
+        "trusted_interfaces": None if settings.trusted_interfaces is None else list(settings.trusted_interfaces),
+        "foreign": settings.foreign,
+        "refuse": settings.refuse,
+        "log": settings.log,
+        "cut": settings.cut,
+        **({"restore_after_flush": True} if settings.restore_after_flush else {}),
         **(_of_windows(host) if host.platform == "windows" else {}),
     }
 
 
 def _of_windows(host: HostPlan) -> dict[str, str]:
-    profile = host.profile
+    settings = host.settings
     return {
-        "windows_engine": profile.windows_engine,
-        "windows_policy": profile.windows_policy,
-        "windows_foreign": profile.windows_foreign,
+        "windows_engine": settings.windows_engine,
+        "windows_policy": settings.windows_policy,
+        "windows_foreign": settings.windows_foreign,
     }
 
 
@@ -120,7 +120,7 @@ def digest(plan: Plan) -> str:
     rules = _RuleDigests({name: one.digest for name, one in plan.peers.items()})
     return whole(
         {
-            name: _host_digest(host_head(host), host.profile.management_ports, rules.of_host(host.rules))
+            name: _host_digest(host_head(host), host.settings.management_ports.texts, rules.of_host(host.rules))
             for name, host in plan.hosts.items()
         }
     )

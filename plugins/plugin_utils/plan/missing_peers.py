@@ -41,7 +41,7 @@ class MissingPeers:
             problems.error(hosts, component, wrong, right + self._other_versions(component, flows))
 
     def _groups(self, components: Iterable[str]) -> list[str]:
-        given = self._world.settings.groups
+        given = self._world.run.groups
         return [group for component in components for group in given.get(component, (component,))]
 
     def _other_versions(self, component: str, flows: set[str]) -> str:

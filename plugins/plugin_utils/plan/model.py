@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..catalog.model import Direction
-from ..inventory.settings import Profile
+from ..inventory.settings import HostSettings
+from ..net.ports import PortSet
 from .peer_sets import PeerSet
 
 Refusal = Literal["open", "guard", "watch"]
@@ -28,8 +29,8 @@ class Rule:
     flow: str
     direction: Direction
     protocol: str
-    ports: tuple[str, ...]
-    source_ports: tuple[str, ...]
+    ports: PortSet
+    source_ports: PortSet
     peers: str
     peer_components: tuple[str, ...]
     cast: str
@@ -38,7 +39,7 @@ class Rule:
     program: str | None
     service: str | None
     listener: str
-    container_ports: tuple[str, ...]
+    container_ports: PortSet
     log: bool
     confidence: str
     rows: tuple[str, ...]
@@ -69,7 +70,7 @@ class NotPlanned:
 class HostPlan:
     name: str
     platform: str
-    profile: Profile
+    settings: HostSettings
     components: tuple[str, ...]
     realms: tuple[str, ...]
     rules: tuple[Rule, ...]

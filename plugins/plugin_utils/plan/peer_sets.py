@@ -33,7 +33,7 @@ class PeerSet:
 
 
 @dataclass(eq=False)
-class _Draft:
+class _UnnamedSet:
     hosts: frozenset[str]
     outsiders: AddressSet
     label: str
@@ -45,27 +45,27 @@ class PeerSets:
     def __init__(self, book: AddressBook) -> None:
         self._book = book
         self._keys: dict[tuple[frozenset[str], AddressSet, str], int] = {}
-        self._drafts: list[_Draft] = []
+        self._unnamed: list[_UnnamedSet] = []
 
     def add(self, component: str, realms: frozenset[str] | None, hosts: Iterable[str], outsiders: AddressSet) -> int:
         members = frozenset(hosts)
         key = (members, outsiders, component)
         label = _label(component, realms)
         if key not in self._keys:
-            self._keys[key] = len(self._drafts)
-            self._drafts.append(_Draft(members, outsiders, label))
+            self._keys[key] = len(self._unnamed)
+            self._unnamed.append(_UnnamedSet(members, outsiders, label))
         number = self._keys[key]
-        draft = self._drafts[number]
+        draft = self._unnamed[number]
         draft.label = min(draft.label, label, key=lambda one: (len(one), one))
         return number
 
     def empty(self, number: int) -> bool:
-        draft = self._drafts[number]
+        draft = self._unnamed[number]
         return not draft.hosts and not draft.outsiders
 
     def named(self) -> list[PeerSet]:
         """In the order of their numbers."""
-        contents = [self._content(draft) for draft in self._drafts]
+        contents = [self._content(draft) for draft in self._unnamed]
         digests = [digest_of(networks) for networks, _addresses in contents]
         plain = self._plain_names(digests)
         return [
@@ -77,18 +77,18 @@ class PeerSets:
                 next(iter(draft.hosts)) if len(draft.hosts) == 1 else None,
                 draft.outsiders,
             )
-            for draft, digest, (networks, addresses) in zip(self._drafts, digests, contents, strict=True)
+            for draft, digest, (networks, addresses) in zip(self._unnamed, digests, contents, strict=True)
         ]
 
     def _plain_names(self, digests: list[str]) -> dict[str, str]:
         """Of the sets of one label, the fullest bears it as it is; the others add what tells them apart."""
         fullest: dict[str, tuple[int, str]] = {}
-        for draft, digest in zip(self._drafts, digests, strict=True):
+        for draft, digest in zip(self._unnamed, digests, strict=True):
             size = len(draft.hosts) + len(draft.outsiders.v4.items) + len(draft.outsiders.v6.items)
             fullest[draft.label] = max(fullest.get(draft.label, (-1, "")), (size, digest))
         return {label: digest for label, (_size, digest) in fullest.items()}
 
-    def _content(self, draft: _Draft) -> tuple[tuple[str, ...], AddressSet]:
+    def _content(self, draft: _UnnamedSet) -> tuple[tuple[str, ...], AddressSet]:
         addresses = AddressSet.union(
             [*(self._book.of_host.get(host, AddressSet()) for host in draft.hosts), draft.outsiders]
         )

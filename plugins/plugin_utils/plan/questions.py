@@ -11,10 +11,11 @@ from typing import Any
 
 from ..catalog.book import Catalog
 from ..catalog.model import Component, Direction, Flow
-from ..inventory.settings import Profile
+from ..inventory.settings import HostSettings
 from ..inventory.values import Wrong, boolean
+from ..net.ports import PortSet
 from ..problems import Problems, one_of, shown
-from .join import FigureReader
+from .terms import TermsReader
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,11 @@ def ask(catalog: Catalog, question: Question, problems: Problems) -> list[dict[s
         return []
     flows = catalog.flows_of(question.component)
     deciders = {name: catalog.components[name] for flow in flows for name in flow.deciders}
-    profile = _profile(deciders, question, problems, where)
-    return [] if problems.errors else list(_answers(catalog, flows, question, profile))
+    settings = _settings(deciders, question, problems, where)
+    return [] if problems.errors else list(_answers(catalog, flows, question, settings))
 
 
-def _profile(deciders: Mapping[str, Component], question: Question, problems: Problems, where: str) -> Profile:
+def _settings(deciders: Mapping[str, Component], question: Question, problems: Problems, where: str) -> HostSettings:
     """As if a host's variables said what the question says."""
     versions = {}
     if question.version is not None:
@@ -61,13 +62,13 @@ def _profile(deciders: Mapping[str, Component], question: Question, problems: Pr
             features.update({(name, feature): boolean(value) for name in having})
         except Wrong as wrong:
             problems.error(where, f"features.{feature}", wrong.wrong, wrong.right)
-    return Profile(versions=versions, features=features)
+    return HostSettings(versions=versions, features=features)
 
 
 def _answers(
-    catalog: Catalog, flows: tuple[Flow, ...], question: Question, profile: Profile
+    catalog: Catalog, flows: tuple[Flow, ...], question: Question, settings: HostSettings
 ) -> Iterator[dict[str, Any]]:
-    reader = FigureReader(catalog, strict_evidence=False)
+    reader = TermsReader(catalog, strict_evidence=False)
     for flow in flows:
         ends: tuple[tuple[Direction, tuple[str, ...], tuple[str, ...]], ...] = (
             ("in", flow.responders, flow.initiators),
@@ -78,14 +79,14 @@ def _answers(
                 continue
             if question.peer is not None and question.peer not in there:
                 continue
-            figures = [reader.of(flow, name, profile) for name in flow.deciders]
-            on = next((one for one in figures if one.ports and not one.off and not one.other_version), None)
+            terms = [reader.of(flow, name, settings) for name in flow.deciders]
+            on = next((one for one in terms if one.ports and not one.off and not one.other_version), None)
             for protocol, ports in on.ports if on else ():
                 yield _answer(flow, question.component, direction, there, protocol, ports)
 
 
 def _answer(
-    flow: Flow, component: str, direction: Direction, there: tuple[str, ...], protocol: str, ports: tuple[str, ...]
+    flow: Flow, component: str, direction: Direction, there: tuple[str, ...], protocol: str, ports: PortSet
 ) -> dict[str, Any]:
     return {
         "flow": flow.id,
@@ -93,8 +94,8 @@ def _answer(
         "direction": direction,
         "peers": list(there),
         "protocol": protocol,
-        "ports": list(ports),
-        "source_ports": list(flow.source_ports),
+        "ports": list(ports.texts),
+        "source_ports": list(flow.source_ports.texts),
         "casts": list(flow.casts),
         "purpose": flow.purpose,
         "confidence": flow.confidence,

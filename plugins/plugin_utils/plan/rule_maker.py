@@ -9,10 +9,10 @@ from ...module_utils.intervals import Spans
 from ...module_utils.shrinking import ALLOW_COMPONENT
 from ..catalog.book import WIDEST_GUARD, Catalog
 from ..catalog.model import Direction, Doubt, End, Flow
-from ..inventory.settings import Allow, Override, Peers, Profile
-from ..net import ports as port_text
-from .join import FigureReader
+from ..inventory.settings import Allow, HostSettings, Override, Peers
+from ..net.ports import NO_PORTS, PortSet
 from .model import Refusal, Rule
+from .terms import TermsReader
 
 OWN_COMPONENT = "portbook"
 WAY_IN = "portbook.way-in"
@@ -20,9 +20,9 @@ _WEB = Spans.of([(80, 80), (443, 443)])
 
 
 class RuleMaker:
-    def __init__(self, catalog: Catalog, figures: FigureReader, strict_evidence: bool) -> None:
+    def __init__(self, catalog: Catalog, terms: TermsReader, strict_evidence: bool) -> None:
         self._catalog = catalog
-        self._figures = figures
+        self._terms = terms
         self._strict_evidence = strict_evidence
 
     def rule(
@@ -31,9 +31,9 @@ class RuleMaker:
         end: End,
         component: str,
         counterpart: str,
-        profile: Profile,
+        settings: HostSettings,
         protocol: str,
-        figures: tuple[str, ...],
+        ports: PortSet,
         cast: str,
         word: Override,
     ) -> Rule:
@@ -42,25 +42,25 @@ class RuleMaker:
         # http.sys and containers hold the responder's socket in the program's place.
         bound = end == "initiator" or flow.listener == "native"
         return Rule(
-            id=self._id(flow, direction, component, counterpart, protocol, figures, cast),
+            id=self._id(flow, direction, component, counterpart, protocol, ports, cast),
             component=component,
             flow=flow.id,
             direction=direction,
             protocol=protocol,
-            ports=figures,
+            ports=ports,
             source_ports=flow.source_ports,
             peers="",
             peer_components=(counterpart,),
             cast=cast,
             group=flow.group if cast == "multicast" else (),
             refusal=_refusal(
-                self._guarded(flow, component, direction, profile, protocol, figures, word.guard),
-                watched=direction == "in" and profile.posture_of(component) == "watch",
+                self._guarded(flow, component, direction, settings, protocol, ports, word.guard),
+                watched=direction == "in" and settings.posture_of(component) == "watch",
             ),
-            program=self._program(component, at_end.program, profile) if bound else None,
+            program=self._program(component, at_end.program, settings) if bound else None,
             service=at_end.service if bound else None,
             listener=flow.listener if end == "responder" else "native",
-            container_ports=flow.container_ports if end == "responder" else (),
+            container_ports=flow.container_ports if end == "responder" else NO_PORTS,
             log=bool(word.log),
             confidence=flow.confidence,
             rows=flow.rows,
@@ -78,13 +78,13 @@ class RuleMaker:
         component: str,
         counterpart: str,
         protocol: str,
-        figures: tuple[str, ...],
+        ports: PortSet,
         cast: str,
     ) -> str:
         """Depends on the rule alone, never on which other rules there are."""
         parts = [component, flow.id, direction, counterpart]
         parts += [protocol] * (len(flow.protocols) > 1) + [cast] * (len(flow.casts) > 1)
-        parts += [",".join(figures)] * (figures != self._figures.usual(flow))
+        parts += [str(ports)] * (ports != self._terms.usual(flow))
         return "/".join(parts)
 
     def _doubts(self, flow: Flow, protocol: str) -> str:
@@ -92,36 +92,37 @@ class RuleMaker:
             return ""
         return "; ".join(_doubt(one) for one in flow.doubts if one.protocol in (None, protocol))
 
-    def _program(self, component: str, program: str | None, profile: Profile) -> str | None:
+    def _program(self, component: str, program: str | None, settings: HostSettings) -> str | None:
         if program is None:
             return None
         catalogued = self._catalog.components[component].programs[program]
-        return profile.programs.get((component, program), catalogued.path)
+        return settings.programs.get((component, program), catalogued.path)
 
     def _guarded(
         self,
         flow: Flow,
         component: str,
         direction: Direction,
-        profile: Profile,
+        settings: HostSettings,
         protocol: str,
-        figures: tuple[str, ...],
+        ports: PortSet,
         word: bool | None,
     ) -> bool:
         if direction == "out":
-            armed = profile.outbound in ("guard", "strict")
+            armed = settings.outbound in ("guard", "strict")
             eligible = flow.exclusive and flow.origin == "document"
         else:
-            armed = profile.posture_of(component) != "open"
-            eligible = flow.exclusive or profile.postures.get(component) == "strict"
+            armed = settings.posture_of(component) != "open"
+            eligible = flow.exclusive or settings.postures.get(component) == "strict"
         if not armed or word is not None:
             return armed and bool(word)
-        if not eligible or any(figure in self._catalog.tokens for figure in figures):
+        if not eligible or ports.tokens:
             return False
-        spans = port_text.spans_of(figures)
         # A port that a variable moved onto one that others serve on is no longer the product's own.
-        own = port_text.spans_of(one for one in self._figures.usual(flow) if one[0].isdigit()) & _WEB
-        return len(spans) <= WIDEST_GUARD and not spans & (self._catalog.shared.get(protocol, Spans()) - own)
+        own = self._terms.usual(flow).spans & _WEB
+        return len(ports.spans) <= WIDEST_GUARD and not ports.spans & (
+            self._catalog.shared.get(protocol, Spans()) - own
+        )
 
 
 def _refusal(guarded: bool, *, watched: bool) -> Refusal:
@@ -131,7 +132,7 @@ def _refusal(guarded: bool, *, watched: bool) -> Refusal:
 
 
 def _doubt(doubt: Doubt) -> str:
-    ports = f" ({', '.join(doubt.ports)})" if doubt.ports else ""
+    ports = f" ({', '.join(doubt.ports.texts)})" if doubt.ports else ""
     return f"{doubt.verdict}{ports}: {doubt.why}"
 
 
@@ -140,9 +141,9 @@ def allow_rule(allow: Allow) -> Rule:
     return _own_rule(f"{ALLOW_COMPONENT}/{allow.name}/{direction}", ALLOW_COMPONENT, f"allow.{allow.name}", allow)
 
 
-def way_in(profile: Profile) -> Rule:
+def way_in(settings: HostSettings) -> Rule:
     """Without ports: those of Ansible's connection, as the host will see it."""
-    allow = Allow("way-in", "in", "tcp", profile.management_ports, Peers(), why="the way Ansible comes in")
+    allow = Allow("way-in", "in", "tcp", settings.management_ports, Peers(), why="the way Ansible comes in")
     return _own_rule(WAY_IN, OWN_COMPONENT, WAY_IN, allow)
 
 
@@ -155,7 +156,7 @@ def _own_rule(id_: str, component: str, flow: str, allow: Allow) -> Rule:
         direction="in" if allow.direction == "in" else "out",
         protocol=allow.protocol,
         ports=allow.ports,
-        source_ports=(),
+        source_ports=NO_PORTS,
         peers="",
         peer_components=(),
         cast="unicast",
@@ -164,7 +165,7 @@ def _own_rule(id_: str, component: str, flow: str, allow: Allow) -> Rule:
         program=None,
         service=None,
         listener="native",
-        container_ports=(),
+        container_ports=NO_PORTS,
         log=False,
         confidence="high",
         rows=(),

@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ...module_utils.intervals import Spans
 from ..catalog.model import VendorRule
+from ..net.ports import Numbers
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Head:
     components: tuple[str, ...]
     variables: frozenset[str]
     fingerprint: str
-    tokens: dict[str, list[list[int]]]
+    tokens: Numbers
     vendor_rules: tuple[VendorRule, ...] = ()
     inventory_hosts: int = 0
     members: dict[str, int] = field(default_factory=dict)
@@ -36,10 +38,13 @@ class Head:
 
     def data(self) -> dict[str, Any]:
         vendor_rules = [asdict(one) for one in self.vendor_rules]
-        return {**self.__dict__, "variables": sorted(self.variables), "vendor_rules": vendor_rules}
+        tokens = {name: spans.items for name, spans in self.tokens.items()}
+        return {**self.__dict__, "variables": sorted(self.variables), "vendor_rules": vendor_rules, "tokens": tokens}
 
     @staticmethod
     def of(data: dict[str, Any]) -> Head:
         lists = {key: tuple(data[key]) for key in ("errors", "warnings", "components")}
         vendor_rules = tuple(VendorRule(**one) for one in data["vendor_rules"])
-        return Head(**{**data, **lists, "variables": frozenset(data["variables"]), "vendor_rules": vendor_rules})
+        tokens = {name: Spans.of(map(tuple, spans)) for name, spans in data["tokens"].items()}
+        variables = frozenset(data["variables"])
+        return Head(**{**data, **lists, "variables": variables, "vendor_rules": vendor_rules, "tokens": tokens})

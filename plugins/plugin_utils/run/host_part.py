@@ -11,6 +11,8 @@ from typing import Any
 
 from ...module_utils.shrinking import Inventory
 from ..catalog.model import MANAGEMENT, Direction
+from ..net import ports as port_text
+from ..net.ports import NO_PORTS, PortSet
 from ..plan.model import NotPlanned, Rule, Verdict
 from .head import Head
 
@@ -72,9 +74,9 @@ class HostPart:
         return ("in",) if self.outbound == "off" else ("in", "out")
 
     @property
-    def management_ports(self) -> tuple[str, ...]:
+    def management_ports(self) -> PortSet:
         """As the inventory has them; empty: those of Ansible's connection."""
-        return self.way_in.ports if self.way_in else ()
+        return self.way_in.ports if self.way_in else NO_PORTS
 
     def of_components(self, components: Iterable[str] | None) -> tuple[Rule, ...]:
         """The rules of some components, or all."""
@@ -137,7 +139,8 @@ _SETTINGS = (
 def _rule(data: Mapping[str, Any]) -> Rule:
     plain: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in data.items()}
     del plain["guarded"]
-    return Rule(**{**plain, "group": plain["group"] or ()})
+    ports = {key: port_text.read(plain[key]) for key in ("ports", "source_ports", "container_ports")}
+    return Rule(**{**plain, **ports, "group": plain["group"] or ()})
 
 
 def inventory_of(part: HostPart, head: Head, emptied: bool) -> Inventory:

@@ -49,7 +49,7 @@ class Planning:
     def compute(self, by: str) -> tuple[Plan | None, Head]:
         outcome = self.outcome
         plan, world = outcome.plan, outcome.world
-        settings = world.settings if world else None
+        run = world.run if world else None
         return plan, Head(
             digest=outcome.digest,
             told_by=by,
@@ -58,14 +58,14 @@ class Planning:
             hosts=len(plan.hosts) if plan else 0,
             rules=sum(len(host.rules) for host in plan.hosts.values()) if plan else 0,
             sets=len(plan.peers) if plan else 0,
-            unsupported=settings.unsupported if settings else "warn",
-            plan_file=settings.plan_file if settings else None,
+            unsupported=run.unsupported if run else "warn",
+            plan_file=run.plan_file if run else None,
             inventory_hosts=world.hosts_in_inventory if world else 0,
             members=dict(world.members) if world else {},
-            shrink=bool(settings and settings.shrink),
+            shrink=bool(run and run.shrink),
             variables=self._variables,
             fingerprint=inventory.fingerprint(self.inputs, self._variables),
-            tokens={name: [list(span) for span in self.catalog.spans([name])] for name in self.catalog.tokens},
+            tokens=self.catalog.numbers,
             vendor_rules=tuple(
                 dict.fromkeys(rule for one in self.catalog.components.values() for rule in one.vendor_rules)
             ),

@@ -15,6 +15,7 @@ from .host_part import HostPart, PeerSummary
 _NARROWEST = 72
 _WIDEST = 140
 _WIDEST_PORTS = 22
+_AFTER_NUMBERS = 99999
 
 
 def host_text(part: HostPart, components: Iterable[str] | None, width: int) -> str:
@@ -70,12 +71,12 @@ def _flows(rules: list[Rule], peers_of: Mapping[str, PeerSummary], width: int) -
 
 
 def _order(rule: Rule) -> tuple[Any, ...]:
-    first = str(rule.ports[0]).partition("-")[0] if rule.ports else "0"
-    return (rule.direction, rule.protocol, int(first) if first.isdigit() else 99999, rule.flow, rule.id)
+    first = rule.ports.lowest or (_AFTER_NUMBERS if rule.ports else 0)
+    return (rule.direction, rule.protocol, first, rule.flow, rule.id)
 
 
 def _head(rule: Rule) -> str:
-    ports = ", ".join(rule.ports)
+    ports = ", ".join(rule.ports.texts)
     if rule.peers == "management":
         ports = ports or "its port"
     return f"{rule.protocol} {ports}".rstrip()

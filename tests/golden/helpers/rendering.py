@@ -60,9 +60,8 @@ def request(machines: Iterable[Machine], variables: Mapping[str, Any], name: str
     catalog = shipped_catalog()
     networks = {one.digest: list(one.networks) for one in outcome.plan.peers.values()}
     part = HostPart.of(json.loads(dict(parts(outcome.plan, outcome.digest))[name]))
-    tokens = {token: [list(span) for span in catalog.spans([token])] for token in catalog.tokens}
     return Request(
-        slices=host_slices(part, None, tokens, networks.__getitem__),
+        slices=host_slices(part, None, catalog.numbers, networks.__getitem__),
         replace_all=True,
         settings=host_settings(part),
         transport="ssh",

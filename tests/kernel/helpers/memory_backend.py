@@ -60,7 +60,7 @@ class Memory:
         for rule in request.part.of_components(request.components):
             peers = request.part.peers.get(rule.peers)
             who = request.networks(peers.digest) if peers else rule.peers
-            wanted.setdefault(rule.component, {})[rule.id] = [rule.protocol, list(rule.ports), who, rule.refusal]
+            wanted.setdefault(rule.component, {})[rule.id] = [rule.protocol, list(rule.ports.texts), who, rule.refusal]
         return self._bring(lambda held: wanted if request.components is None else {**held, **wanted}, target)
 
     def remove(self, removal: Removal, target: Target) -> Outcome:

@@ -187,9 +187,7 @@ class Planned:
 
     def brief(self, name: str) -> set[tuple[Any, ...]]:
         """Direction, protocol, ports and peers of each rule."""
-        return {
-            (rule.direction, rule.protocol, ",".join(rule.ports), _words(self.peers(rule))) for rule in self.rules(name)
-        }
+        return {(rule.direction, rule.protocol, str(rule.ports), _words(self.peers(rule))) for rule in self.rules(name)}
 
     def why_not(self, name: str, flow_id: str) -> list[str]:
         return [one.why for one in self.hosts[name].not_planned if one.flow == flow_id]

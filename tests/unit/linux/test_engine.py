@@ -33,6 +33,8 @@ from ansible_collections.portbook.firewall.plugins.module_utils.linux.request im
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import HostState
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.units import Units
 
+# xdist's thread holds no lock that a child needs.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 SLICE = {
     "rules": [
         {

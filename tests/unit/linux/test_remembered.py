@@ -18,7 +18,7 @@ from ansible_collections.portbook.firewall.plugins.module_utils.linux import rem
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.model import Local, Settings
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import HostState, StateError
 from ansible_collections.portbook.firewall.plugins.module_utils.nftables.ruleset import ruleset
-from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory import values
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory import entries
 
 RULE = {
     "id": "one/0",
@@ -113,7 +113,7 @@ def test_what_we_write_is_readable() -> None:
 
 
 def test_protocols_are_those_that_a_plan_may_name() -> None:
-    assert remembered.PROTOCOLS == values.PROTOCOLS
+    assert remembered.PROTOCOLS == entries.PROTOCOLS
 
 
 OTHER_TYPES = [None, 0, 1.5, True, "what\n", "\ud800", [], [None], {}, {"x": 1}, [[1]]]

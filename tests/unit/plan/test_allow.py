@@ -26,7 +26,7 @@ def allowing(*entries, **more):
 def test_what_a_host_allows_is_in_its_plan_without_any_component():
     plan = SIMPLE.plan(allowing(BACKUP))
     rule = plan.rule("h1")
-    assert (rule.direction, rule.protocol, rule.ports) == ("in", "tcp", ("10000-10005",))
+    assert (rule.direction, rule.protocol, rule.ports.texts) == ("in", "tcp", ("10000-10005",))
     assert plan.peers(rule) == ["198.51.100.0/24", "2001:db8::5"]
     assert rule.guarded is False
 
@@ -52,7 +52,7 @@ def test_outbound_can_be_allowed_too():
 )
 def test_protocols_without_ports_are_allowed_as_they_are(protocol):
     rule = SIMPLE.plan(allowing({"name": "x", "protocol": protocol, "peers": ["192.0.2.2"]})).rule("h1")
-    assert (rule.protocol, rule.ports) == (protocol, ())
+    assert (rule.protocol, rule.ports.texts) == (protocol, ())
 
 
 def test_a_protocol_without_ports_takes_none():

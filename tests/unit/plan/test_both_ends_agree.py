@@ -11,8 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.helpers.book import PARTY, Planned, book, feature, flow, host, port, port_above
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.net.ports import spans_of
-
 BOOK = book(
     {
         "agent": {
@@ -101,7 +99,7 @@ def permissions(plan: Planned, name: str, direction: str) -> set[tuple]:
     for rule in plan.rules(name, direction=direction):
         peers = plan.peers(rule)
         networks = ["0.0.0.0/0", "::/0"] if isinstance(peers, str) else peers
-        for low, high in spans_of(rule.ports):
+        for low, high in rule.ports.spans:
             for number in range(low, high + 1):
                 found |= {
                     (rule.flow, rule.protocol, rule.cast, number, ipaddress.ip_network(network)) for network in networks
@@ -204,7 +202,7 @@ def test_a_host_never_opens_more_than_its_groups_peers_and_the_users_word(drawn)
             of_component.setdefault(component, set()).update(one.variables["portbook_addresses"])
     for name, planned in plan.hosts.items():
         for rule in plan.rules(name):
-            word = planned.profile.flows.get(rule.flow)
+            word = planned.settings.flows.get(rule.flow)
             if rule.peers == "any" or (rule.direction == "in" and word and word.peers is not None):
                 continue
             networks = {ipaddress.ip_network(text) for text in plan.peers(rule)}

@@ -29,9 +29,9 @@ def test_the_deciding_initiators_port_holds_for_both_ends():
         host("a2", "agent", "192.0.2.20"),
         host("m", "master", "192.0.2.1"),
     )
-    assert plan.rule("a1", "acme.push").ports == ("6100",)
-    assert plan.rule("a2", "acme.push").ports == ("6000",)
-    assert {(rule.ports, *plan.peers(rule)) for rule in plan.rules("m", "acme.push")} == {
+    assert plan.rule("a1", "acme.push").ports.texts == ("6100",)
+    assert plan.rule("a2", "acme.push").ports.texts == ("6000",)
+    assert {(rule.ports.texts, *plan.peers(rule)) for rule in plan.rules("m", "acme.push")} == {
         (("6100",), "192.0.2.11"),
         (("6000",), "192.0.2.20"),
     }
@@ -57,7 +57,7 @@ def test_the_others_variables_do_not_decide(end):
     silent = "right" if end == "initiator" else "left"
     said = {f"{silent}_port": 1111, f"{silent}_x": False}
     plan = two.plan(host("l", "left", "192.0.2.1", **said), host("r", "right", "192.0.2.2", **said))
-    assert plan.rule("l").ports == plan.rule("r").ports == ("5000",)
+    assert plan.rule("l").ports.texts == plan.rule("r").ports.texts == ("5000",)
 
 
 VERSIONED = book(
@@ -110,7 +110,7 @@ NEIGHBOURS = book(
 )
 def test_a_port_next_to_another_follows_it_unless_it_is_set(said, tls):
     plan = NEIGHBOURS.plan(CLIENT, host("s1", "server", "192.0.2.1", **said))
-    assert plan.rule("s1", "acme.tls").ports == plan.rule("c1", "acme.tls").ports == (tls,)
+    assert plan.rule("s1", "acme.tls").ports.texts == plan.rule("c1", "acme.tls").ports.texts == (tls,)
 
 
 def test_a_port_next_to_the_last_one_is_unknown():
@@ -128,7 +128,7 @@ def test_a_port_that_nobody_knows_is_not_planned_and_names_its_variable():
 
 def test_a_port_that_nobody_knows_is_planned_once_it_is_set():
     plan = NEIGHBOURS.plan(CLIENT, host("s1", "server", "192.0.2.1", server_late_port="7100-7110"))
-    assert plan.rule("s1", "acme.late").ports == ("7070", "7100-7110")
+    assert plan.rule("s1", "acme.late").ports.texts == ("7070", "7100-7110")
 
 
 def test_a_party_has_variables_that_begin_with_portbook():
@@ -137,7 +137,7 @@ def test_a_party_has_variables_that_begin_with_portbook():
         {"acme.log": flow("agent", "siem", "main", protocol="udp")},
     )
     plan = siem.plan(host("a", "agent", "192.0.2.11"), host("x", "siem", "192.0.2.50", portbook_siem_port=5514))
-    assert plan.rule("a").ports == ("5514",)
+    assert plan.rule("a").ports.texts == ("5514",)
 
 
 # -- evidence -----------------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ DOUBTED = book(
 def test_documented_evidence_keeps_what_is_doubted_and_says_so():
     plan = DOUBTED.plan(CLIENT, SERVER)
     assert plan.rule("s1", "acme.whole").doubt == "obsolete: gone"
-    assert plan.rule("s1", "acme.some").ports == ("2000-2010", "2050")
+    assert plan.rule("s1", "acme.some").ports.texts == ("2000-2010", "2050")
     assert {rule.protocol for rule in plan.rules("s1", "acme.one-protocol")} == {"tcp", "udp"}
     assert plan.rule("s1", "acme.sure").doubt == ""
 
@@ -177,10 +177,10 @@ def test_strict_evidence_leaves_doubts_out_at_both_ends():
     for name in ("s1", "c1"):
         assert plan.rules(name, "acme.whole") == []
         assert plan.why_not(name, "acme.whole") == ["left out by portbook_evidence: strict: gone"]
-        assert plan.rule(name, "acme.some").ports == ("2000-2004",)
+        assert plan.rule(name, "acme.some").ports.texts == ("2000-2004",)
         assert plan.rule(name, "acme.one-protocol").protocol == "tcp"
-        assert plan.rule(name, "acme.token").ports == ("rpc_dynamic",)
-        assert plan.rule(name, "acme.sure").ports == ("4001",)
+        assert plan.rule(name, "acme.token").ports.texts == ("rpc_dynamic",)
+        assert plan.rule(name, "acme.sure").ports.texts == ("4001",)
 
 
 def test_rules_of_a_flow_name_its_rows_and_its_purpose():

@@ -72,7 +72,7 @@ def test_other_words_about_a_flow_do_not_enable_it():
 
 def test_ports_of_the_users_hold_at_both_ends():
     plan = SIMPLE.plan(CLIENT, server(ports=["9000-9001", 9100]))
-    assert plan.rule("s1").ports == plan.rule("c1").ports == ("9000-9001", "9100")
+    assert plan.rule("s1").ports.texts == plan.rule("c1").ports.texts == ("9000-9001", "9100")
 
 
 def test_ports_of_the_users_make_a_flow_without_a_known_port():
@@ -82,7 +82,7 @@ def test_ports_of_the_users_make_a_flow_without_a_known_port():
     )
     assert late.plan(CLIENT, host("s1", "server", "192.0.2.1")).rules("c1") == []
     plan = late.plan(CLIENT, server(state="enabled", ports=7))
-    assert plan.rule("s1").ports == plan.rule("c1").ports == ("7",)
+    assert plan.rule("s1").ports.texts == plan.rule("c1").ports.texts == ("7",)
 
 
 def test_peers_of_the_users_replace_those_of_the_port_book_at_both_ends():
@@ -194,7 +194,7 @@ def test_suffixed_words_about_a_flow_are_merged():
         portbook_flows_site={"acme.talk": {"log": True, "owner": "ops"}},
     )
     rule = SIMPLE.plan(CLIENT, both).rule("s1")
-    assert (rule.ports, rule.log, rule.owner) == (("9000",), True, "ops")
+    assert (rule.ports.texts, rule.log, rule.owner) == (("9000",), True, "ops")
 
 
 def test_suffixed_words_that_say_the_same_do_not_contradict_each_other():
@@ -205,7 +205,7 @@ def test_suffixed_words_that_say_the_same_do_not_contradict_each_other():
         portbook_flows={"acme.talk": {"ports": [9000]}},
         portbook_flows_site={"acme.talk": {"ports": "9000"}},
     )
-    assert SIMPLE.plan(CLIENT, both).rule("s1").ports == ("9000",)
+    assert SIMPLE.plan(CLIENT, both).rule("s1").ports.texts == ("9000",)
 
 
 def test_peers_of_the_users_need_no_initiator_in_the_inventory():

@@ -24,7 +24,7 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import Store as Read
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import store_of
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.wanted import Renderer
-from ansible_collections.portbook.firewall.plugins.plugin_utils.net.ports import numbers
+from ansible_collections.portbook.firewall.plugins.plugin_utils.net.ports import Numbers
 from ansible_collections.portbook.firewall.plugins.plugin_utils.plan import file as plan_file
 from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.model import Plan
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.host_part import HostPart, Settings
@@ -51,7 +51,7 @@ class Site:
 
     parts: Mapping[str, HostPart]
     networks: Callable[[str], list[str]]
-    tokens: Mapping[str, list[list[int]]]
+    tokens: Numbers
     plan: Plan = field(repr=False)
 
     def bring(
@@ -64,7 +64,7 @@ class Site:
         **head: Any,
     ) -> Brought:
         part = headed(self.parts[host], **head)
-        ports = numbers(part.management_ports) or [WINRM]
+        ports = part.management_ports.numbers or [WINRM]
         found = look(store, exchange.read_arguments(part, ports), machine)
         renderer = Renderer(self.tokens, self.networks, found.programs)
         asked = exchange.asked(part, components, renderer, ports, over_network=True)
@@ -106,6 +106,5 @@ def site(machines: Iterable[Machine], everywhere: Mapping[str, Any] | None = Non
     outcome = computed(machines, everywhere)
     assert outcome.plan is not None, "\n".join(map(str, outcome.errors))
     sets = {one.digest: list(one.networks) for one in outcome.plan.peers.values()}
-    tokens = {name: [list(span) for span in outcome.catalog.spans([name])] for name in outcome.catalog.tokens}
     parts = {name: HostPart.of(json.loads(text)) for name, text in plan_file.parts(outcome.plan, outcome.digest)}
-    return Site(parts, sets.__getitem__, tokens, outcome.plan)
+    return Site(parts, sets.__getitem__, outcome.catalog.numbers, outcome.plan)

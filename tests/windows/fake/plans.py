@@ -16,14 +16,16 @@ from windows.fake.rule import commit, from_json
 from windows.fake.sample import SVCHOST
 from windows.fake.store import Faults, Store
 
+from ansible_collections.portbook.firewall.plugins.module_utils.intervals import Spans
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import exchange
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide, decide_removal
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.wanted import Renderer
+from ansible_collections.portbook.firewall.plugins.plugin_utils.net import ports as port_text
 from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.model import Rule
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.host_part import HostPart, PeerSummary, Settings
 
 RPC = "rpc_dynamic"
-TOKENS = {RPC: [[49152, 65535]]}
+TOKENS = {RPC: Spans(((49152, 65535),))}
 NUMBERS = {"tcp": 6, "udp": 17}
 NETWORKS = {
     1: ("Ethernet", "192.0.2.10", "192.0.2.0/24"),
@@ -69,7 +71,7 @@ class Line:
             component=self.component,
             direction=self.direction,
             protocol=self.protocol,
-            ports=tuple(self.ports),
+            ports=self.ports,
             peers=self.peers if isinstance(self.peers, str) else f"set-{number}",
             cast=self.cast,
             refusal="open" if not (self.guarded and armed) else "watch" if watched else "guard",
@@ -81,7 +83,7 @@ class Line:
 
 
 def plain_rule(**given: Any) -> Rule:
-    """A rule of a plan; what is not given is what most rules have."""
+    """A rule of a plan, its ports as a plan file has them; what is not given is what most rules have."""
     usual: dict[str, Any] = {
         "direction": "in",
         "protocol": "tcp",
@@ -101,7 +103,9 @@ def plain_rule(**given: Any) -> Rule:
         "rows": (),
         "why": "why",
     }
-    return Rule(**{**usual, **given})
+    rule = {**usual, **given}
+    ports = {key: port_text.read(rule[key]) for key in ("ports", "source_ports", "container_ports")}
+    return Rule(**{**rule, **ports})
 
 
 @dataclass(frozen=True)
@@ -261,7 +265,7 @@ def _guarded(lines: Iterable[Line], want: Want) -> set[tuple[str, str, int]]:
 
 def _numbers(line: Line) -> Iterable[int]:
     for port in line.ports:
-        low, high = TOKENS[port][0] if port in TOKENS else map(int, (port.partition("-")[0], port.split("-")[-1]))
+        low, high = TOKENS[port].items[0] if port in TOKENS else map(int, (port.partition("-")[0], port.split("-")[-1]))
         yield from range(low, high + 1)
 
 

@@ -33,7 +33,6 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows
 )
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import Store as Read
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.wanted import Renderer
-from ansible_collections.portbook.firewall.plugins.plugin_utils.net.ports import numbers
 
 POSTURES = [*itertools.product(("guard", "strict", "open"), ("off", "open", "guard", "strict"))]
 """How a host is held, inbound and outbound."""
@@ -62,7 +61,7 @@ class Both:
         # The mode decides which rules there are.
         site = sited(Scenario("on"), outbound)
         part = headed(site.parts[self._name], posture=posture, outbound=outbound, windows_foreign="disable")
-        ports = numbers(part.management_ports) or [WINRM]
+        ports = part.management_ports.numbers or [WINRM]
         found = self._read(exchange.read_arguments(part, ports))
         renderer = Renderer(site.tokens, site.networks, found.programs)
         decision = decide(found, exchange.asked(part, None, renderer, ports, over_network=True))

@@ -13,7 +13,7 @@ from typing import Any
 from ....module_utils.shrinking import Inventory
 from ...catalog.book import Catalog
 from ...catalog.model import VendorRule
-from ...net.ports import numbers
+from ...net.ports import Numbers
 from ...run.host_part import HostPart
 from ..contract import Removal, Request, Target
 from ..outcome import Outcome
@@ -46,7 +46,7 @@ class WindowsHost:
         self,
         part: HostPart,
         components: list[str] | None,
-        tokens: Mapping[str, list[list[int]]],
+        tokens: Numbers,
         networks: Callable[[str], list[str]],
         inventory: Inventory | None = None,
     ) -> dict[str, Any]:
@@ -72,11 +72,11 @@ class WindowsHost:
         self,
         part: HostPart,
         components: list[str] | None,
-        tokens: Mapping[str, list[list[int]]],
+        tokens: Numbers,
         networks: Callable[[str], list[str]],
         inventory: Inventory | None,
     ) -> dict[str, Any]:
-        ports, engine = numbers(part.management_ports), part.settings.windows_engine
+        ports, engine = part.management_ports.numbers, part.settings.windows_engine
         if engine != "native":
             renderer = Renderer(tokens, networks, {})
             asked = exchange.asked(part, components, renderer, ports or [self.port], self.over_network)

@@ -12,8 +12,8 @@ from typing import Any
 
 from ....module_utils.intervals import Span, Spans
 from ...catalog.model import LOCAL_SUBNET, SYMBOLIC_PEERS
-from ...net import ports as port_text
 from ...net.addresses import AddressSet, parse
+from ...net.ports import Numbers, PortSet
 from ...plan.model import Rule
 from ...run.host_part import HostPart
 from ...run.show import signature
@@ -22,6 +22,8 @@ from .store import FoundProgram
 from .texts import ANY_PORTS, ANYWHERE, MOST_ADDRESSES, WRITABLE, Addresses, Ports
 
 _LONGEST_DESCRIPTION = 1000
+_RPC, _TFTP = "rpc_dynamic", "tftp_data"
+_MAPPER = Spans(((135, 135),))
 _UNSET = AddressSet(Spans(((0, 0),)))
 _EVERYONE_NEAR = AddressSet(Spans(((2**32 - 1, 2**32 - 1),)))
 # Windows has no rule for nobody: nothing comes from the address of all, and nothing goes to the one of none.
@@ -42,7 +44,7 @@ class Wanted:
 class Renderer:
     """`networks` gives a set's addresses by its digest, `programs` what the host made of paths with variables."""
 
-    tokens: Mapping[str, list[list[int]]]
+    tokens: Numbers
     networks: Callable[[str], list[str]]
     programs: Mapping[str, FoundProgram]
 
@@ -71,12 +73,11 @@ class Renderer:
     def _one(self, part: HostPart, name: str, rules: list[Rule]) -> Wanted:
         first = rules[0]
         number = NUMBERS[first.protocol]
-        figures = [figure for rule in rules for figure in rule.ports]
-        if figures and number not in WITH_PORTS:
+        if any(rule.ports for rule in rules) and number not in WITH_PORTS:
             return Wanted(
                 notes=(f"{first.flow}: Windows Firewall knows no ports of {first.protocol}, so it has no rule",)
             )
-        asked, other = self._asked_ports(first, figures), self._ports(first.source_ports)
+        asked, other = self._asked_ports(first, [rule.ports for rule in rules]), self._ports(first.source_ports)
         inbound = first.direction == "in"
         program = first.program or ""
         traffic = Traffic(
@@ -100,24 +101,19 @@ class Renderer:
         )
         return Wanted(split_rules, frozenset(one.name for one in split_rules) if guarded else frozenset())
 
-    def _asked_ports(self, rule: Rule, figures: list[str]) -> Ports:
+    def _asked_ports(self, rule: Rule, asked: list[PortSet]) -> Ports:
         """Inbound, Windows itself knows which ports its endpoint mapper gave out, and a program's own ports."""
-        if not figures:
+        ports = PortSet.union(asked)
+        if rule.direction == "in" and _TFTP in ports.tokens and rule.program:
             return ANY_PORTS
-        if rule.direction == "in" and "tftp_data" in figures and rule.program:
-            return ANY_PORTS
-        if rule.direction == "in" and "rpc_dynamic" in figures:
-            words = {"RPC"} | ({"RPC-EPMap"} if "135" in figures else set())
-            return replace(
-                self._ports(one for one in figures if one not in ("rpc_dynamic", "135")),
-                words=frozenset(words),
-                every=False,
-            )
-        return self._ports(figures)
+        if rule.direction == "in" and _RPC in ports.tokens:
+            words = {"RPC"} | ({"RPC-EPMap"} if any(map(_has_mapper, asked)) else set())
+            rest = PortSet.union(map(_without_mapper, asked)).without(_RPC)
+            return Ports(rest.covered(self.tokens), frozenset(words))
+        return self._ports(ports)
 
-    def _ports(self, figures: Iterable[str]) -> Ports:
-        found = port_text.numbered(figures, self.tokens)
-        return Ports(Spans.of((low, high) for low, high in found)) if found else ANY_PORTS
+    def _ports(self, ports: PortSet) -> Ports:
+        return Ports(ports.covered(self.tokens)) if ports else ANY_PORTS
 
     def _remote(self, part: HostPart, rules: list[Rule]) -> Addresses:
         peers = rules[0].peers
@@ -153,12 +149,21 @@ class Renderer:
 def _mapper_apart(rules: list[Rule]) -> Iterator[tuple[str, list[Rule]]]:
     """The endpoint mapper is a service of its own: a rule that is bound to another one would never match it."""
     first = rules[0]
-    both = any({"135", "rpc_dynamic"} <= set(rule.ports) for rule in rules)
+    both = any(_has_mapper(rule.ports) and _RPC in rule.ports.tokens for rule in rules)
     if not both or first.direction == "out" or not (first.program or first.service):
         yield "", rules
         return
-    yield "", [replace(rule, ports=tuple(one for one in rule.ports if one != "135")) for rule in rules]
-    yield "/mapper", [replace(rule, ports=("135",), program=None, service=None) for rule in rules]
+    yield "", [replace(rule, ports=_without_mapper(rule.ports)) for rule in rules]
+    yield "/mapper", [replace(rule, ports=PortSet(_MAPPER), program=None, service=None) for rule in rules]
+
+
+def _has_mapper(ports: PortSet) -> bool:
+    """By itself; in a range of others it is one of them."""
+    return _MAPPER.items[0] in ports.spans.items
+
+
+def _without_mapper(ports: PortSet) -> PortSet:
+    return ports - _MAPPER if _has_mapper(ports) else ports
 
 
 def _alike(rule: Rule) -> tuple[Any, ...]:
