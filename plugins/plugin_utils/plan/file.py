@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..catalog.model import MANAGEMENT
@@ -174,18 +174,8 @@ def _canonical(data: Any) -> bytes:
 
 
 def chunks(plan: Plan, digest_: str) -> Iterator[str]:
-    """The file's text; rules that hosts share are turned into text once."""
-    texts: dict[int, str] = {}
-    lists: dict[int, str] = {}
-
-    def rules_text(rules: tuple[Rule, ...]) -> str:
-        if id(rules) not in lists:
-            for rule in rules:
-                if id(rule) not in texts:
-                    texts[id(rule)] = json.dumps(rule_data(rule), ensure_ascii=False)
-            lists[id(rules)] = ",\n      ".join(texts[id(rule)] for rule in rules)
-        return lists[id(rules)]
-
+    """The file's text."""
+    texts = _RuleTexts(lambda rule: json.dumps(rule_data(rule), ensure_ascii=False))
     yield f'{{"format": {FORMAT}, "digest": "{digest_}",\n "peers": {{'
     yield ",".join(f"\n  {json.dumps(name)}: {json.dumps(list(one.networks))}" for name, one in plan.peers.items())
     yield '},\n "hosts": {'
@@ -194,26 +184,37 @@ def chunks(plan: Plan, digest_: str) -> Iterator[str]:
         head = json.dumps(host_head(host), ensure_ascii=False)[:-1]
         skipped = ",\n      ".join(json.dumps(not_planned_data(one), ensure_ascii=False) for one in host.not_planned)
         yield f"{'' if first else ','}\n  {json.dumps(name)}: {head},"
-        yield f'\n    "rules": [\n      {rules_text(host.rules)}],\n    "not_planned": [{skipped}]}}'
+        rules = ",\n      ".join(map(texts.of, host.rules))
+        yield f'\n    "rules": [\n      {rules}],\n    "not_planned": [{skipped}]}}'
         first = False
     yield "}}\n"
 
 
 def parts(plan: Plan, digest_: str) -> Iterator[tuple[str, str]]:
     """One text a host: its part of the plan, with the sets that its rules use named and counted."""
-    of_rules: dict[tuple[int, int], str] = {}
+    texts = _RuleTexts(lambda rule: json.dumps({**rule_data(rule), "refusal": rule.refusal}))
     for name, host in plan.hosts.items():
-        key = (id(host.rules), id(host.not_planned))
-        if key not in of_rules:
-            of_rules[key] = json.dumps(
-                {
-                    "rules": [{**rule_data(rule), "refusal": rule.refusal} for rule in host.rules],
-                    "not_planned": [not_planned_data(one) for one in host.not_planned],
-                    "sets": {used: _summary(plan.peers[used]) for used in _used(host.rules, plan.peers)},
-                }
-            )[1:]
-        own = {"name": name, "digest": digest_, "host": host_head(host)}
-        yield name, f"{json.dumps(own)[:-1]}, {of_rules[key]}"
+        own = {
+            "name": name,
+            "digest": digest_,
+            "host": host_head(host),
+            "not_planned": [not_planned_data(one) for one in host.not_planned],
+            "sets": {used: _summary(plan.peers[used]) for used in _used(host.rules, plan.peers)},
+        }
+        yield name, f'{json.dumps(own)[:-1]}, "rules": [{", ".join(map(texts.of, host.rules))}]}}'
+
+
+class _RuleTexts:
+    """Rules are shared by hosts, so each is turned into text once."""
+
+    def __init__(self, write: Callable[[Rule], str]) -> None:
+        self._write = write
+        self._of_rule: dict[int, str] = {}
+
+    def of(self, rule: Rule) -> str:
+        if id(rule) not in self._of_rule:
+            self._of_rule[id(rule)] = self._write(rule)
+        return self._of_rule[id(rule)]
 
 
 def _used(rules: Iterable[Rule], sets: Mapping[str, PeerSet]) -> list[str]:

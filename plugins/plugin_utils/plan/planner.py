@@ -51,6 +51,7 @@ class _Planner:
         self.reasons = Reasons(world, self.terms, self.missing)
         self.expiries = Expiries(today)
         self.unguarded: dict[tuple[str, tuple[str, ...]], set[str]] = {}
+        self.named_rules: dict[tuple[int, str], Rule] = {}
 
     def plan(self) -> Plan:
         viewers = self._guest_kins() if self.guests else self.kins
@@ -264,7 +265,7 @@ class _Planner:
 
     def _hosts(self, kin: Kin, named: list[PeerSet]) -> Iterable[HostPlan]:
         drafts = sorted(
-            ((replace(draft.rule, peers=draft.symbol or named[draft.set_number].name), draft) for draft in kin.rules),
+            ((self._named(draft.rule, draft.symbol or named[draft.set_number].name), draft) for draft in kin.rules),
             key=lambda one: one[0].id,
         )
         everyone = tuple(rule for rule, _draft in drafts)
@@ -280,6 +281,13 @@ class _Planner:
         for host in kin.hosts:
             rules, not_planned = (everyone, skipped) if shared else self._for_host(host, drafts, named, skipped)
             yield HostPlan(host, kin.platform, kin.settings, kin.components, realms, rules, not_planned)
+
+    def _named(self, rule: Rule, peers: str) -> Rule:
+        """The same one for all kins that share the rule."""
+        key = (id(rule), peers)
+        if key not in self.named_rules:
+            self.named_rules[key] = replace(rule, peers=peers)
+        return self.named_rules[key]
 
     def _for_host(
         self, host: str, drafts: list[tuple[Rule, RuleDraft]], named: list[PeerSet], skipped: tuple[NotPlanned, ...]

@@ -24,8 +24,31 @@ class RuleMaker:
         self._catalog = catalog
         self._terms = terms
         self._strict_evidence = strict_evidence
+        self._made: dict[tuple[object, ...], Rule] = {}
 
     def rule(
+        self,
+        flow: Flow,
+        end: End,
+        component: str,
+        counterpart: str,
+        settings: HostSettings,
+        protocol: str,
+        ports: PortSet,
+        cast: str,
+        word: Override,
+    ) -> Rule:
+        """Hosts share the rule of a flow of which their settings say the same."""
+        of_settings = (
+            *(settings.posture_of(component), settings.postures.get(component), settings.outbound),
+            *(settings.programs.get((component, at.program)) for at in (flow.initiator, flow.responder) if at.program),
+        )
+        key = (flow.id, end, component, counterpart, protocol, ports, cast, word, of_settings)
+        if key not in self._made:
+            self._made[key] = self._make(flow, end, component, counterpart, settings, protocol, ports, cast, word)
+        return self._made[key]
+
+    def _make(
         self,
         flow: Flow,
         end: End,
