@@ -134,6 +134,28 @@ def other_root_kind(suite: str) -> Kind:
     )
 
 
+def of_archived(kind: Kind) -> Kind:
+    """A Debian that mirrors will drop: where its root cannot be built, that is said, and fails nothing."""
+
+    def needs() -> str | None:
+        lacking = kind.needs()
+        if lacking is not None:
+            return lacking
+        done = subprocess.run(
+            [sys.executable, "-c", "from machine.helpers import roots; roots.ready()"],
+            cwd=CHECKOUT / "tests",
+            env=environment() | kind.environment,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        told = done.stderr.strip().splitlines()
+        return f"a root, and it cannot be built: {told[-1] if told else 'no reason given'}" if done.returncode else None
+
+    return replace(kind, needs=needs, optional=True)
+
+
 def pwsh_kind(name: str, proves: str, limit: float, *options: str) -> Kind:
     kind = pytest_kind(name, proves, limit, *options, folders=("tests/windows/pwsh",))
     return replace(kind, needs=lambda: kind.needs() or needs_of_pwsh(), optional=True)
@@ -260,7 +282,7 @@ def _all() -> list[Kind]:
             pwsh_kind(
                 "pwsh-all",
                 "in every posture it leaves what the emulation leaves, and keeps the contract",
-                480,
+                400,
                 # A playbook takes a minute: who is done takes what the other has not begun.
                 *("-n", "2", "--dist", "worksteal"),
             ),
@@ -270,19 +292,20 @@ def _all() -> list[Kind]:
             pytest_kind(
                 "faults",
                 "properties and faults hold for many more inputs",
-                300,
+                400,
                 *("-n", "auto", "--ignore=tests/windows/pwsh"),
                 folders=("tests/fuzz", "tests/windows"),
             ),
             environment={"PORTBOOK_FUZZ": "5"},
         ),
-        *(other_root_kind(suite) for suite in ("bullseye", "trixie")),
+        of_archived(other_root_kind("bullseye")),
+        other_root_kind("trixie"),
         Kind(
             "matrix",
             "it works with every Python found and every supported ansible-core",
             [python, "scripts/matrix.py", "--require", "2.19,2.21,2.22"],
             in_environment("ansible-playbook"),
-            limit=2000,
+            limit=1300,
         ),
         Kind(
             "bench",
