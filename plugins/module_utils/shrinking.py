@@ -49,7 +49,7 @@ class Addresses:
 
 
 @dataclass(frozen=True)
-class Permission:
+class Opening:
     """Who may reach which ports for a flow. `peers` is None for everyone and for the local subnet."""
 
     component: str
@@ -98,17 +98,17 @@ class Inventory:
 
 @dataclass(frozen=True)
 class Held:
-    """What a host holds, or would hold: its permissions, and how many rules each component has."""
+    """What a host holds, or would hold: its openings, and how many rules each component has."""
 
     rules: Mapping[str, int] = field(default_factory=dict)
-    permissions: Tuple[Permission, ...] = ()
+    openings: Tuple[Opening, ...] = ()
     strict: FrozenSet[str] = frozenset()
     """Directions in which everything is refused that is not permitted."""
     other: str = ""
     """What else of ours the host has, in words: also something to lose."""
 
-    def refuses(self, permission: Permission) -> bool:
-        return permission.guarded or permission.direction in self.strict
+    def refuses(self, opening: Opening) -> bool:
+        return opening.guarded or opening.direction in self.strict
 
 
 def losses(before: Held, after: Held, inventory: Inventory) -> List[str]:
@@ -160,7 +160,7 @@ def _components(before: Held, after: Held, inventory: Inventory) -> Iterator[str
 def _peers(before: Held, after: Held, inventory: Inventory) -> Iterator[str]:
     """Ports with the same fate stand together."""
     found: Dict[str, Dict[Tuple[str, str, str], List[Span]]] = {}
-    kinds = sorted({(one.direction, one.protocol) for one in before.permissions if before.refuses(one)})
+    kinds = sorted({(one.direction, one.protocol) for one in before.openings if before.refuses(one)})
     for direction, protocol in kinds:
         here = _Side(before, direction, protocol), _Side(after, direction, protocol)
         for span, flows, fate in _fates(*here, inventory):
@@ -177,21 +177,21 @@ def _place(direction: str, protocol: str, flows: str, spans: Iterable[Span]) -> 
 
 
 class _Side:
-    """Permissions of one direction and protocol."""
+    """Openings of one direction and protocol."""
 
     def __init__(self, held: Held, direction: str, protocol: str) -> None:
         self.held = held
-        self.permissions = [
-            one for one in held.permissions if one.direction == direction and one.protocol == protocol and one.spans
+        self.openings = [
+            one for one in held.openings if one.direction == direction and one.protocol == protocol and one.spans
         ]
-        self.flows: Dict[str, List[Permission]] = {}
-        for one in self.permissions:
+        self.flows: Dict[str, List[Opening]] = {}
+        for one in self.openings:
             self.flows.setdefault(one.flow, []).append(one)
 
 
 def _fates(before: _Side, after: _Side, inventory: Inventory) -> Iterator[Tuple[Span, List[str], str]]:
-    numbered = dict(enumerate([*before.permissions, *after.permissions]))
-    olds = len(before.permissions)
+    numbered = dict(enumerate([*before.openings, *after.openings]))
+    olds = len(before.openings)
     for span, numbers in cut((number, one.spans.items) for number, one in numbered.items()):
         old = [numbered[number] for number in numbers if number < olds]
         new = [numbered[number] for number in numbers if number >= olds]
@@ -204,7 +204,7 @@ def _fates(before: _Side, after: _Side, inventory: Inventory) -> Iterator[Tuple[
                 yield span, flows, fate
 
 
-def _fate(old: List[Permission], new: List[Permission], flows: List[str], after: _Side, inventory: Inventory) -> str:
+def _fate(old: List[Opening], new: List[Opening], flows: List[str], after: _Side, inventory: Inventory) -> str:
     """Of a port that was refused to everyone but its peers, with {} for its place. A flow that moved to another port
     is compared with itself there."""
     new = new or [one for flow in flows for one in after.flows.get(flow, ())]
@@ -246,10 +246,10 @@ def _size(spans: Spans) -> int:
     return sum(high - low + 1 for low, high in spans)
 
 
-def _union(permissions: Iterable[Permission]) -> Optional[Addresses]:
+def _union(openings: Iterable[Opening]) -> Optional[Addresses]:
     """None is everyone."""
     found = Addresses()
-    for one in permissions:
+    for one in openings:
         if one.peers is None:
             return None
         found |= one.peers

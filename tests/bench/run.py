@@ -251,7 +251,7 @@ def measure_planner(table: Table, sizes: list[int], repeats: int) -> None:
         table.add(f"{size:,} hosts: planning", middle["seconds"], "s", in_proportion(PLANNER_SECONDS, size))
         table.add(f"{size:,} hosts: memory that planning adds", middle["MiB"], "MiB")
         table.add(f"{size:,} hosts: rules", middle["rules"], "rules")
-        table.add(f"{size:,} hosts: writing plan and slices", middle["writing"], "s")
+        table.add(f"{size:,} hosts: writing plan and parts", middle["writing"], "s")
         if size == sizes[-1]:
             table.add("loading the catalogue (YAML, schema, checks)", middle["loading"], "s")
 

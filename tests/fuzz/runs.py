@@ -94,7 +94,7 @@ def run(hosts: Mapping[str, Any], groups: Mapping[str, Any], catalog: Catalog | 
             # Surrogates would stop the file from being written.
             "".join(chunks(plan, head.digest)).encode()
             "".join(text for _host, text in parts(plan, head.digest)).encode()
-    return Run(head.errors, head.warnings, plan is not None, planning.outcome.errors)
+    return Run(head.errors, head.warnings, plan is not None, planning.computed.errors)
 
 
 def _catalog(hostvars: Mapping[str, Hostvars], problems: Problems) -> Catalog:

@@ -24,7 +24,7 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.hostva
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variables import Names, of_component
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.world import HostInput
 from ansible_collections.portbook.firewall.plugins.plugin_utils.plan import file as plan_file
-from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.compute import Outcome, compute
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.compute import Computed, compute
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run import show
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.host_part import HostPart
@@ -81,7 +81,7 @@ def unresolved(names: Any) -> dict[str, tuple[str, ...] | str]:
     return dict.fromkeys(names, "[Errno -2] Name or service not known")
 
 
-def planned(folder: Path, own: bool = False, **more: Any) -> Outcome:
+def planned(folder: Path, own: bool = False, **more: Any) -> Computed:
     """`more`: variables of all hosts, or with a host's name in front (`probe-1.x`) of one; `!` in
     front takes a group away."""
     catalog = book(own)
@@ -104,7 +104,7 @@ def planned(folder: Path, own: bool = False, **more: Any) -> Outcome:
     return compute(catalog, Problems(), changed, kept, TODAY, unresolved)
 
 
-def shown_text(outcome: Outcome) -> str:
+def shown_text(outcome: Computed) -> str:
     assert outcome.plan, [str(one) for one in outcome.errors]
     return "\n".join(
         show.host_text(HostPart.of(json.loads(text)), None, WIDTH)

@@ -18,7 +18,7 @@ from ansible_collections.portbook.firewall.plugins.module_utils.shrinking import
     Addresses,
     Held,
     Inventory,
-    Permission,
+    Opening,
     left,
     losses,
     refusal,
@@ -28,7 +28,7 @@ TEN = [f"192.0.2.{number}" for number in range(10, 20)]
 WHOLE = Inventory(hosts=20, members={"master": 1, "agent": 10})
 
 
-def permission(peers: Iterable[str] | None, port: int | tuple[int, int] = 514, **more: object) -> Permission:
+def opening(peers: Iterable[str] | None, port: int | tuple[int, int] = 514, **more: object) -> Opening:
     low, high = port if isinstance(port, tuple) else (port, port)
     values: dict[str, object] = {
         "component": "master",
@@ -40,18 +40,18 @@ def permission(peers: Iterable[str] | None, port: int | tuple[int, int] = 514, *
         "guarded": True,
         **more,
     }
-    return Permission(**values)  # type: ignore[arg-type]
+    return Opening(**values)  # type: ignore[arg-type]
 
 
-def held(*permissions: Permission, strict: Iterable[str] = (), **rules: int) -> Held:
-    counted = {one.component: 0 for one in permissions}
-    for one in permissions:
+def held(*openings: Opening, strict: Iterable[str] = (), **rules: int) -> Held:
+    counted = {one.component: 0 for one in openings}
+    for one in openings:
         counted[one.component] += 1
-    return Held({**counted, **rules}, permissions, frozenset(strict))
+    return Held({**counted, **rules}, openings, frozenset(strict))
 
 
 def lost(before: Iterable[str] | None, after: Iterable[str] | None, **more: object) -> list[str]:
-    return losses(held(permission(before, **more)), held(permission(after, **more)), WHOLE)
+    return losses(held(opening(before, **more)), held(opening(after, **more)), WHOLE)
 
 
 # -- peers of guarded ports ---------------------------------------------------------------------------
@@ -93,37 +93,37 @@ def test_a_port_that_is_not_guarded_cuts_nobody() -> None:
 
 
 def test_in_strict_every_port_is_refused_to_others() -> None:
-    before, after = permission(TEN, guarded=False), permission(TEN[:1], guarded=False)
+    before, after = opening(TEN, guarded=False), opening(TEN[:1], guarded=False)
     assert losses(held(before, strict=["in"]), held(after, strict=["in"]), WHOLE)
     assert not losses(held(before, strict=["out"]), held(after, strict=["out"]), WHOLE)
 
 
 def test_who_switches_the_guard_off_cuts_nobody() -> None:
-    before, after = held(permission(TEN)), held(permission(TEN[:1], guarded=False))
+    before, after = held(opening(TEN)), held(opening(TEN[:1], guarded=False))
     assert losses(before, after, WHOLE) == []
 
 
 def test_peers_of_all_flows_on_a_port_count_together() -> None:
-    both = held(permission(TEN[:5]), permission(TEN[5:], flow="acme.other"))
-    assert losses(both, held(permission(TEN), permission((), flow="acme.other")), WHOLE) == []
+    both = held(opening(TEN[:5]), opening(TEN[5:], flow="acme.other"))
+    assert losses(both, held(opening(TEN), opening((), flow="acme.other")), WHOLE) == []
 
 
 def test_a_flow_that_moved_is_compared_with_itself_at_its_new_port() -> None:
-    moved = held(permission(TEN, 2514))
-    assert losses(held(permission(TEN)), moved, WHOLE) == []
-    short = held(permission(TEN[:2], 2514))
-    assert "8 of 10" in losses(held(permission(TEN)), short, WHOLE)[0]
+    moved = held(opening(TEN, 2514))
+    assert losses(held(opening(TEN)), moved, WHOLE) == []
+    short = held(opening(TEN[:2], 2514))
+    assert "8 of 10" in losses(held(opening(TEN)), short, WHOLE)[0]
 
 
 def test_ports_of_a_range_are_compared_one_by_one() -> None:
-    before = held(permission(TEN, (500, 600)))
-    after = held(permission(TEN, (500, 550)), permission(TEN[:1], (551, 600)))
+    before = held(opening(TEN, (500, 600)))
+    after = held(opening(TEN, (500, 550)), opening(TEN[:1], (551, 600)))
     (text,) = losses(before, after, WHOLE)
     assert "tcp 551-600 (acme.logs)" in text
 
 
 def test_a_flow_without_peers_is_a_loss_only_if_nobody_decided_it() -> None:
-    before, after = held(permission(TEN), permission(TEN, 600, flow="acme.other")), held(permission(TEN))
+    before, after = held(opening(TEN), opening(TEN, 600, flow="acme.other")), held(opening(TEN))
     assert losses(before, after, WHOLE) == []
     short = Inventory(20, WHOLE.members, missing={"acme.other": ("agent",)})
     assert losses(before, after, short) == [
@@ -132,7 +132,7 @@ def test_a_flow_without_peers_is_a_loss_only_if_nobody_decided_it() -> None:
 
 
 def test_a_guard_that_goes_since_a_group_is_empty_is_a_loss() -> None:
-    before, after = held(permission(TEN)), held(permission(TEN, guarded=False))
+    before, after = held(opening(TEN)), held(opening(TEN, guarded=False))
     short = Inventory(20, WHOLE.members, unguarded={"acme.logs": ("probe",)})
     assert losses(before, after, short) == ["the guard of tcp 514 (acme.logs), because the group of probe is empty"]
 
@@ -144,8 +144,8 @@ def test_outbound_is_named() -> None:
 
 def test_ports_with_the_same_fate_stand_together_and_few_are_named() -> None:
     flows = [(f"acme.{number}", 600 + number) for number in range(9)]
-    before = held(*(permission(TEN, port, flow=flow) for flow, port in flows))
-    after = held(*(permission(TEN[:1], port, flow=flow) for flow, port in flows))
+    before = held(*(opening(TEN, port, flow=flow) for flow, port in flows))
+    after = held(*(opening(TEN[:1], port, flow=flow) for flow, port in flows))
     (text,) = losses(before, after, WHOLE)
     assert text.endswith("tcp 604 (acme.4) and 4 more flows")
 
@@ -217,5 +217,5 @@ def test_counts_agree_with_counting_one_by_one(before: set[int], after: set[int]
 
 @given(st.lists(st.tuples(ADDRESSES, st.integers(1, 6)), max_size=5))
 def test_what_stays_as_it_is_loses_nothing(rules: list[tuple[set[int], int]]) -> None:
-    same = held(*(permission(networks(peers), port, flow=f"acme.{n}") for n, (peers, port) in enumerate(rules)))
+    same = held(*(opening(networks(peers), port, flow=f"acme.{n}") for n, (peers, port) in enumerate(rules)))
     assert losses(same, same, Inventory()) == []

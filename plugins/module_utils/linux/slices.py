@@ -55,7 +55,7 @@ def held(slices: Dict[str, Slice], settings: Settings, other: str = "") -> shrin
     """What the host holds by these slices, for comparing it with what it would hold."""
     return shrinking.Held(
         {name: len(one["rules"]) for name, one in slices.items() if one["rules"]},
-        tuple(found for name, one in slices.items() for found in _reaches(name, one)),
+        tuple(found for name, one in slices.items() for found in _openings(name, one)),
         frozenset(
             direction for direction, strict in (("in", settings.strict_in), ("out", settings.strict_out)) if strict
         ),
@@ -63,10 +63,10 @@ def held(slices: Dict[str, Slice], settings: Settings, other: str = "") -> shrin
     )
 
 
-def _reaches(component: str, one: Slice) -> Iterable[shrinking.Permission]:
+def _openings(component: str, one: Slice) -> Iterable[shrinking.Opening]:
     sets = {name: shrinking.Addresses.of(networks) for name, networks in one.get("sets", {}).items()}
     for rule in one["rules"]:
-        yield shrinking.Permission(
+        yield shrinking.Opening(
             component,
             rule["flow"],
             rule["direction"],

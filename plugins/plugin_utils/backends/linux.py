@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..catalog.model import SYMBOLIC_PEERS
-from ..net.ports import Numbers
+from ..net.ports import Numbers, PortSet
 from ..plan.model import Rule
 from ..run.host_part import HostPart
 from .contract import Removal, Request, Target, Unreachable
@@ -115,13 +115,17 @@ def host_slices(
 
 
 def _rule(rule: Rule, tokens: Numbers) -> dict[str, Any]:
-    spans = rule.ports.numbered(tokens)
+    spans = _spans(rule.ports, tokens)
     # A container that listens on the port it publishes needs no other word.
     published = spans if rule.listener.startswith("docker") else []
     return {
         **{key: getattr(rule, key) for key in ("id", "flow", "direction", "protocol", "peers", "cast", "log")},
         "refusal": rule.refusal,
         "spans": spans,
-        "source_spans": rule.source_ports.numbered(tokens),
-        "container_spans": rule.container_ports.numbered(tokens) or published,
+        "source_spans": _spans(rule.source_ports, tokens),
+        "container_spans": _spans(rule.container_ports, tokens) or published,
     }
+
+
+def _spans(ports: PortSet, tokens: Numbers) -> list[list[int]]:
+    return [list(span) for span in ports.numbered(tokens)]

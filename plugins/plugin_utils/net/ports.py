@@ -88,15 +88,15 @@ class PortSet:
         low, high = self.spans.items[0] if self.spans else (0, _HIGHEST)
         return PortSet(Spans(((low + 1, low + 1),))) if low == high < _HIGHEST else None
 
-    def numbered(self, tokens: Numbers) -> list[list[int]]:
-        """Spans as a host is given them, with what tokens may turn out to be in their place."""
-        return [list(span) for spans in (self.spans, *(tokens[name] for name in self.tokens)) for span in spans]
+    def numbered(self, tokens: Numbers) -> Iterator[Span]:
+        """In the order of the texts, with what tokens may turn out to be in their place."""
+        yield from self.spans
+        for token in self.tokens:
+            yield from tokens[token]
 
     def covered(self, tokens: Numbers) -> Spans:
         """All ports that these may turn out to be."""
-        if not self.tokens:
-            return self.spans
-        return Spans.of(span for spans in (self.spans, *(tokens[name] for name in self.tokens)) for span in spans)
+        return Spans.of(self.numbered(tokens)) if self.tokens else self.spans
 
 
 NO_PORTS = PortSet()

@@ -20,7 +20,7 @@ from .planner import make_plan
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class Computed:
     """With errors there is no plan."""
 
     errors: list[Problem]
@@ -39,13 +39,13 @@ def compute(
     today: date,
     resolve: Resolver,
     default_connection: str = "ssh",
-) -> Outcome:
+) -> Computed:
     """`problems` has what loading the catalogue found: without a catalogue nothing can be said about hosts."""
     if problems.errors:
-        return Outcome(problems.errors, problems.warnings, catalog)
+        return Computed(problems.errors, problems.warnings, catalog)
     world = peers.build(catalog, inputs, list(groups), problems, resolve, default_connection)
     plan = make_plan(world, today, problems)
     checks.check(plan, catalog, problems)
     if problems.errors:
-        return Outcome(problems.errors, problems.warnings, catalog, world)
-    return Outcome([], problems.warnings, catalog, world, plan, plan_file.digest(plan))
+        return Computed(problems.errors, problems.warnings, catalog, world)
+    return Computed([], problems.warnings, catalog, world, plan, plan_file.digest(plan))

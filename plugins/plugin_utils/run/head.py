@@ -15,7 +15,7 @@ from ..net.ports import Numbers
 
 @dataclass(frozen=True)
 class Head:
-    """What all hosts need to know of the plan. With errors, there are no slices."""
+    """What all hosts need to know of the plan. With errors, no host has a part."""
 
     digest: str
     told_by: str

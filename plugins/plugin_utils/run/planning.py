@@ -17,7 +17,7 @@ from ..inventory import hostvars as inventory
 from ..inventory.values import Untemplated
 from ..inventory.variables import Names, Variable
 from ..inventory.world import HostInput, Resolver, platform_error
-from ..plan.compute import Outcome, compute
+from ..plan.compute import Computed, compute
 from ..plan.model import Plan
 from ..plan.planner import make_plan
 from ..problems import Problems, shown
@@ -35,7 +35,7 @@ class Planning:
     default_connection: str
 
     @cached_property
-    def outcome(self) -> Outcome:
+    def computed(self) -> Computed:
         return compute(
             self.catalog,
             self.catalog_problems,
@@ -47,14 +47,14 @@ class Planning:
         )
 
     def compute(self, by: str) -> tuple[Plan | None, Head]:
-        outcome = self.outcome
-        plan, world = outcome.plan, outcome.world
+        computed = self.computed
+        plan, world = computed.plan, computed.world
         run = world.run if world else None
         return plan, Head(
-            digest=outcome.digest,
+            digest=computed.digest,
             told_by=by,
-            errors=tuple(str(one) for one in outcome.errors),
-            warnings=tuple(str(one) for one in outcome.warnings),
+            errors=tuple(str(one) for one in computed.errors),
+            warnings=tuple(str(one) for one in computed.warnings),
             hosts=len(plan.hosts) if plan else 0,
             rules=sum(len(host.rules) for host in plan.hosts.values()) if plan else 0,
             sets=len(plan.peers) if plan else 0,
@@ -81,10 +81,10 @@ class Planning:
 
     def guests(self, component: str, hosts: Iterable[str], asking: str) -> tuple[Plan, list[str]]:
         """Hosts that play a component in their play only. Nobody else's rules change by it."""
-        world = self.outcome.world
+        world = self.computed.world
         problems = Problems()
         if world is None:
-            return Plan({}, {}), [str(one) for one in self.outcome.errors]
+            return Plan({}, {}), [str(one) for one in self.computed.errors]
         wanted = {
             host.name: component for host in world.hosts if host.name in hosts and component not in host.components
         }

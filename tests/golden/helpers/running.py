@@ -16,7 +16,7 @@ from typing import Any
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load as catalogs
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book import Catalog
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.world import HostInput
-from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.compute import Outcome, compute
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.compute import Computed, compute
 from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.file import chunks
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
 
@@ -57,7 +57,7 @@ class Planned:
 
 def computed(
     machines: Iterable[Machine], everywhere: Mapping[str, Any] | None = None, catalog: Catalog | None = None
-) -> Outcome:
+) -> Computed:
     machines = list(machines)
     return compute(
         catalog or shipped_catalog(),

@@ -17,7 +17,7 @@ from typing import Any
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load as catalogs
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book import Catalog
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.world import HostInput
-from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.compute import Outcome, compute
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.compute import Computed, compute
 from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.file import chunks
 from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.model import Rule
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
@@ -122,7 +122,7 @@ class Book:
         names: Mapping[str, tuple[str, ...]] | None = None,
         resolver: Resolver | None = None,
         today: date = TODAY,
-    ) -> Outcome:
+    ) -> Computed:
         every = {group for one in hosts for group in one.groups} | set(groups.split())
         return compute(self.catalog, Problems(), hosts, every, today, resolver or Resolver(names or {}))
 
@@ -139,7 +139,7 @@ class Book:
 
 @dataclass(frozen=True)
 class Planned:
-    outcome: Outcome
+    outcome: Computed
 
     @property
     def digest(self) -> str:

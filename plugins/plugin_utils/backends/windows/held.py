@@ -37,16 +37,16 @@ def held(
     counted = [one for one in rules if outbound or one[0].traffic.direction == "in"]
     return Held(
         Counter(_component(rule) for rule, _guarded in counted),
-        tuple(_permission(*one) for one in counted if one[0].traffic.protocol in WITH_PORTS),
+        tuple(_opening(*one) for one in counted if one[0].traffic.protocol in WITH_PORTS),
         strict,
     )
 
 
-def _permission(rule: FirewallRule, guarded: bool) -> shrinking.Permission:
+def _opening(rule: FirewallRule, guarded: bool) -> shrinking.Opening:
     one = rule.traffic
     known = one.remote.known - NO_PEERS
     everyone = one.remote.every or one.remote.words
-    return shrinking.Permission(
+    return shrinking.Opening(
         component=_component(rule),
         flow=rule.name.removeprefix(NAMES).partition("/")[0],
         direction=one.direction,
