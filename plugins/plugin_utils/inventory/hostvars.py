@@ -108,6 +108,19 @@ def _left_over(value: Any) -> str | None:
     return next((left for one in inner if (left := _left_over(one)) is not None), None)
 
 
+class _AlreadyRead:
+    """In place of hostvars, for a host whose variables were read: uniting them costs as much as rendering them."""
+
+    def __init__(self, all_hostvars: Any, raw: Mapping[str, Any]) -> None:
+        self._all_hostvars, self._raw = all_hostvars, raw
+
+    def raw_get(self, _host: str) -> Mapping[str, Any]:
+        return self._raw
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._all_hostvars, name)
+
+
 class _Lazy(Mapping[str, Any]):
     """The variables of a host; only those that are templates are rendered, which is what costs, and only those
     that no other host shares are walked. So nobody may change a value that was read."""
@@ -121,7 +134,11 @@ class _Lazy(Mapping[str, Any]):
 
     @cached_property
     def _rendering(self) -> Mapping[str, Any]:
-        rendering: Mapping[str, Any] = self._all_hostvars[self._host]
+        rendering: Mapping[str, Any]
+        if hasattr(self._all_hostvars, "raw_get"):
+            rendering = type(self._all_hostvars).__getitem__(_AlreadyRead(self._all_hostvars, self._raw), self._host)
+        else:
+            rendering = self._all_hostvars[self._host]
         return rendering
 
     def plain(self, name: str) -> Any:

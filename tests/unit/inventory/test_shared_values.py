@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from unit.helpers.book import PARTY, TODAY, book, flow, port
@@ -53,13 +53,29 @@ class Rendered(dict[str, Any]):
         return value.replace("{{ me }}", dict.__getitem__(self, "me")) if isinstance(value, str) else value
 
 
-class AllHostvars(dict[str, Rendered]):
+class AllHostvars(Mapping[str, Rendered]):
+    """As Ansible has it: what is rendered was read before."""
+
+    def __init__(self, of_hosts: dict[str, dict[str, Any]]) -> None:
+        self.of_hosts = of_hosts
+        self.reads = 0
+
     def raw_get(self, host: str) -> dict[str, Any]:
-        return dict(dict.items(self[host]))
+        self.reads += 1
+        return dict(self.of_hosts[host])
+
+    def __getitem__(self, host: str) -> Rendered:
+        return Rendered(self.raw_get(host))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.of_hosts)
+
+    def __len__(self) -> int:
+        return len(self.of_hosts)
 
 
 def hostvars(hosts: list[str], **shared: Any) -> AllHostvars:
-    return AllHostvars({name: Rendered({"me": name, **shared}) for name in hosts})
+    return AllHostvars({name: {"me": name, **shared} for name in hosts})
 
 
 def read(all_hostvars: AllHostvars, reader: Reader | None = None) -> list[Any]:
@@ -114,7 +130,7 @@ def test_what_all_hosts_share_is_printed_once_to_compare_hosts():
 
 def test_equal_values_that_are_not_the_same_object_give_the_same_plan():
     shared = hostvars(HOSTS, portbook_peers={"siem": NETWORKS})
-    apart = AllHostvars({name: Rendered(copy.deepcopy(dict(dict.items(one)))) for name, one in shared.items()})
+    apart = AllHostvars({name: copy.deepcopy(shared.raw_get(name)) for name in shared})
     assert digest(read(shared)) == digest(read(apart))
     assert mark(read(shared)) == mark(read(apart))
 
@@ -124,11 +140,17 @@ def test_a_template_that_all_hosts_share_is_rendered_for_each():
     assert [one.variables["portbook_addresses"] for one in inputs] == [[name] for name in HOSTS]
 
 
+def test_the_variables_of_a_host_are_united_once_also_where_one_is_a_template():
+    all_hostvars = hostvars(HOSTS, portbook_addresses=["{{ me }}"], portbook_log="{{ me }}")
+    read(all_hostvars)
+    assert all_hostvars.reads == len(HOSTS)
+
+
 def test_a_value_that_is_set_between_two_reads_is_seen():
     all_hostvars = hostvars(HOSTS, portbook_peers={"siem": NETWORKS})
     reader = Reader(NAMES.ours, (Exception,))
     before = read(all_hostvars, reader)
-    all_hostvars[HOSTS[3]]["portbook_peers"] = {"siem": [*NETWORKS, "10.9.9.0/24"]}
+    all_hostvars.of_hosts[HOSTS[3]]["portbook_peers"] = {"siem": [*NETWORKS, "10.9.9.0/24"]}
     after = read(all_hostvars, reader)
     assert mark(before) != mark(after)
     assert digest(before) != digest(after)
