@@ -161,35 +161,12 @@ seconds:
   type: float
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.portbook.firewall.plugins.module_utils.linux.answer import answer
-from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import HostState
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.answer import run
 from ansible_collections.portbook.firewall.plugins.module_utils.nftables.engine import Nftables
-
-ARGUMENTS = {
-    "state": {"type": "str", "choices": ["present", "absent", "confirm"], "default": "present"},
-    "slices": {"type": "dict", "default": {}},
-    "replace": {"type": "str", "choices": ["all", "named"], "default": "named"},
-    "settings": {"type": "dict", "default": {}},
-    "yields_to": {"type": "dict", "default": {}},
-    "digest": {"type": "str", "default": ""},
-    "transport": {"type": "str", "default": ""},
-    "hold": {"type": "float", "default": 0},
-    "token": {"type": "str", "default": "", "no_log": False},
-    "inventory": {"type": "dict"},
-}
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec=ARGUMENTS,
-        supports_check_mode=True,
-    )
-    done = answer(module.params, HostState(), Nftables, module.check_mode, module._diff)
-    if done.get("failed"):
-        module.fail_json(**done)
-    module.exit_json(**done)
+    run(Nftables)
 
 
 if __name__ == "__main__":

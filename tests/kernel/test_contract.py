@@ -18,6 +18,7 @@ from ansible_collections.portbook.firewall.plugins.module_utils.shrinking import
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends import registry
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.contract import Backend, Removal, Request
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.outcome import Outcome
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variables import PLATFORM_OF
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.host_part import HostPart, PeerSummary
 
 PEERS = {"few": ["192.0.2.7"], "more": ["192.0.2.7", "198.51.100.0/24", "2001:db8::7"]}
@@ -74,6 +75,11 @@ def apply(backend: Backend, bench: Bench, what: HostPart, only: Iterable[str] | 
 
 def test_every_registered_backend_has_a_bench() -> None:
     assert set(registry.BACKENDS) == set(BENCHES)
+
+
+def test_every_registered_backend_can_be_asked_for() -> None:
+    assert set(registry.BACKENDS) <= set(PLATFORM_OF)
+    assert all(one.chosen_for in ("", PLATFORM_OF[name]) for name, one in registry.BACKENDS.items())
 
 
 def test_a_second_run_changes_nothing_and_writes_nothing(backend: Backend, bench: Bench) -> None:

@@ -1,17 +1,41 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a module of a Linux backend is asked, and what it answers."""
+"""What the module of a Linux backend is asked, and what it answers."""
 
 from __future__ import annotations
 
 from typing import Any, Callable, Dict, Mapping
+
+from ansible.module_utils.basic import AnsibleModule
 
 from ..shrinking import Inventory
 from .apply import Shrinks, apply, confirm
 from .engine import Engine, EngineError
 from .request import Applied, Request
 from .state import HostState, StateError
+
+ARGUMENTS: Dict[str, Any] = {
+    "state": {"type": "str", "choices": ["present", "absent", "confirm"], "default": "present"},
+    "slices": {"type": "dict", "default": {}},
+    "replace": {"type": "str", "choices": ["all", "named"], "default": "named"},
+    "settings": {"type": "dict", "default": {}},
+    "yields_to": {"type": "dict", "default": {}},
+    "digest": {"type": "str", "default": ""},
+    "transport": {"type": "str", "default": ""},
+    "hold": {"type": "float", "default": 0},
+    "token": {"type": "str", "default": "", "no_log": False},
+    "inventory": {"type": "dict"},
+}
+
+
+def run(engine: Callable[[], Engine]) -> None:
+    """A module's whole work."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    done = answer(module.params, HostState(), engine, module.check_mode, module._diff)
+    if done.get("failed"):
+        module.fail_json(**done)
+    module.exit_json(**done)
 
 
 def answer(

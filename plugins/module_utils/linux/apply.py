@@ -47,7 +47,7 @@ def apply(state: HostState, engine: Engine, request: Request) -> Applied:
 def confirm(state: HostState, engine: Engine, token: str) -> str:
     """Why not; empty if the change stands."""
     with programs.within(programs.RUN):
-        return way_back.refusal(state, engine, token)
+        return way_back.confirm(state, engine, token)
 
 
 def _apply(state: HostState, engine: Engine, request: Request) -> Applied:
@@ -56,6 +56,11 @@ def _apply(state: HostState, engine: Engine, request: Request) -> Applied:
             "a change of this host still waits to be confirmed. Wait until it is taken back, then run again"
         )
     kept = state.read()
+    if kept["applied"] and kept.get("backend", engine.name) != engine.name:
+        raise StateError(
+            f"{state.path(STATE)} says that the rules of this host are held by {kept['backend']}, and {engine.name} "
+            f"knows nothing of them. Remove them first, with portbook_backend: {kept['backend']}"
+        )
     other = "" if kept["applied"] else _other_backend(request.yields_to)
     if other:
         return Applied(slices.difference({}, {}), left_to=other)

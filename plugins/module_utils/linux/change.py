@@ -28,7 +28,7 @@ class Change:
 
     def make(self, present: Present) -> bool:
         """Whether the change is held and waits to be confirmed."""
-        back = self._engine.way_back(present)
+        back = self._engine.to_restore(present)
         try:
             self._write_files()
             if self._request.hold and not self._request.local and self._rendered.refuses:
@@ -53,6 +53,7 @@ class Change:
     def _write_state(self, kernel: str) -> None:
         new: Dict[str, Any] = {
             "format": remembered.FORMAT,
+            "backend": self._engine.name,
             "slices": self._wanted.slices,
             "settings": self._wanted.raw_settings,
             "way_in": self._wanted.way_in.ways,

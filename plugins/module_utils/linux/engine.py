@@ -49,6 +49,8 @@ class Present:
 
 
 class Engine(Protocol):
+    name: str
+    """Its backend's: another one leaves alone what this one has put there."""
     what: str
     """What is ours on the host, in a sentence."""
     gone: str
@@ -66,7 +68,7 @@ class Engine(Protocol):
 
     def read(self) -> Present: ...
 
-    def way_back(self, present: Present) -> str:
+    def to_restore(self, present: Present) -> str:
         """What `load` takes to bring back what is there now."""
 
     def check(self, text: str) -> None:

@@ -164,6 +164,7 @@ _SETTINGS: Dict[str, Check] = {
     "trusted_interfaces": lambda value: value is None or _list_of(_interface)(value),
 }
 _STATE: Dict[str, Check] = {
+    "backend": _text,
     "slices": _mapping,
     "settings": _settings,
     "way_in": _list_of(_address),

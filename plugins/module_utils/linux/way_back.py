@@ -160,7 +160,7 @@ def _loaded_one_of(engine: Engine, texts: Tuple[str, ...]) -> bool:
     return False
 
 
-def refusal(state: HostState, engine: Engine, token: str) -> str:
+def confirm(state: HostState, engine: Engine, token: str) -> str:
     """Why a change is not confirmed. Empty if it is, as often as it is asked: the first answer may have been lost."""
     if not waits(state, token):
         return _unless_committed(state, token)

@@ -16,6 +16,7 @@ from .units import UNIT, TableUnits
 
 
 class Nftables:
+    name = "nftables"
     what = f"the table inet {ruleset.TABLE}"
     gone = (
         f"the table inet {ruleset.TABLE} was gone right after it was loaded: something on this host flushes or deletes "
@@ -46,7 +47,7 @@ class Nftables:
     def read(self) -> Present:
         return Present(meaning(self._nft.table()))
 
-    def way_back(self, present: Present) -> str:
+    def to_restore(self, present: Present) -> str:
         return ruleset.deletion() + (self._nft.listing() if present.exists else "")
 
     def check(self, text: str) -> None:

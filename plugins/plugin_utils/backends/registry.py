@@ -17,11 +17,11 @@ from .windows.backend import Windows
 @dataclass(frozen=True)
 class Registered:
     make: Callable[[CatalogLoader], Backend]
-    platform: str = ""
-    """Whose hosts have it by themselves."""
+    chosen_for: str = ""
+    """The platform whose hosts have it by auto."""
 
 
-# A host that runs one of these services has another backend by itself.
+# A host with auto that runs one of these services has that backend, and is left to it.
 _SERVICES: Mapping[str, str] = {"firewalld": "firewalld"}
 BACKENDS: Mapping[str, Registered] = {
     "nftables": Registered(lambda _catalog: Linux("nftables", _SERVICES), "linux"),
@@ -40,4 +40,4 @@ def for_platform(platform: str, catalog: CatalogLoader) -> Backend:
 
 
 def _of_platform() -> dict[str, str]:
-    return {one.platform: name for name, one in BACKENDS.items() if one.platform}
+    return {one.chosen_for: name for name, one in BACKENDS.items() if one.chosen_for}

@@ -16,9 +16,9 @@ from ..problems import Problems, nearest
 Scope = Literal["all", "host"]
 POSTURES = ("guard", "open", "strict", "watch")
 OUTBOUND = ("off", "open", "guard", "strict")
-PLATFORMS = {"windows": "windows", "firewalld": "linux", "nftables": "linux"}
-"""By backend."""
-BACKENDS = ("auto", *PLATFORMS, "none")
+PLATFORM_OF = {"windows": "windows", "firewalld": "linux", "nftables": "linux"}
+"""Each backend."""
+BACKENDS = ("auto", *PLATFORM_OF, "none")
 # Names that do not even begin like one of ours are not compared with ours: there may be thousands.
 _STEM = 5
 SUFFIXED = ("portbook_peers", "portbook_flows", "portbook_allow", "portbook_management")

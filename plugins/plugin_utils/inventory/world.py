@@ -16,7 +16,7 @@ from ..problems import Problems, nearest, one_of, shown
 from .read_settings import SettingsReader, run_settings
 from .settings import HostSettings, PeerEntry, RunSettings
 from .values import Untemplated
-from .variables import PLATFORMS
+from .variables import PLATFORM_OF
 
 Resolver = Callable[[Iterable[str]], Mapping[str, "tuple[str, ...] | str"]]
 """Names to their addresses, or to a sentence why there are none."""
@@ -172,8 +172,8 @@ def _check_near_names(
 
 def platform_of(one: HostInput, settings: HostSettings, default_connection: str) -> str:
     """windows, linux, or other for what is neither, such as a network device."""
-    if settings.backend in PLATFORMS:
-        return PLATFORMS[settings.backend]
+    if settings.backend in PLATFORM_OF:
+        return PLATFORM_OF[settings.backend]
     connection = str(one.variables.get("ansible_connection", default_connection))
     shell = str(one.variables.get("ansible_shell_type", ""))
     if connection in _WINDOWS_CONNECTIONS or shell in _WINDOWS_SHELLS:

@@ -19,8 +19,7 @@ from windows.fake.engine import foreign
 from windows.fake.execute import on
 from windows.fake.store import Faults, Store
 
-from ansible_collections.portbook.firewall.plugins.module_utils.linux.answer import answer
-from ansible_collections.portbook.firewall.plugins.modules.nftables import ARGUMENTS
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.answer import ARGUMENTS, answer
 
 
 class Bench(ABC):

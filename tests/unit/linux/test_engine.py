@@ -30,7 +30,7 @@ from ansible_collections.portbook.firewall.plugins.module_utils.linux.model impo
     Settings,
 )
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.request import Applied, Request
-from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import HostState
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import HostState, StateError
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.units import Units
 
 # xdist's thread holds no lock that a child needs.
@@ -54,7 +54,7 @@ class Twofold:
     folder: Path
     fails: str = ""
     steps: list[str] = field(default_factory=list)
-    what, gone, replaced = "both files", "a file is gone", "a file is another one"
+    name, what, gone, replaced = "twofold", "both files", "a file is gone", "a file is another one"
     units = Units((), ())
 
     def render(self, permissions: list[Permission], settings: Settings, local: Local) -> Rendered:
@@ -70,7 +70,7 @@ class Twofold:
         found = "|".join(self._text(name) for name in ("opens", "refuses"))
         return Present("" if found == "|" else found)
 
-    def way_back(self, present: Present) -> str:
+    def to_restore(self, present: Present) -> str:
         return present.meaning or "|"
 
     def check(self, text: str) -> None:
@@ -166,3 +166,15 @@ def test_another_state_of_one_of_the_two_is_not_confirmed(engine: Twofold) -> No
     apply(engine, {"one": SLICE}, hold=0.5, token="t")
     (engine.folder / "refuses").write_text("what somebody else wrote")
     assert linux_apply.confirm(state(engine), engine, "t") == "a file is another one"
+
+
+def test_what_another_backend_holds_is_left_to_it(engine: Twofold) -> None:
+    apply(engine, {"one": SLICE})
+    there = engine.read()
+    engine.name = "onefold"
+    for more in ({}, {"check": True}, {"removes": True, "replace_all": True}):
+        with pytest.raises(StateError, match=r"held by twofold, and onefold knows nothing of them\. Remove them first"):
+            apply(engine, {"one": {}}, **more)
+    assert engine.read() == there
+    engine.name = "twofold"
+    assert apply(engine, {"one": {}}).changed

@@ -35,6 +35,7 @@ RULE = {
 }
 WHOLE: dict[str, Any] = {
     "format": 2,
+    "backend": "nftables",
     "slices": {"one": {"rules": [RULE], "sets": {"s": ["192.0.2.1", "192.0.2.0/24", "2001:db8::/64", "::1"]}}},
     "settings": {
         "verdicts": {"in": "refuse", "out": "accept"},
@@ -56,7 +57,7 @@ WHOLE: dict[str, Any] = {
 }
 _OLD_RULE = {name: value for name, value in RULE.items() if name != "refusal"}
 OLD = {
-    **WHOLE,
+    **{name: value for name, value in WHOLE.items() if name != "backend"},
     "format": 1,
     "slices": {"one": {**WHOLE["slices"]["one"], "rules": [{**_OLD_RULE, "guarded": True, "watched": False}]}},
     "settings": {
@@ -77,8 +78,8 @@ def places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found + [place for key, one in inner for place in places(one, (*here, key))]
 
 
-def with_(place: tuple[Any, ...], value: Any, whole: dict[str, Any] = WHOLE) -> dict[str, Any]:
-    changed = deepcopy(whole)
+def with_(place: tuple[Any, ...], value: Any, whole: dict[str, Any] | None = None) -> dict[str, Any]:
+    changed = deepcopy(WHOLE if whole is None else whole)
     at = changed
     for key in place[:-1]:
         at = at[key]
@@ -204,7 +205,7 @@ def test_what_a_newer_version_remembers_is_not_called_unreadable(tmp_path: Path)
 
 
 def test_what_postures_said_is_said_in_verdicts() -> None:
-    assert remembered.renewed(OLD) == WHOLE
+    assert {**remembered.renewed(OLD), "backend": "nftables"} == WHOLE
 
 
 @pytest.mark.parametrize(
