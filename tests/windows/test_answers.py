@@ -46,12 +46,12 @@ def test_a_whole_answer_is_a_store() -> None:
     assert (store.current, store.modify_state, store.owned) == ((4,), 0, [])
 
 
-@pytest.mark.parametrize("format_", [None, 0, 2, "1"])
+@pytest.mark.parametrize("format_", [None, 0, 1, "2"])
 def test_another_version_is_named(format_: Any) -> None:
     assert "two versions of the collection meet" in wrong(answer(format=format_))
 
 
-@pytest.mark.parametrize("key", ["rules", "profiles", "current_profiles", "modify_state", "fingerprint"])
+@pytest.mark.parametrize("key", ["rules", "unreadable", "profiles", "current_profiles", "modify_state", "fingerprint"])
 def test_what_lacks_is_named(key: str) -> None:
     left = answer()
     del left[key]
@@ -59,7 +59,10 @@ def test_what_lacks_is_named(key: str) -> None:
     assert "cut off" in wrong(left)
 
 
-@pytest.mark.parametrize("key", ["policy", "policy_rules", "products", "services_missing", "programs", "domain"])
+OPTIONAL = ["policy", "policy_rules", "products", "services_missing", "programs", "listeners", "connections", "domain"]
+
+
+@pytest.mark.parametrize("key", OPTIONAL)
 def test_what_need_not_be_told_may_lack(key: str) -> None:
     left = answer()
     left.pop(key, None)

@@ -248,9 +248,12 @@ def test_a_write_that_is_killed_is_finished_by_the_next_run(windows: Windows) ->
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        ({"format": 2, "rules": []}, "has format 2 and not 1: two versions of the collection meet"),
-        ({"format": 1, "rules": []}, "lacks profiles, current_profiles, modify_state, fingerprint: it was cut off"),
-        ({}, "has format None and not 1"),
+        ({"format": 1, "rules": []}, "has format 1 and not 2: two versions of the collection meet"),
+        (
+            {"format": 2, "rules": []},
+            "lacks unreadable, profiles, current_profiles, modify_state, fingerprint: it was cut off",
+        ),
+        ({}, "has format None and not 2"),
         ({"failed": True, "msg": "MODULE FAILURE: No start of json char found"}, "No start of json char found"),
     ],
 )

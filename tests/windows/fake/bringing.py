@@ -65,7 +65,7 @@ class Site:
     ) -> Brought:
         part = headed(self.parts[host], **head)
         ports = numbers(part.management_ports) or [WINRM]
-        found = look(store, exchange.read_arguments(part, ports), machine)
+        found = look(store, exchange.read_arguments(part), machine)
         renderer = Renderer(self.tokens, self.networks, found.programs)
         asked = exchange.asked(part, components, renderer, ports, over_network=True)
         return act(store, found, decide(found, asked), machine, write_it)

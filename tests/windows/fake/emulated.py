@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from windows.fake.com import FwPolicy2, FwRule
-from windows.fake.host import Host, policy_text
+from windows.fake.host import Host, both_ends, policy_text, product
 from windows.fake.hresult import NOT_FOUND, ComError
 from windows.fake.records import (
     SETTINGS,
@@ -74,11 +74,12 @@ def read(store: Store, args: dict[str, Any], host: Host | None = None) -> Result
         return failed({}, "missing required arguments: prefix")
     try:
         firewall = store.firewall()
-        found = survey(firewall, owner_of(args), None)
+        found = survey(firewall, owner_of(args), whole=args.get("whole") or "")
         result: Result = {
             "changed": False,
-            "format": 1,
+            "format": 2,
             "rules": [wire_record(entry) for entry in found.entries],
+            "unreadable": found.unreadable,
             "profiles": found.profiles,
             "fingerprint": found.fingerprint,
             "current_profiles": firewall.get("CurrentProfileTypes"),
@@ -92,24 +93,29 @@ def read(store: Store, args: dict[str, Any], host: Host | None = None) -> Result
 def surroundings(store: Store, args: dict[str, Any], host: Host) -> Result:
     existing = {path.lower() for path in host.programs}
     services = None if host.services is None else {name.lower() for name in host.services}
-    asked_services, asked_ports = args.get("services") or [], args.get("ports") or []
+    asked_services = args.get("services") or []
     programs = {path: store.expand(path) or "" for path in args.get("programs") or []}
-    rules = host.policy_rules
-    if rules is None:
-        rules = tuple(policy_text(rule) for rule in store.rules if rule.of_policy)
+    rules = {"group": host.policy_rules, "mdm": host.mdm_rules}
+    for kind, source in (("group", "gpo"), ("mdm", "mdm")):
+        if rules[kind] is None:
+            rules[kind] = tuple(policy_text(rule) for rule in store.rules if rule.source == source)
     domain = {
         "name": host.domain_name,
         "member": host.member,
         "addresses": list(host.domain_addresses),
     }
     return {
-        "policy": {key: dict(settings) for key, settings in store.policy.items()},
-        "policy_rules": list(rules),
-        "products": list(host.products),
+        "policy": {
+            "group": {key: dict(settings) for key, settings in store.policy.items()},
+            "mdm": {key: dict(settings) for key, settings in store.mdm.items()},
+        },
+        "policy_rules": {kind: list(texts or ()) for kind, texts in rules.items()},
+        "products": [product(one) for one in host.products],
         "services_missing": None if services is None else [n for n in asked_services if n.lower() not in services],
         "programs": {path: {"path": to, "exists": to.lower() in existing} for path, to in programs.items()},
         "ssh_connection": host.ssh_connection,
-        "connections": [[port, remote] for port, remote in dict.fromkeys(host.connections) if port in asked_ports],
+        "listeners": [list(one) for one in host.listeners],
+        "connections": [both_ends(one) for one in dict.fromkeys(host.connections)],
         "domain": domain if args.get("domain") else {},
         "sockets": [dict(one) for one in host.sockets] if args.get("sockets") else [],
         "powershell": host.powershell,
@@ -273,7 +279,7 @@ def look(firewall: FwPolicy2, owner: Owner, operations: list[Operation]) -> Surv
     found = survey(firewall, owner, frozenset(one["name"] for one in touching if one.get("name")))
     known = found.by_id()
     if any(not one.get("name") and one.get("id") not in known for one in touching):
-        return survey(firewall, owner, None)
+        return survey(firewall, owner)
     return found
 
 

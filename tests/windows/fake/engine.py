@@ -80,7 +80,7 @@ def asked(wanted_: dict[str, Wanted] | None = None, **more: Any) -> Asked:
 
 
 def read_it(store: Store, host: Host = HOST, **arguments: Any) -> Read:
-    given = {**exchange.removal_arguments(), "ports": [WINRM], "programs": [SVCHOST], **arguments}
+    given = {**exchange.removal_arguments(), "programs": [SVCHOST], **arguments}
     return look(store, given, host)
 
 

@@ -11,6 +11,8 @@ from typing import Any
 from windows.fake.rule import Rule
 from windows.fake.values import ALL_PROFILES, ANY_PROTOCOL
 
+OWN, OWN6 = "192.0.2.10", "2001:db8::10"
+FILTERS = 2
 PROFILE_WORDS = {1: "Domain", 2: "Private", 4: "Public"}
 
 
@@ -20,17 +22,33 @@ class Host:
     """None where it cannot be told."""
     programs: frozenset[str] = frozenset({"C:\\Windows\\system32\\svchost.exe"})
     """The paths that exist."""
-    products: tuple[str, ...] = ()
+    products: tuple[str | tuple[str, tuple[int, ...]], ...] = ()
+    """A name alone is one that filters."""
     policy_rules: tuple[str, ...] | None = None
     """None for what the store's rules of group policy say."""
+    mdm_rules: tuple[str, ...] | None = None
     ssh_connection: str = ""
-    connections: tuple[tuple[int, str], ...] = ()
+    listeners: tuple[tuple[str, int], ...] = (("winrm", 5985), ("winrm", 5986))
+    connections: tuple[tuple[int, str] | tuple[str, int, str, int], ...] = ()
+    """Local port and remote address, or both ends whole."""
     domain_name: str = ""
     member: bool | None = False
     domain_addresses: tuple[str, ...] = ()
     sockets: tuple[dict[str, Any], ...] = field(default_factory=tuple)
     powershell: str = "5.1.20348.2700"
     os: str = "10.0.20348.0"
+
+
+def both_ends(connection: tuple[int, str] | tuple[str, int, str, int]) -> list[Any]:
+    if len(connection) == 4:
+        return list(connection)
+    port, remote = connection
+    return [OWN6 if ":" in remote else OWN, port, remote, 50000]
+
+
+def product(given: str | tuple[str, tuple[int, ...]]) -> dict[str, Any]:
+    name, categories = (given, (FILTERS,)) if isinstance(given, str) else given
+    return {"name": name, "categories": list(categories)}
 
 
 def policy_text(rule: Rule) -> str:

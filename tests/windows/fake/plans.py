@@ -139,7 +139,7 @@ class Want:
 def bring(store: Store, want: Want, faults: Faults | None = None) -> Brought:
     """As the action does it; the faults are those of the write."""
     part = want.part()
-    found = look(store, exchange.read_arguments(part, [WINRM]))
+    found = look(store, exchange.read_arguments(part))
     components = None if want.components is None else list(want.components)
     asked = exchange.asked(part, components, Renderer(TOKENS, want.networks, found.programs), [WINRM], True)
     return _faulty(store, lambda: act(store, found, decide(found, asked), HOST, True), faults)

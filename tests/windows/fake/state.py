@@ -107,6 +107,8 @@ class State:
     """What `@file,-n` names say."""
     policy: dict[str, dict[str, int]] = field(default_factory=dict)
     """Group policy's settings as the registry has them: {"PublicProfile": {"EnableFirewall": 1}, ...}."""
+    mdm: dict[str, dict[str, int]] = field(default_factory=dict)
+    """The same of device management (Intune)."""
     faults: Faults = Faults()
     counts: Counter[str] = field(default_factory=Counter)
     writes: int = 0
@@ -192,6 +194,7 @@ class State:
             "Environment": self.environment,
             "Resources": self.resources,
             "Policy": self.policy,
+            "Mdm": self.mdm,
             "Rules": [rules.to_json(rule) for rule in self.rules],
         }
 
@@ -207,4 +210,5 @@ class State:
         self.environment = dict(given.get("Environment", self.environment))
         self.resources = dict(given.get("Resources", self.resources))
         self.policy = {key: dict(value) for key, value in given.get("Policy", self.policy).items()}
+        self.mdm = {key: dict(value) for key, value in given.get("Mdm", self.mdm).items()}
         self.rules = [rules.from_json(rule) for rule in given.get("Rules", [])]

@@ -63,7 +63,7 @@ class Both:
         site = sited(Scenario("on"), outbound)
         part = headed(site.parts[self._name], posture=posture, outbound=outbound, windows_foreign="disable")
         ports = numbers(part.management_ports) or [WINRM]
-        found = self._read(exchange.read_arguments(part, ports))
+        found = self._read(exchange.read_arguments(part))
         renderer = Renderer(site.tokens, site.networks, found.programs)
         decision = decide(found, exchange.asked(part, None, renderer, ports, over_network=True))
         assert decision.errors == []

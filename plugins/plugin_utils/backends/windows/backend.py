@@ -81,7 +81,7 @@ class WindowsHost:
             renderer = Renderer(tokens, networks, {})
             asked = exchange.asked(part, components, renderer, ports or [self.port], self.over_network)
             return self._by_others(asked, renderer.wanted(part, None))
-        store = self._read(exchange.read_arguments(part, ports or [self.port]))
+        store = self._read(exchange.read_arguments(part))
         asked = exchange.asked(
             part,
             components,

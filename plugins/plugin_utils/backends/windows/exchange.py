@@ -19,20 +19,22 @@ from .texts import write_addresses, write_ports
 from .wanted import Renderer, programs_of, services_of
 
 _OURS = {"prefix": PREFIX, "names": NAMES}
+# What a description of ours says where it remembers rules of others, which are then known by their ids.
+_WHOLE = r'\["(disabled|package)",'
 
 
-def read_arguments(part: HostPart, ports: Iterable[int]) -> dict[str, Any]:
+def read_arguments(part: HostPart) -> dict[str, Any]:
     return {
         **_OURS,
+        "whole": _WHOLE,
         "programs": sorted({*programs_of(part), SVCHOST}),
         "services": services_of(part),
-        "ports": list(ports),
         "domain": part.verdicts["out"] == "refuse",
     }
 
 
 def removal_arguments() -> dict[str, Any]:
-    return dict(_OURS)
+    return {**_OURS, "whole": _WHOLE}
 
 
 def write_arguments(store: Store, decision: Decision) -> dict[str, Any]:
