@@ -20,7 +20,8 @@ from windows.fake.store import Store
 from windows.fake.truth_table import sited
 from windows.fake.worlds import WANTS, others, ours
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import Decision, decide
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decision import Decision
 
 WEB = wanted(rule(peers="192.0.2.7"), guarded=True)
 NOWHERE = replace(HOST, connections=())
@@ -61,7 +62,7 @@ def test_a_way_in_that_is_not_found_refuses_a_posture_that_refuses(posture: str)
 
 
 def test_without_ports_the_error_names_their_variable_too() -> None:
-    assert "portbook_management_ports" in decided(ports=()).errors[0]
+    assert "portbook_management_ports" in decided(ports=(), host=NOWHERE).errors[0]
 
 
 def test_open_needs_no_way_in() -> None:
@@ -69,11 +70,19 @@ def test_open_needs_no_way_in() -> None:
     assert decide(read_it(Store(), NOWHERE), bare).errors == []
 
 
-def test_management_addresses_are_a_way_in_that_is_known() -> None:
+def test_management_addresses_come_in_beside_the_connection_that_is_seen() -> None:
     store = Store()
-    brought = apply(store, asked(WEB, management=("203.0.113.0/28",)), NOWHERE)
+    brought = apply(store, asked(WEB, management=("203.0.113.0/28",)))
     assert brought.decision.errors == []
-    assert ways(store) == [("203.0.113.0", "5986")]
+    (way,) = [one for one in store.rules if one.grouping == "portbook: way in"]
+    assert {one.partition("/")[0] for one in way.remote_addresses.split(",")} == {"198.51.100.200", "203.0.113.0"}
+
+
+def test_management_addresses_are_no_way_in_that_is_known() -> None:
+    """W1: the port may be another one than the controller believes."""
+    found = decided(host=NOWHERE, management=("203.0.113.0/28",))
+    assert found.operations == []
+    assert "no established connection to tcp 5985, 5986" in found.errors[0]
 
 
 def test_a_local_connection_needs_no_way_in() -> None:

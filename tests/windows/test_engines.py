@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from golden.helpers.running import Machine, shipped_catalog
-from windows.fake.bringing import Site, headed, site
+from windows.fake.bringing import CONTROLLER, WINRM, Site, headed, site
 from windows.fake.building import holding, tcp
 from windows.fake.execute import on
 from windows.fake.host import Host
@@ -19,8 +19,10 @@ from windows.fake.store import Faults, Store
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.backend import WindowsHost
 
-CONTROLLER = "198.51.100.200"
 HOSTS = ("pxe", "hub", "client", "manager", "agent")
+
+
+REACHED = Host(services=None, listeners=(("winrm", WINRM),), connections=((WINRM, CONTROLLER),))
 
 
 @cache
@@ -55,10 +57,10 @@ class Bench:
 
     def run(self, module: str, args: dict[str, Any]) -> dict[str, Any]:
         self.calls.append(module.rpartition(".")[2])
-        return on(self.store, module, args, host=Host(services=None))
+        return on(self.store, module, args, host=REACHED)
 
     def host(self) -> WindowsHost:
-        return WindowsHost("host", self.run, 5986, over_network=True, check=False, diff=False, catalog=shipped_catalog)
+        return WindowsHost("host", self.run, 5986, "winrm", check=False, diff=False, catalog=shipped_catalog)
 
     def bring(
         self, name: str, engine: str, company_: Site, only: list[str] | None = None, **head: Any

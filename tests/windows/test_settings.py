@@ -11,20 +11,27 @@ from typing import Any
 
 import pytest
 from windows.fake.bringing import HOST, remove
-from windows.fake.engine import apply, asked, read_it, rule, wanted
+from windows.fake.engine import apply, asked, foreign, read_it, rule, wanted
 from windows.fake.state import Profile
 from windows.fake.store import Store
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import Decision, decide
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decision import Decision
 
 WEB = rule(peers="192.0.2.7")
 GUARDED = wanted(WEB, guarded=True)
 
 
+def reached(**public: Any) -> Store:
+    """A host that lets the controller in of itself."""
+    return Store.of(foreign(Name="Windows Remote Management", LocalPorts="5986")).profile(4, **public)
+
+
 def run(store: Store, posture: str = "guard", **more: Any) -> list[str]:
-    """The plan guards nothing where the posture is open."""
+    """All profiles are held. The plan guards nothing where the posture is open."""
     guarded = more.pop("guarded", posture != "open")
-    found = apply(store, asked(wanted(WEB, guarded=guarded), posture=posture, **more))
+    how = {"profiles": "all", **more}
+    found = apply(store, asked(wanted(WEB, guarded=guarded), posture=posture, **how))
     assert found.decision.errors == []
     return found.decision.settings
 
@@ -47,10 +54,16 @@ def test_a_guard_switches_a_profile_on_and_lets_in_and_out_what_it_did() -> None
     assert now(store) == (True, 1, 1)
 
 
-def test_only_profiles_in_use_are_switched() -> None:
+def test_where_profiles_in_use_are_held_those_that_are_off_stay_off() -> None:
+    store = Store().profile(1, enabled=False).profile(4, enabled=False)
+    assert run(store, profiles="in_use") == []
+    assert (now(store, 1), now(store)) == ((False, 0, 1), (False, 0, 1))
+
+
+def test_where_all_are_held_all_are_switched_on() -> None:
     store = Store().profile(1, enabled=False).profile(4, enabled=False)
     run(store)
-    assert (now(store, 1), now(store)) == ((False, 0, 1), (True, 1, 1))
+    assert (now(store, 1), now(store)) == ((True, 1, 1), (True, 1, 1))
 
 
 def test_open_switches_nothing() -> None:
@@ -60,8 +73,9 @@ def test_open_switches_nothing() -> None:
 
 def test_strict_blocks_by_default_and_outbound_strict_too() -> None:
     store = Store().profile(4, inbound=1)
-    assert run(store, posture="strict") == ["profile public: DefaultInboundAction = 0"]
-    assert run(store, posture="strict", outbound="strict") == ["profile public: DefaultOutboundAction = 0"]
+    in_use = {"posture": "strict", "profiles": "in_use"}
+    assert run(store, **in_use) == ["profile public: DefaultInboundAction = 0"]
+    assert run(store, **in_use, outbound="strict") == ["profile public: DefaultOutboundAction = 0"]
     assert now(store) == (True, 0, 0)
 
 
@@ -70,7 +84,7 @@ def test_strict_blocks_by_default_and_outbound_strict_too() -> None:
 @pytest.mark.parametrize("outbound", [0, 1])
 def test_strict_then_guard_then_open_gives_everything_back(enabled: bool, inbound: int, outbound: int) -> None:
     before = Profile(enabled=enabled, inbound=inbound, outbound=outbound)
-    store = Store()
+    store = reached()
     store.profiles[4] = replace(before)
     run(store, posture="strict", outbound="strict")
     assert now(store) == (True, 0, 0)
@@ -101,10 +115,10 @@ def test_what_somebody_else_set_after_us_is_left() -> None:
 
 
 def test_what_was_set_in_a_network_that_the_host_left_is_given_back_too() -> None:
-    store = Store().profile(4, enabled=False)
+    store = reached(enabled=False)
     run(store, posture="strict")
     store.current_profiles = 1
-    run(store, posture="guard")
+    run(store, posture="guard", profiles="in_use")
     assert now(store) == (True, 0, 1)
     remove(store)
     assert now(store) == (False, 0, 1)
@@ -139,11 +153,11 @@ def test_a_policy_that_makes_ours_void_is_an_error_that_names_profile_and_policy
     store.policy = {"PublicProfile": {name: value}}
     found = decided(store, **how)
     assert found.operations == []
-    (error,) = found.errors
+    error = found.errors[0]
     assert error.startswith("profile public: the group policy HKLM\\SOFTWARE\\Policies")
     assert f"PublicProfile, {name} = {value}" in error
     assert "portbook_windows_policy: warn" in error
-    warned = decided(store, policy="warn", **how)
+    warned = decided(store, policy="warn", over_network=False, **how)
     assert warned.errors == []
     assert any(f"{name} = {value}" in one for one in warned.warnings)
 
@@ -159,7 +173,7 @@ def test_all_profiles_that_are_concerned_are_named_at_once() -> None:
     store = Store()
     store.current_profiles = 7
     store.policy = {key: {"AllowLocalPolicyMerge": 0} for key in ("DomainProfile", "StandardProfile", "PublicProfile")}
-    errors = decided(store).errors
+    errors = decided(store, over_network=False).errors
     assert [one.partition(":")[0] for one in errors] == ["profile domain", "profile private", "profile public"]
 
 
@@ -173,9 +187,10 @@ def test_what_windows_says_of_its_policy_is_told_where_the_registry_said_nothing
 def test_a_profile_that_blocks_everything_is_told_as_such_and_not_as_a_policy() -> None:
     store = Store().profile(4, block_all=True)
     store.modify_state = 2
-    (error,) = decided(store).errors
+    error, cut = decided(store).errors
     assert error.startswith("profile public blocks all inbound traffic")
-    assert decided(store, foreign="warn").errors == []
+    assert "would not be allowed again: the profile public blocks all inbound traffic" in cut
+    assert decided(store, foreign="warn", over_network=False).errors == []
 
 
 def test_a_block_of_a_policy_is_told() -> None:

@@ -26,11 +26,9 @@ from windows.fake.truth_table import sited, windows_hosts
 from windows.pwsh.session import CROSS, Session
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import exchange
-from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import (
-    Decision,
-    decide,
-    decide_removal,
-)
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decision import Decision
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.removal import decide_removal
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import Store as Read
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.wanted import Renderer
 from ansible_collections.portbook.firewall.plugins.plugin_utils.net.ports import numbers

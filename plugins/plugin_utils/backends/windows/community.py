@@ -14,7 +14,7 @@ from typing import Any
 
 from ....module_utils.shrinking import ALLOW_COMPONENT
 from . import baseline
-from .decide import Asked
+from .asked import Asked
 from .guard import guards, permissions_of
 from .rule import BASELINE, GUARD, NAMES, PREFIX, WAY_IN, WITH_PORTS, FirewallRule
 from .store import Domain

@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ....module_utils.shrinking import Inventory
 from ...catalog.model import VendorRule
 from ...run.host_part import HostPart
+from .asked import Asked
 from .baseline import SVCHOST
-from .decide import Asked, Decision
+from .decision import Decision
 from .rule import NAMES, PREFIX, PROFILES, FirewallRule, stored
-from .store import Store, meaning_of_failure
+from .store import SETTINGS, Store, meaning_of_failure
 from .texts import write_addresses, write_ports
 from .wanted import Renderer, programs_of, services_of
 
@@ -38,7 +40,13 @@ def removal_arguments() -> dict[str, Any]:
 
 
 def write_arguments(store: Store, decision: Decision) -> dict[str, Any]:
-    return {**_OURS, "expect": store.fingerprint, "operations": decision.operations}
+    profiles = [{"profile": bit, **{name: store.settings[bit, name] for name in SETTINGS}} for bit in PROFILES]
+    return {
+        **_OURS,
+        "expect": store.fingerprint,
+        "expect_profiles": profiles,
+        "operations": decision.operations,
+    }
 
 
 def asked(
@@ -59,12 +67,22 @@ def asked(
         foreign=settings.foreign,
         policy=settings.windows_policy,
         others=settings.windows_foreign,
+        apps=settings.windows_app_rules,
+        profiles=settings.windows_profiles,
         management=settings.management,
         ports=tuple(ports),
         over_network=over_network,
         vendors=tuple(vendors),
         inventory=inventory,
+        planned_out=_planned_out(part, components, renderer),
     )
+
+
+def _planned_out(part: HostPart, components: list[str] | None, renderer: Renderer) -> tuple[FirewallRule, ...]:
+    if part.outbound != "off":
+        return ()
+    planned = renderer.wanted(replace(part, outbound="open"), components)
+    return tuple(rule for one in planned.values() for rule in one.rules if rule.traffic.direction == "out")
 
 
 def result(store: Store, decision: Decision) -> dict[str, Any]:
@@ -119,7 +137,23 @@ def failed_write(done: Mapping[str, Any]) -> str:
     if done.get("undone") is False:
         left = ", ".join(map(str, done.get("not_undone") or ()))
         return f"{text}. Taking it back failed as well ({left}): run it again, the next run mends what is left"
-    return text
+    if no_answer(done):
+        return f"the write ended without an answer ({_how(done)}) and may be half done: run it again, {MENDS}"
+    refused = text.startswith("nothing was changed") and "run it again" not in text.lower()
+    return f"{text}. Run it again: it reads the host anew" if refused else text
+
+
+MENDS = "the next run mends what is left"
+
+
+def no_answer(done: Mapping[str, Any]) -> bool:
+    """Whether the module was killed: then what Ansible says speaks of JSON, and of nothing that was done."""
+    return "done" not in done and (bool(done.get("rc")) or "json" in str(done.get("msg", "")).lower())
+
+
+def _how(done: Mapping[str, Any]) -> str:
+    said = " ".join(str(done.get("msg", "")).split())
+    return f"rc {done['rc']}: {said}" if done.get("rc") else said
 
 
 def after_write(store: Store, done: Mapping[str, Any]) -> list[str]:
