@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cached_property
 
 from ....module_utils.shrinking import Held
@@ -119,7 +120,10 @@ class _Deciding:
         switching, disabled = others.decide(always, made)
         others.hindrances()
         memory = to_remember(
-            Memory(self.ours.guarded_names(), settings=settings, ways=ways), disabled, recalled, self.store
+            Memory(self.ours.guarded_names(), settings=settings, ways=ways),
+            disabled,
+            replace(recalled, stays=others.stays),
+            self.store,
         )
         words = difference([*self.ours.rules, *always, *made.rules, *memory.rules()], self.ours.replaced)
         decision.words = words

@@ -26,6 +26,8 @@ class Others:
     def __init__(self, store: Store, asked: Asked, recalled: Recalled, decision: Decision) -> None:
         self.store, self.asked, self.recalled, self.decision = store, asked, recalled, decision
         self.own = [rule for one in asked.wanted.values() for rule in one.rules]
+        self.stays = recalled.stays
+        """Rules that would be disabled, and may not be."""
 
     def decide(self, always: list[FirewallRule], made: Guards) -> tuple[list[Operation], list[_DISABLED]]:
         """Operations on rules of others, and which of them stay disabled by us."""
@@ -40,7 +42,7 @@ class Others:
         if not self.asked.may_disable:
             self._tell_what_stays(wanted.values())
             wanted, reasons = {}, set()
-        wanted = self._without_what_may_not_be(wanted)
+        wanted, self.stays = self._parted(wanted)
         operations = [order.shut(one) for one, _reason in wanted.values()]
         self._tell_what_will_not_last(one for one, _reason in wanted.values())
         disabled = []
@@ -82,9 +84,9 @@ class Others:
     def _left_alone(self, rule: FirewallRule) -> bool:
         return self.asked.apps == "leave" and bool(rule.traffic.package)
 
-    def _without_what_may_not_be(
+    def _parted(
         self, wanted: Mapping[int, tuple[StoredRule, str]]
-    ) -> dict[int, tuple[StoredRule, str]]:
+    ) -> tuple[dict[int, tuple[StoredRule, str]], tuple[StoredRule, ...]]:
         """What Windows refused to disable stays, and is not tried again."""
         refused = {id(one) for one in self.recalled.stays}
         refused |= {id(one) for one, _reason in wanted.values() if one.rule.name in self.asked.stays}
@@ -96,7 +98,7 @@ class Others:
                     f"not {what}: Windows refuses to disable {_permissions(names)}: {few(names, 5)}. Take them "
                     "away where they come from; to have it tried again, remove portbook and apply it"
                 )
-        return {number: one for number, one in wanted.items() if number not in refused}
+        return {number: one for number, one in wanted.items() if number not in refused}, tuple(stays)
 
     def _doors(self, made: Guards, wanted: dict[int, tuple[StoredRule, str]]) -> None:
         """A port that no block rule can refuse is as open as the rules of others make it."""
