@@ -63,7 +63,7 @@ class Watch:
                 )
         return ""
 
-    def others(self) -> str:
+    def others(self) -> list[str]:
         """Of what else is in use."""
         found = {}
         for one in self._store.connections:
@@ -73,10 +73,10 @@ class Watch:
             if all(self._lost(attempt, surely=True) for attempt in attempts):
                 found[one] = _text(attempts[0])
         if not found:
-            return ""
+            return []
         some = few(sorted({*found.values()}), 3)
         one_or_more = "connection" if len(found) == 1 else "connections"
-        return f"{len(found)} established {one_or_more} would not be allowed again: {some}"
+        return [f"{len(found)} established {one_or_more} would not be allowed again: {some}"]
 
     def _lost(self, attempt: Attempt, surely: bool = False) -> str:
         """In a profile in which it may have been let in; that a block may refuse it counts if it did not act before."""
