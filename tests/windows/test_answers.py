@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from windows.fake.bringing import HOST
-from windows.fake.emulated import read
+from windows.fake.emulated import KILLED, read
 from windows.fake.engine import foreign
 from windows.fake.store import Store
 
@@ -137,6 +137,16 @@ def test_a_failed_write_says_what_became_of_the_host() -> None:
     assert "name: denied" in exchange.failed_write({"msg": "no", "undone": False, "not_undone": ["name: denied"]})
     assert exchange.failed_write({"msg": "no", "undone": None}) == "no"
     assert "said nothing" in exchange.failed_write({})
+
+
+def test_a_write_that_was_ended_may_be_half_done() -> None:
+    assert "may be half done: run it again, the next run mends that" in exchange.failed_write(KILLED)
+
+
+def test_a_rule_that_may_not_be_changed_is_not_the_fault_of_the_rights() -> None:
+    denied = {"msg": "operation 3 (disable theirs) failed: denied (0x80070005)", "undone": True}
+    assert "must be an administrator" in exchange.failed_write({**denied, "done": 0})
+    assert "must be an administrator" not in exchange.failed_write({**denied, "done": 2})
 
 
 def test_a_profile_that_changed_during_the_run_and_a_leftover_are_told() -> None:

@@ -33,6 +33,7 @@ NEVER_NULL = NUMBERS | {"Name", "LocalAddresses", "RemoteAddresses", "InterfaceT
 """A text that was not set is null, and so is what could not be read: of these only the latter."""
 SETTINGS = ("FirewallEnabled", "DefaultInboundAction", "DefaultOutboundAction", "BlockAllInboundTraffic")
 ALWAYS = ("Name", "Grouping", "Enabled", "Direction", "Action")
+BRIEF = (*ALWAYS, "LocalAppPackageId")
 DEFAULTS: Record = {
     "Protocol": values.ANY_PROTOCOL,
     "LocalAddresses": "*",
@@ -167,7 +168,7 @@ def survey(firewall: FwPolicy2, owner: Owner, wanted: Collection[str] | None = N
             if not entry.line and needed:
                 entry.read_whole()
             elif not entry.line:
-                entry.read(ALWAYS)
+                entry.read(BRIEF)
     else:
         groups = {entry.record["Grouping"] for entry in entries if entry.record["Name"] in wanted}
         for entry in entries:
@@ -207,8 +208,8 @@ def wire_record(entry: Entry) -> Record:
     if entry.owned:
         return head | {name: entry.record[name] for name in WRITABLE}
     head |= {name: entry.record[name] for name in ALWAYS}
-    if not entry.record["Enabled"]:
-        package = entry.record.get("LocalAppPackageId")
+    package = entry.record.get("LocalAppPackageId")
+    if not entry.record["Enabled"] and (package or not entry.line):
         return head | {"brief": True} | ({"LocalAppPackageId": package} if package else {})
     return head | {name: value for name, value in entry.record.items() if value != DEFAULTS.get(name, "")}
 

@@ -168,7 +168,7 @@ class WindowsHost:
         try:
             return self.run("portbook.firewall.windows_write", arguments)
         except Unreachable as error:
-            raise Unreachable(f"{error}. The write may be half done: run it again, {exchange.MENDS}") from error
+            raise Unreachable(f"{error}. The write may be half done: {exchange.MENDS}") from error
 
     def _named(self, texts: Iterable[str]) -> list[str]:
         return [f"{self.name}: {text}" for text in texts]

@@ -18,12 +18,6 @@ _ON, _IN, _OUT = "FirewallEnabled", "DefaultInboundAction", "DefaultOutboundActi
 BLOCK, ALLOW = 0, 1
 OFF, ON = 0, 1
 ALL = tuple(PROFILES)
-_POLICY_NAMES = {
-    _ON: "EnableFirewall",
-    _IN: "DefaultInboundAction",
-    _OUT: "DefaultOutboundAction",
-    "BlockAllInboundTraffic": "DoNotAllowExceptions",
-}
 Key = tuple[int, str]
 
 
@@ -45,11 +39,6 @@ def needed(
         if strict_out:
             found[bit, _OUT] = BLOCK
     return found
-
-
-def governed(store: Store, key: Key) -> bool:
-    """Whether a policy decides the setting, whatever the host itself has."""
-    return _POLICY_NAMES[key[1]] in store.policy.get(key[0], {})
 
 
 def told(
@@ -101,7 +90,7 @@ def _on_by_itself(bit: int, store: Store, memory: Memory) -> bool:
 
 def _switched(bit: int, store: Store, memory: Memory) -> bool:
     """Whether it is we who switch the profile on, or did."""
-    if governed(store, (bit, _ON)):
+    if (bit, _ON) in store.governed:
         return False
     known = memory.settings.get((bit, _ON))
     return not store.settings[bit, _ON] or (known is not None and known.before == OFF and known.by_us(ON))
@@ -120,7 +109,7 @@ def settle(store: Store, memory: Memory, wanted: Mapping[Key, int]) -> tuple[lis
     operations: list[Operation] = []
     remembered: dict[Key, Changed] = {}
     for key, value in wanted.items():
-        if governed(store, key):
+        if key in store.governed:
             continue
         present = store.settings[key]
         known = memory.settings.get(key)
@@ -130,9 +119,9 @@ def settle(store: Store, memory: Memory, wanted: Mapping[Key, int]) -> tuple[lis
         if present != value:
             operations.append(order.set_profile(*key, value))
     for key, changed in memory.settings.items():
-        if key in wanted and not governed(store, key):
+        if key in wanted and key not in store.governed:
             continue
-        if key[0] not in store.current or governed(store, key):
+        if key[0] not in store.current or key in store.governed:
             remembered[key] = changed
         else:
             operations += _back(key, changed, store)

@@ -122,6 +122,16 @@ class Store:
         return found
 
     @property
+    def governed(self) -> frozenset[tuple[int, str]]:
+        """Settings that a policy decides, whatever the host itself has."""
+        return frozenset(
+            (bit, setting)
+            for bit, policy in self.policy.items()
+            for name, (setting, values) in _DECIDED.items()
+            if policy.get(name) in values
+        )
+
+    @property
     def connected(self) -> tuple[str, ...]:
         """Addresses from which Ansible may have come in."""
         if self.way_in:
