@@ -17,6 +17,7 @@ from windows.fake.building import holding
 from windows.fake.engine import asked, foreign, read_it, rule, wanted
 from windows.fake.host import Host
 from windows.fake.longer import LONGER
+from windows.fake.machine import Direction
 from windows.fake.packets import Judge, Machine, Packet
 from windows.fake.plans import Want, bring, machine
 from windows.fake.rule import commit, from_json
@@ -48,12 +49,13 @@ PROGRAMS = (("", "C:\\App\\app.exe"), ("", "C:\\other.exe"), (SYSTEM, "System"))
 def tried() -> list[tuple[Attempt, list[Packet]]]:
     """Each connection with the packets that would open it, one for each network of the host."""
     found = []
-    for remote, port, (program, path), way in product(REMOTES, PORTS, PROGRAMS, ("in", "out")):
+    ways: tuple[Direction, ...] = ("in", "out")
+    for remote, port, (program, path), way in product(REMOTES, PORTS, PROGRAMS, ways):
         ends = (port, 51000) if way == "in" else (51000, port)
         packets = [
             Packet(way, 6, remote, _own(one.addresses, remote), *ends, one.name, path) for one in HERE.interfaces
         ]
-        attempts = Attempt(way, packets[0].local, ends[0], remote, ends[1], program)  # type: ignore[arg-type]
+        attempts = Attempt(way, packets[0].local, ends[0], remote, ends[1], program)
         found.append((attempts, packets))
     return found
 

@@ -6,23 +6,29 @@ not found each is named, in every run, and none is forgotten."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from golden.helpers.running import shipped_catalog
 from windows.fake.bringing import HOST, Brought, act
 from windows.fake.engine import apply, asked, foreign, read_it, rule, wanted
+from windows.fake.execute import on
+from windows.fake.hresult import ACCESS_DENIED
 from windows.fake.packets import interesting_packets, truth
 from windows.fake.plans import machine
 from windows.fake.rule import Rule
 from windows.fake.sample import sample_rules
-from windows.fake.store import Store
+from windows.fake.store import Faults, Store
 from windows.fake.worlds import others, ours
 
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.backend import WindowsHost
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decision import Decision
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.memory import remembered
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.removal import decide_removal
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.host_part import HostPart, Settings
 
 WEB = wanted(rule(peers="192.0.2.7"), guarded=True)
 STRICT: dict[str, Any] = {"posture": "strict", "others": "disable"}
@@ -225,6 +231,35 @@ def test_a_rule_that_may_not_be_disabled_is_told_and_not_tried_again() -> None:
     assert taken_away(store).decision.enabled == ["theirs"]
 
 
+def test_strict_holds_where_one_rule_may_not_be_disabled() -> None:
+    """It stopped the whole host, and the rights of the user were said to be the reason."""
+    store = Store.of(foreign(Name="fixed"), foreign(Name="theirs", LocalPorts="81"))
+    faults = Faults(fail_match="put.Enabled .*fixed", fail_hresult=ACCESS_DENIED)
+    done = at(store, faults).bring(STRICT_PART, None, {}, {}.__getitem__)
+    assert (done.get("failed"), done["changed"], done["disabled"]) == (None, True, ["theirs"])
+    assert any("not strict: Windows refuses to disable 1 permission: fixed" in one for one in done["warnings"])
+    calls: list[str] = []
+    again = at(store, faults, calls).bring(STRICT_PART, None, {}, {}.__getitem__)
+    assert (again["changed"], calls) == (False, ["windows_read"])
+    assert any("not strict: Windows refuses to disable 1 permission: fixed" in one for one in again["warnings"])
+    at(store, Faults()).remove(None)
+    assert (off(store), ours(store)) == ([], [])
+
+
+STRICT_PART = HostPart("host", posture="strict", settings=Settings(windows_foreign="disable"))
+
+
+def at(store: Store, faults: Faults, calls: list[str] | None = None) -> WindowsHost:
+    def run(module: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        name = module.rpartition(".")[2]
+        store.faults = faults if name == "windows_write" else Faults()
+        if calls is not None:
+            calls.append(name)
+        return on(store, module, json.loads(json.dumps(arguments)), host=HOST)
+
+    return WindowsHost("host", run, 5986, "winrm", check=False, diff=False, catalog=shipped_catalog)
+
+
 def test_one_that_stayed_and_was_disabled_by_somebody_is_theirs() -> None:
     store = Store.of(foreign(Name="fixed"))
     apply(store, asked(WEB, **STRICT, stays=frozenset({"fixed"})))
@@ -300,6 +335,27 @@ def test_what_was_disabled_of_apps_is_given_back_when_they_are_to_be_left(apps: 
     strict(store)
     strict(store, apps=apps)
     assert (others(store) == before) == (apps == "leave")
+
+
+# -- the way in after a removal ------------------------------------------------------------------------
+def test_a_removal_that_would_cut_the_connection_is_refused() -> None:
+    """The rules that let it in before us are not found any more."""
+    store = Store.of(foreign(Name="Windows Remote Management", LocalPorts="5986"))
+    strict(store)
+    store.rules[0].description = "edited"
+    removed = at(store, Faults()).remove(None)
+    assert removed["failed"]
+    assert "would not be allowed again: no rule lets it in" in removed["msg"]
+    assert "Permit it first" in removed["msg"]
+    store.rules[0].enabled = True
+    assert not at(store, Faults()).remove(None).get("failed")
+
+
+def test_a_removal_that_lets_it_in_as_before_is_made() -> None:
+    store = Store.of(foreign(Name="Windows Remote Management", LocalPorts="5986"))
+    strict(store)
+    assert not at(store, Faults()).remove(None).get("failed")
+    assert (off(store), ours(store)) == ([], [])
 
 
 # -- of others, what is not known ----------------------------------------------------------------------

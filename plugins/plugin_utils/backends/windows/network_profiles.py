@@ -58,10 +58,9 @@ def _that_begin_to_act(store: Store, settings: Iterable[Operation]) -> Iterator[
         local = [stored.rule for stored in store.foreign if stored.rule.enabled]
         here = [rule for rule in (*local, *store.policy_rules) if rule.traffic.profiles & data["profile"]]
         blocks = sorted(named(rule) for rule in here if rule.traffic.action == "block")
-        others = len(here) - len(blocks)
         yield (
             f"profile {PROFILES[data['profile']]} is switched on, where rules of others begin to act: "
-            f"{len(blocks)} that refuse ({', '.join(blocks) or 'none'}), {others} that permit"
+            f"refusals: {', '.join(blocks) or 'none'}; permissions: {len(here) - len(blocks)}"
         )
 
 
