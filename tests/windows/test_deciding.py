@@ -22,6 +22,7 @@ from windows.fake.worlds import WANTS, others, ours
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decision import Decision
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.way_in import ports
 
 WEB = wanted(rule(peers="192.0.2.7"), guarded=True)
 NOWHERE = replace(HOST, connections=())
@@ -48,7 +49,7 @@ def test_the_way_in_is_where_the_connection_comes_from() -> None:
 def test_over_ssh_it_is_what_the_host_says() -> None:
     store = Store()
     host = replace(HOST, ssh_connection="203.0.113.9 51000 192.0.2.10 2222")
-    assert read_it(store, host).ssh_port == 2222
+    assert ports(read_it(store, host), "ssh", (), 22) == (2222,)
     apply(store, asked(WEB, ports=(2222,)), host)
     assert ways(store) == [("203.0.113.9", "2222")]
 
@@ -278,6 +279,14 @@ def test_over_a_local_connection_a_guard_of_winrm_needs_a_word_for_who_gets_in()
     assert "portbook_management" in found.errors[0]
     named = asked(guard, over_network=False, management=("203.0.113.0/28",))
     assert decide(read_it(Store(), NOWHERE), named).errors == []
+
+
+def test_over_a_local_connection_the_ports_are_those_that_the_host_listens_on() -> None:
+    guard = wanted(rule(ports="4433", peers="192.0.2.7"), guarded=True)
+    for listeners, refused in (((("winrm", 4433),), True), ((("winrm", 5986),), False)):
+        found = read_it(Store(), replace(NOWHERE, listeners=listeners))
+        errors = decide(found, asked(guard, over_network=False, ports=())).errors
+        assert bool(errors) == refused
 
 
 def test_over_a_local_connection_strict_keeps_what_lets_others_in() -> None:

@@ -7,6 +7,7 @@ not found each is named, in every run, and none is forgotten."""
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -235,11 +236,11 @@ def test_strict_holds_where_one_rule_may_not_be_disabled() -> None:
     """It stopped the whole host, and the rights of the user were said to be the reason."""
     store = Store.of(foreign(Name="fixed"), foreign(Name="theirs", LocalPorts="81"))
     faults = Faults(fail_match="put.Enabled .*fixed", fail_hresult=ACCESS_DENIED)
-    done = at(store, faults).bring(STRICT_PART, None, {}, {}.__getitem__)
+    done = at(store, faults).bring(STRICT_PART, None, {}, list)
     assert (done.get("failed"), done["changed"], done["disabled"]) == (None, True, ["theirs"])
     assert any("not strict: Windows refuses to disable 1 permission: fixed" in one for one in done["warnings"])
     calls: list[str] = []
-    again = at(store, faults, calls).bring(STRICT_PART, None, {}, {}.__getitem__)
+    again = at(store, faults, calls).bring(STRICT_PART, None, {}, list)
     assert (again["changed"], calls) == (False, ["windows_read"])
     assert any("not strict: Windows refuses to disable 1 permission: fixed" in one for one in again["warnings"])
     at(store, Faults()).remove(None)
@@ -317,6 +318,18 @@ def test_a_package_whose_rules_are_gone_is_named_and_kept() -> None:
         assert "S-1-15-2-1" in warned(strict(store), "are not found")[0]
     taken_away(store)
     assert [one.name for one in ours(store)] == ["portbook/memory/not-found/1"]
+
+
+def test_thirty_thousand_rules_of_others_are_decided_on_in_seconds() -> None:
+    store = server()
+    apps = session_host(10_000).rules
+    store.rules += [replace(one, id=f"{{app-{number}}}") for number, one in enumerate(apps)]
+    found = read_it(store)
+    start = time.process_time()
+    decision = decide(found, asked(WEB, **STRICT))
+    assert time.process_time() - start < 10
+    assert len(decision.disabled) > 30_000
+    assert len([one for one in decision.operations if "memory" in str(one.get("rule", {}).get("Name"))]) <= 2
 
 
 def test_rules_of_apps_can_be_left_alone() -> None:
