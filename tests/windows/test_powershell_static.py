@@ -29,6 +29,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent.parent
 MODULES = sorted((CHECKOUT / "plugins/modules").glob("*.ps1"))
 UTILS = sorted((CHECKOUT / "plugins/module_utils").glob("*.psm1"))
 EVERY = [*MODULES, *UTILS]
+PESTER = sorted((CHECKOUT / "tests/windows/pester").glob("*.ps1"))
 AT_MOST = 450
 
 # What Windows PowerShell 5.1 has, with the parameters that are used. NetTCPIP is there from Server 2012 on.
@@ -149,6 +150,12 @@ def test_the_fake_of_the_store_parses() -> None:
     source = script(fake / "FakeFirewall.psm1")
     assert wrong_syntax(source) + twice_in_a_hashtable(source) + not_ascii(source) == []
     subprocess.run(["sh", "-n", str(fake / "make-fake-pwsh.sh")], check=True)
+
+
+@pytest.mark.parametrize("path", PESTER, ids=named)
+def test_what_others_run_on_their_windows_is_parsed_by_5_1(path: Path) -> None:
+    source = script(path)
+    assert wrong_syntax(source) + twice_in_a_hashtable(source) + not_ascii(source) == []
 
 
 def test_no_function_is_there_twice_or_for_nothing() -> None:

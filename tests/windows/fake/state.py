@@ -80,6 +80,23 @@ class Faults:
     keyword_comma: bool = False
     """A port keyword that stands alone reads back as `RPC,`."""
 
+    def to_environment(self) -> dict[str, str]:
+        """What `of_environment` reads, in small letters and without FAKEFW_."""
+        texts = {
+            "fail_match": self.fail_match,
+            "fail_hresult": f"{self.fail_hresult:x}",
+            "fail_read": self.fail_read,
+            "null_read": self.null_read,
+            "item_blind": self.item_blind,
+            "change_at": str(self.change_at or ""),
+            "change_to": self.change_to,
+        }
+        for name in ("fail_write", "fail_after", "crash_write"):
+            texts[name] = ",".join(map(str, sorted(getattr(self, name))))
+        for name in ("deny", "service_stopped", "gpo_visible", "shuffle", "keyword_comma"):
+            texts[name] = "1" if getattr(self, name) else ""
+        return {name: text for name, text in texts.items() if text}
+
     @classmethod
     def of_environment(cls, given: Mapping[str, str | None]) -> Faults:
         """By the names of environment variables: DENY, FAIL_WRITE ..., with or without FAKEFW_ before them."""

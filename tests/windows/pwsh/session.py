@@ -68,7 +68,7 @@ class Session:
         # As a file, which is how Ansible's own class reads them where there is no wrapper.
         given = {"ANSIBLE_MODULE_ARGS": {**arguments, "_ansible_check_mode": check}}
         self._arguments.write_text(json.dumps(given), "utf-8")
-        environment = {"FAKEFW_STORE": str(store), "FAKEFW_FAIL_MATCH": fault}
+        environment = {"FAKEFW_STORE": str(store)} | ({"FAKEFW_FAIL_MATCH": fault} if fault else {})
         environment |= {f"FAKEFW_{name.upper()}": value for name, value in faults.items()}
         if host is not None:
             file = self._arguments.with_name("host.json")

@@ -13,7 +13,6 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -118,13 +117,6 @@ def _content(store: Store) -> dict[str, Any]:
     """All of it but what Windows draws by lot."""
     data = store.to_json()
     return {**data, "Rules": [{key: value for key, value in rule.items() if key != "Id"} for rule in data["Rules"]]}
-
-
-@pytest.fixture(scope="module")
-def session(interpreter: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    session = Session(interpreter, tmp_path_factory.mktemp("session"))
-    yield session
-    session.end()
 
 
 def test_all_postures_are_tried_and_every_component() -> None:
