@@ -7,68 +7,57 @@
 
 $spec = @{
     options = @{
-        prefix = @{ type = 'str'; required = $true }
-        names = @{ type = 'str'; default = '' }
-        services = @{ type = 'list'; elements = 'str'; default = @() }
-        programs = @{ type = 'list'; elements = 'str'; default = @() }
-        ports = @{ type = 'list'; elements = 'int'; default = @() }
-        domain = @{ type = 'bool'; default = $false }
-        sockets = @{ type = 'bool'; default = $false }
+        prefix = @{ type = 'str'; required = $true }; names = @{ type = 'str'; default = '' }; whole = @{ type = 'str'; default = '' }
+        services = @{ type = 'list'; elements = 'str'; default = @() }; programs = @{ type = 'list'; elements = 'str'; default = @() }
+        domain = @{ type = 'bool'; default = $false }; sockets = @{ type = 'bool'; default = $false }
     }
     supports_check_mode = $true
 }
 $module = [Ansible.Basic.AnsibleModule]::Create($args, $spec)
 $asked = $module.Params; $result = $module.Result
-$result.format = 1
-foreach ($k in 'rules', 'policy_rules', 'products', 'services_missing', 'connections', 'sockets') { $result[$k] = New-Object -TypeName System.Collections.ArrayList }
+foreach ($k in 'rules', 'products', 'services_missing', 'listeners', 'connections', 'sockets') { $result[$k] = New-Object -TypeName System.Collections.ArrayList }
 
 function Get-PlainAddress {
     param($Address)
-    $plain = New-Object -TypeName System.Collections.ArrayList
     foreach ($one in $Address) {
         if ($one -is [Net.IPAddress] -and $one.IsIPv4MappedToIPv6) { $one = $one.MapToIPv4() }
-        $text = $one.ToString().Split([char]'%')[0]
-        if (-not $plain.Contains($text)) { [void]$plain.Add($text) }
+        $one.ToString().Split([char]'%')[0]
     }
-    , $plain
 }
 
 try {
     $policy = New-Object -ComObject HNetCfg.FwPolicy2
-    $state = Get-FwState -Policy $policy -Prefix $asked.prefix -Names $asked.names -All
+    $state = Get-FwState -Policy $policy -Prefix $asked.prefix -Names $asked.names -All -Brief $asked.whole
     foreach ($entry in $state.entries) { [void]$result.rules.Add((Select-FwRecord -Record $entry.record)) }
-    $result.profiles = $state.profiles
-    $result.fingerprint = $state.fingerprint
-    $result.current_profiles = [int]$policy.CurrentProfileTypes
-    $result.modify_state = [int]$policy.LocalPolicyModifyState
+    $result.unreadable = $state.unreadable; $result.profiles = $state.profiles; $result.fingerprint = $state.fingerprint
+    $result.current_profiles = [int]$policy.CurrentProfileTypes; $result.modify_state = [int]$policy.LocalPolicyModifyState
 }
-catch {
-    $module.FailJson("reading the firewall failed: $(Get-FwFault -Fault $_)", $_)
-}
+catch { $module.FailJson("reading the firewall failed: $(Get-FwFault -Fault $_)", $_) }
 
 # What follows may be missing on an older Windows, and says so by being empty.
-$result.policy = @{}
-try {
-    $root = [Microsoft.Win32.Registry]::LocalMachine.OpenSubKey('SOFTWARE\Policies\Microsoft\WindowsFirewall')
-    # no policy at all is no root, which throws
-    foreach ($name in 'DomainProfile', 'StandardProfile', 'PublicProfile', 'FirewallRules') {
-        $key = $root.OpenSubKey($name)
-        if ($null -eq $key) { continue }
-        if ($name -ceq 'FirewallRules') {
-            foreach ($k in $key.GetValueNames()) { [void]$result.policy_rules.Add([string]$key.GetValue($k)) }
-            continue
+$machine = [Microsoft.Win32.Registry]::LocalMachine; $result.policy = @{ group = @{}; mdm = @{} }; $result.policy_rules = @{ group = @(); mdm = @() }
+$group = 'SOFTWARE\Policies\Microsoft\WindowsFirewall\'; $mdm = 'SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm\'
+foreach ($kind in 'group', 'mdm') {
+    # StandardProfile is what PrivateProfile was called
+    foreach ($name in 'DomainProfile', 'PrivateProfile', 'StandardProfile', 'PublicProfile', 'FirewallRules') {
+        try {
+            $key = $machine.OpenSubKey($(if ($kind -ceq 'group') { $group } else { $mdm }) + $name); $values = @{}
+            if ($null -eq $key) { continue }
+            if ($name -ceq 'FirewallRules') { $result.policy_rules[$kind] = @($key.GetValueNames() | ForEach-Object { [string]$key.GetValue($_) }); continue }
+            foreach ($k in 'EnableFirewall', 'DefaultInboundAction', 'DefaultOutboundAction', 'DoNotAllowExceptions', 'AllowLocalPolicyMerge') {
+                if ($key.GetValue($k) -is [int]) { $values[$k] = $key.GetValue($k) }
+            }
+            $result.policy[$kind][$name] = $values
         }
-        $values = @{}
-        foreach ($k in 'EnableFirewall', 'DefaultInboundAction', 'DefaultOutboundAction', 'DoNotAllowExceptions', 'AllowLocalPolicyMerge') {
-            if ($key.GetValue($k) -is [int]) { $values[$k] = $key.GetValue($k) }
-        }
-        $result.policy[$name] = $values
+        catch { continue }
     }
 }
-catch { $result.policy = @{}; $result.policy_rules.Clear() }
 try {
     $products = New-Object -ComObject HNetCfg.FwProducts
-    foreach ($product in $products) { [void]$result.products.Add([string]$product.DisplayName) }
+    foreach ($product in $products) {
+        $kinds = try { @($product.RuleCategories) } catch { @() }
+        [void]$result.products.Add(@{ name = [string]$product.DisplayName; categories = @($kinds | Where-Object { $null -ne $_ } | ForEach-Object { [int]$_ }) })
+    }
 }
 catch { $result.products.Clear() }
 try {
@@ -83,14 +72,31 @@ foreach ($program in $asked.programs) {
     $result.programs[$program] = @{ path = $path; exists = [IO.File]::Exists($path) }
 }
 $result.ssh_connection = [string][Environment]::GetEnvironmentVariable('SSH_CONNECTION')
+# By what operators come in: WinRM's listeners, that of a policy among them, and the sockets of sshd.
 try {
-    $seen = @{}
+    $root = $machine.OpenSubKey('SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN\Listener')
+    foreach ($name in $root.GetSubKeyNames()) {
+        $key = $root.OpenSubKey($name); $port = $key.GetValue('Port')
+        if ($port -isnot [int]) { $port = if ($name -like '*+HTTPS') { 5986 } else { 5985 } }
+        if ($key.GetValue('enabled') -ne 0) { [void]$result.listeners.Add(@('winrm', $port)) }
+    }
+}
+catch { $result.listeners.Clear() }
+try {
+    $key = $machine.OpenSubKey('SOFTWARE\Policies\Microsoft\Windows\WinRM\Service')
+    if ($null -ne $key -and $key.GetValue('AllowAutoConfig') -eq 1) { [void]$result.listeners.Add(@('winrm', 5985)) }
+    $sshd = [int](Get-CimInstance -ClassName Win32_Service -Filter "Name = 'sshd'").ProcessId
+    $own = @(if ($sshd) { Get-NetTCPConnection -State Listen -ErrorAction SilentlyContinue | Where-Object { $_.OwningProcess -eq $sshd } })
+    foreach ($port in ($own | ForEach-Object { [int]$_.LocalPort } | Sort-Object -Unique)) { [void]$result.listeners.Add(@('ssh', $port)) }
+}
+catch { $sshd = 0 }
+try {
     foreach ($connection in [Net.NetworkInformation.IPGlobalProperties]::GetIPGlobalProperties().GetActiveTcpConnections()) {
-        $port = $connection.LocalEndPoint.Port
-        if ($connection.State -ne 'Established' -or $asked.ports -notcontains $port) { continue }
-        $pair = @($port, (Get-PlainAddress -Address $connection.RemoteEndPoint.Address)[0])
-        if (-not $seen.ContainsKey("$pair")) { [void]$result.connections.Add($pair) }
-        $seen["$pair"] = $true
+        $local = $connection.LocalEndPoint; $remote = $connection.RemoteEndPoint
+        $ends = @(Get-PlainAddress -Address $local.Address, $remote.Address)
+        # both alike: the host speaks to itself
+        if ($connection.State -ne 'Established' -or $ends[0] -ceq $ends[1]) { continue }
+        [void]$result.connections.Add(@($ends[0], $local.Port, $ends[1], $remote.Port))
     }
 }
 catch { $result.connections.Clear() }
@@ -99,26 +105,24 @@ if (-not $asked.domain) { $result.domain = @{} } else {
     try { $domain.name = [string][Net.NetworkInformation.IPGlobalProperties]::GetIPGlobalProperties().DomainName } catch { $domain.name = '' }
     try { $domain.member = [bool](Get-CimInstance -ClassName Win32_ComputerSystem).PartOfDomain } catch { $domain.member = $null }
     # an empty name would resolve to the host's own addresses
-    try { if ($domain.name -cne '') { $domain.addresses = Get-PlainAddress -Address ([Net.Dns]::GetHostAddresses($domain.name)) } } catch { $domain.addresses = @() }
+    try { if ($domain.name -cne '') { $domain.addresses = @(Get-PlainAddress -Address ([Net.Dns]::GetHostAddresses($domain.name)) | Sort-Object -Unique) } } catch { $domain.addresses = @() }
     $result.domain = $domain
 }
 try {
     if ($asked.sockets) {
-        $programs = @{}
+        $programs = @{}; $services = @{}
         foreach ($process in (Get-CimInstance -ClassName Win32_Process)) { $programs[[int]$process.ProcessId] = [string]$process.ExecutablePath }
-        $services = @{}
         foreach ($service in (Get-CimInstance -ClassName Win32_Service -Filter 'ProcessId > 0')) { $services[[int]$service.ProcessId] += @($service.Name) }
         $sockets = @{ tcp = @(Get-NetTCPConnection -State Listen -ErrorAction SilentlyContinue); udp = @(Get-NetUDPEndpoint -ErrorAction SilentlyContinue) }
         foreach ($protocol in 'tcp', 'udp') {
             foreach ($socket in $sockets[$protocol]) {
                 $number = [int]$socket.OwningProcess
-                $one = @{ protocol = $protocol; address = (Get-PlainAddress -Address $socket.LocalAddress)[0]; port = [int]$socket.LocalPort }
-                $one += @{ pid = $number; program = [string]$programs[$number]; services = @($services[$number] | Where-Object { $_ }) }
-                [void]$result.sockets.Add($one)
+                [void]$result.sockets.Add(@{ protocol = $protocol; address = (Get-PlainAddress -Address $socket.LocalAddress); port = [int]$socket.LocalPort
+                        pid = $number; program = [string]$programs[$number]; services = @($services[$number] | Where-Object { $_ }) })
             }
         }
     }
 }
 catch { $result.sockets.Clear() }
-$result.powershell = $PSVersionTable.PSVersion.ToString(); $result.os = [Environment]::OSVersion.Version.ToString()
+$result.format = 2; $result.powershell = $PSVersionTable.PSVersion.ToString(); $result.os = [Environment]::OSVersion.Version.ToString()
 $module.ExitJson()

@@ -11,14 +11,17 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from golden.helpers.running import shipped_catalog
 from hypothesis import given
 from hypothesis import strategies as st
 from windows.fake.bringing import HOST
-from windows.fake.emulated import read
+from windows.fake.emulated import KILLED, read
 from windows.fake.engine import foreign
 from windows.fake.store import Store
 
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.contract import Unreachable
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import exchange
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.backend import WindowsHost
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import Store as Read
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import (
     WrongAnswer,
@@ -26,6 +29,7 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows
     policy_rule,
     store_of,
 )
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.host_part import HostPart
 
 ANSWER = read(Store.of(foreign(), foreign(Name="off", Enabled=False)), exchange.removal_arguments(), HOST)
 
@@ -46,12 +50,12 @@ def test_a_whole_answer_is_a_store() -> None:
     assert (store.current, store.modify_state, store.owned) == ((4,), 0, [])
 
 
-@pytest.mark.parametrize("format_", [None, 0, 2, "1"])
+@pytest.mark.parametrize("format_", [None, 0, 1, "2"])
 def test_another_version_is_named(format_: Any) -> None:
     assert "two versions of the collection meet" in wrong(answer(format=format_))
 
 
-@pytest.mark.parametrize("key", ["rules", "profiles", "current_profiles", "modify_state", "fingerprint"])
+@pytest.mark.parametrize("key", ["rules", "unreadable", "profiles", "current_profiles", "modify_state", "fingerprint"])
 def test_what_lacks_is_named(key: str) -> None:
     left = answer()
     del left[key]
@@ -59,7 +63,10 @@ def test_what_lacks_is_named(key: str) -> None:
     assert "cut off" in wrong(left)
 
 
-@pytest.mark.parametrize("key", ["policy", "policy_rules", "products", "services_missing", "programs", "domain"])
+OPTIONAL = ["policy", "policy_rules", "products", "services_missing", "programs", "listeners", "connections", "domain"]
+
+
+@pytest.mark.parametrize("key", OPTIONAL)
 def test_what_need_not_be_told_may_lack(key: str) -> None:
     left = answer()
     left.pop(key, None)
@@ -134,6 +141,27 @@ def test_a_failed_write_says_what_became_of_the_host() -> None:
     assert "name: denied" in exchange.failed_write({"msg": "no", "undone": False, "not_undone": ["name: denied"]})
     assert exchange.failed_write({"msg": "no", "undone": None}) == "no"
     assert "said nothing" in exchange.failed_write({})
+
+
+def test_a_write_that_was_ended_may_be_half_done() -> None:
+    assert "may be half done: run it again, the next run mends that" in exchange.failed_write(KILLED)
+
+
+def test_a_connection_that_is_lost_in_a_write_says_so_too() -> None:
+    def run(module: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if module.endswith("windows_read"):
+            return read(Store(), arguments, HOST)
+        raise Unreachable("the host did not answer")
+
+    host = WindowsHost("host", run, 5986, "winrm", check=False, diff=False, catalog=shipped_catalog)
+    with pytest.raises(Unreachable, match=r"did not answer.* may be half done: run it again, the next run mends that"):
+        host.bring(HostPart("host", posture="strict"), None, {}, list)
+
+
+def test_a_rule_that_may_not_be_changed_is_not_the_fault_of_the_rights() -> None:
+    denied = {"msg": "operation 3 (disable theirs) failed: denied (0x80070005)", "undone": True}
+    assert "must be an administrator" in exchange.failed_write({**denied, "done": 0})
+    assert "must be an administrator" not in exchange.failed_write({**denied, "done": 2})
 
 
 def test_a_profile_that_changed_during_the_run_and_a_leftover_are_told() -> None:

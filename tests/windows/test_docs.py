@@ -19,6 +19,6 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "windows.md"
 def test_the_listing_of_a_boot_server_is_what_it_gets() -> None:
     clients = {"portbook_peers": {"pxe_client": ["192.0.2.128/25"]}}
     company = site([Machine("boot-1", "twopxe_server", ("192.0.2.10",), "windows", clients)])
-    before = look(Store.sample(400), exchange.read_arguments(company.parts["boot-1"], [5986]))
+    before = look(Store.sample(400), exchange.read_arguments(company.parts["boot-1"]))
     brought = company.bring(Store.sample(400), "boot-1")
     assert f"```text\n{exchange.result(before, brought.decision)['diff']['after']}```" in PAGE.read_text("utf-8")

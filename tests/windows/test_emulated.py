@@ -182,10 +182,23 @@ def test_reading_touches_each_property_once(store: Store) -> None:
     assert store.store_writes == 0
 
 
+def test_rules_of_others_that_are_off_are_read_in_brief_unless_something_is_remembered(store: Store) -> None:
+    args = {"prefix": PREFIX, "whole": r'\["disabled",'}
+    result = read(store, args)
+    off = sum(not rule.enabled for rule in store.rules if not rule.of_policy)
+    assert store.store_reads == 2 + 15 + 2 + (398 - off) * 25 + off * 7
+    assert {"id" in rule for rule in result["rules"] if not rule["Enabled"]} == {False}
+    put(store, *create(WEB | {"Description": 'known: ["disabled","0123",'}))
+    store.reset_counts()
+    assert all("id" in rule for rule in read(store, args)["rules"])
+    assert store.store_reads == 2 + 15 + 2 + 399 * 25
+
+
 def test_a_foreign_rule_that_is_off_is_told_in_brief(store: Store) -> None:
-    rule = named(look(store), "BranchCache Content Retrieval (HTTP-In)", False)
+    args = {"prefix": PREFIX, "whole": "remembered"}
+    rule = named(read(store, args), "BranchCache Content Retrieval (HTTP-In)", False)
     assert rule["brief"]
-    assert set(rule) == {"id", "owned", "Name", "Grouping", "Enabled", "Direction", "Action", "brief"}
+    assert set(rule) == {"owned", "Name", "Grouping", "Enabled", "Direction", "Action", "brief"}
 
 
 def test_a_foreign_rule_that_is_on_is_told_without_what_is_usual(store: Store) -> None:
@@ -234,19 +247,24 @@ def test_a_rule_that_somebody_renamed_or_regrouped_is_still_ours(store: Store) -
 
 
 def test_what_the_host_says_of_itself_is_there(store: Store) -> None:
-    host = Host(ssh_connection="192.0.2.1 50000 192.0.2.9 22", connections=((22, "192.0.2.1"), (80, "192.0.2.2")))
+    host = Host(
+        ssh_connection="192.0.2.1 50000 192.0.2.9 22",
+        connections=((22, "192.0.2.1"), (80, "192.0.2.2")),
+        listeners=(("ssh", 22),),
+    )
     asked = {"services": ["DnsCache", "nope"], "programs": ["%windir%\\system32\\svchost.exe", "C:\\x.exe"]}
     store.policy = {"PublicProfile": {"AllowLocalPolicyMerge": 0}}
-    result = read(store, {"prefix": PREFIX, "ports": [22], **asked}, host)
+    result = read(store, {"prefix": PREFIX, **asked}, host)
     assert result["services_missing"] == ["nope"]
     assert result["programs"] == {
         "%windir%\\system32\\svchost.exe": {"path": "C:\\Windows\\system32\\svchost.exe", "exists": True},
         "C:\\x.exe": {"path": "C:\\x.exe", "exists": False},
     }
     assert result["ssh_connection"] == "192.0.2.1 50000 192.0.2.9 22"
-    assert result["connections"] == [[22, "192.0.2.1"]]
-    assert result["policy"] == {"PublicProfile": {"AllowLocalPolicyMerge": 0}}
-    assert result["policy_rules"][1].startswith("v2.30|Action=Block|Active=TRUE|Dir=In|Protocol=6|LPort=23|")
+    assert result["listeners"] == [["ssh", 22]]
+    assert result["connections"][0] == ["192.0.2.10", 22, "192.0.2.1", 50000]
+    assert result["policy"] == {"group": {"PublicProfile": {"AllowLocalPolicyMerge": 0}}, "mdm": {}}
+    assert result["policy_rules"]["group"][1].startswith("v2.30|Action=Block|Active=TRUE|Dir=In|Protocol=6|LPort=23|")
     assert (result["domain"], result["sockets"], result["products"]) == ({}, [], [])
     assert json.loads(json.dumps(result)) == result
 

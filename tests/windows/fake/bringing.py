@@ -16,11 +16,9 @@ from windows.fake.host import Host
 from windows.fake.store import Store
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import exchange
-from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import (
-    Decision,
-    decide,
-    decide_removal,
-)
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decision import Decision
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.removal import decide_removal
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import Store as Read
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import store_of
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.wanted import Renderer
@@ -65,7 +63,7 @@ class Site:
     ) -> Brought:
         part = headed(self.parts[host], **head)
         ports = part.management_ports.numbers or [WINRM]
-        found = look(store, exchange.read_arguments(part, ports), machine)
+        found = look(store, exchange.read_arguments(part), machine)
         renderer = Renderer(self.tokens, self.networks, found.programs)
         asked = exchange.asked(part, components, renderer, ports, over_network=True)
         return act(store, found, decide(found, asked), machine, write_it)

@@ -5,13 +5,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
 from windows.fake import rule as rules
 from windows.fake import values
-from windows.fake.hresult import ACCESS_DENIED, BAD_PARAMETER_COUNT, NOT_FOUND, TYPE_MISMATCH, ComError, invalid
+from windows.fake.hresult import (
+    ACCESS_DENIED,
+    BAD_PARAMETER_COUNT,
+    NOT_FOUND,
+    TYPE_MISMATCH,
+    UNAVAILABLE,
+    ComError,
+    invalid,
+)
 from windows.fake.rule import GET, NULLABLE, SPELLING, Rule
 from windows.fake.state import State
 
@@ -41,8 +50,19 @@ class FwRule:
 
     def get(self, name: str) -> Any:
         spelled = name if name in GET else SPELLING[name.lower()]
+        if self.attached:
+            self._refuse(spelled)
+            if self._matches(self._state.faults.null_read, spelled):
+                return None
         self._state.counts[("read rule." if self.attached else "read new.") + spelled] += 1
         return GET[spelled](self.data, self._state)
+
+    def _matches(self, pattern: str, spelled: str) -> bool:
+        return bool(pattern) and re.search(pattern, f"{spelled} {self.data.name}") is not None
+
+    def _refuse(self, spelled: str) -> None:
+        if self._matches(self._state.faults.fail_read, spelled):
+            raise ComError(UNAVAILABLE)
 
     def put(self, name: str, value: Any) -> None:
         spelled = SPELLING[name.lower()]
@@ -74,6 +94,7 @@ class FwRule:
         rules.commit(copy)
         self._state.before_write(f"put.{name}", f"{self.data.id} {self.data.name}")
         self._keep(copy)
+        self._state.after_write()
 
     def _keep(self, copy: Rule) -> None:
         place = self._state.place(self.data.id)
@@ -108,7 +129,9 @@ class FwRules:
             yield FwRule(self._state, rule)
 
     def _find(self, name: str) -> Rule | None:
-        wanted = name.lower()
+        wanted, blind = name.lower(), self._state.faults.item_blind
+        if blind and re.search(blind, name):
+            return None
         for rule in self._visible():
             shown = (self._state.resolve(rule.name) or "").lower()
             # What a package says of its name cannot be looked up.
@@ -128,6 +151,7 @@ class FwRules:
         self._state.take_out(copy.id)
         self._state.rules.append(copy)
         self._hold(rule, copy)
+        self._state.after_write()
 
     def _hold(self, rule: FwRule, stored: Rule) -> None:
         """Later changes of the added object reach the store."""
@@ -152,6 +176,7 @@ class FwRules:
         self._state.before_write("Remove", wanted if found is None else f"{found.id} {found.name}")
         if found is not None:
             self._state.take_out(found.id)
+            self._state.after_write()
 
     def call(self, name: str, *given: Any) -> None:
         """As IDispatch calls, which counts the arguments."""
@@ -212,6 +237,7 @@ class FwPolicy2:
             kept = values.boolean(value)
         self._state.before_write(f"profile.{spelled}", str(bit))
         setattr(self._state.profiles[bit], PROFILE_FIELDS[spelled], kept)
+        self._state.after_write()
 
     def call(self, name: str, *given: Any) -> Any:
         """A method of groups, or of all rules."""

@@ -10,8 +10,8 @@ from typing import Any
 from uuid import uuid4
 
 from windows.fake.com import FwPolicy2, FwRule
-from windows.fake.host import Host, policy_text
-from windows.fake.hresult import NOT_FOUND, ComError
+from windows.fake.host import Host, both_ends, policy_texts, product
+from windows.fake.hresult import ACCESS_DENIED, NOT_FOUND, ComError
 from windows.fake.records import (
     SETTINGS,
     WRITABLE,
@@ -74,11 +74,12 @@ def read(store: Store, args: dict[str, Any], host: Host | None = None) -> Result
         return failed({}, "missing required arguments: prefix")
     try:
         firewall = store.firewall()
-        found = survey(firewall, owner_of(args), None)
+        found = survey(firewall, owner_of(args), whole=args.get("whole") or "")
         result: Result = {
             "changed": False,
-            "format": 1,
+            "format": 2,
             "rules": [wire_record(entry) for entry in found.entries],
+            "unreadable": found.unreadable,
             "profiles": found.profiles,
             "fingerprint": found.fingerprint,
             "current_profiles": firewall.get("CurrentProfileTypes"),
@@ -92,24 +93,26 @@ def read(store: Store, args: dict[str, Any], host: Host | None = None) -> Result
 def surroundings(store: Store, args: dict[str, Any], host: Host) -> Result:
     existing = {path.lower() for path in host.programs}
     services = None if host.services is None else {name.lower() for name in host.services}
-    asked_services, asked_ports = args.get("services") or [], args.get("ports") or []
+    asked_services = args.get("services") or []
+    missing = [name for name in asked_services if name.lower() not in (services or ())]
     programs = {path: store.expand(path) or "" for path in args.get("programs") or []}
-    rules = host.policy_rules
-    if rules is None:
-        rules = tuple(policy_text(rule) for rule in store.rules if rule.of_policy)
     domain = {
         "name": host.domain_name,
         "member": host.member,
         "addresses": list(host.domain_addresses),
     }
     return {
-        "policy": {key: dict(settings) for key, settings in store.policy.items()},
-        "policy_rules": list(rules),
-        "products": list(host.products),
-        "services_missing": None if services is None else [n for n in asked_services if n.lower() not in services],
+        "policy": {
+            "group": {key: dict(settings) for key, settings in store.policy.items()},
+            "mdm": {key: dict(settings) for key, settings in store.mdm.items()},
+        },
+        "policy_rules": policy_texts(host, store),
+        "products": [product(one) for one in host.products],
+        "services_missing": None if asked_services and services is None else missing,
         "programs": {path: {"path": to, "exists": to.lower() in existing} for path, to in programs.items()},
         "ssh_connection": host.ssh_connection,
-        "connections": [[port, remote] for port, remote in dict.fromkeys(host.connections) if port in asked_ports],
+        "listeners": [list(one) for one in host.listeners],
+        "connections": [both_ends(one) for one in dict.fromkeys(host.connections)],
         "domain": domain if args.get("domain") else {},
         "sockets": [dict(one) for one in host.sockets] if args.get("sockets") else [],
         "powershell": host.powershell,
@@ -130,17 +133,27 @@ class Step:
     sure: bool = False
 
 
-def remove(firewall: FwPolicy2, rule: FwRule, names: str) -> None:
-    """Remove takes the first rule of a name, maybe somebody else's: so under a name of its own, that is still ours."""
+def remove(firewall: FwPolicy2, rule: FwRule, names: str, sure: bool) -> None:
+    """Remove takes the first rule of a name, maybe somebody else's: so under a name of its own, that is still ours;
+    off before, since it may not be found by that. One that was never added is not found either."""
     name = f"{names}doomed-{uuid4().hex}"
+    if rule.get("Enabled"):
+        rule.put("Enabled", False)
     rule.put("Name", name)
-    try:
-        firewall.rules.item(name)
-    except ComError as error:
-        if error.hresult == NOT_FOUND:
-            # It was never added.
+    fault = ""
+    for _wait in range(3):
+        try:
+            firewall.rules.item(name)
+            firewall.rules.remove(name)
+        except ComError as error:
+            if error.hresult != NOT_FOUND:
+                raise
+            if not sure:
+                return
+            fault = told(error)
+        else:
             return
-    firewall.rules.remove(name)
+    raise ModuleError(f"it is off, but does not go: it is not found by its name {name} ({fault})")
 
 
 @dataclass
@@ -152,6 +165,7 @@ class Write:
     result: Result
     undo: list[Step] = field(default_factory=list)
     doomed: list[Entry] = field(default_factory=list)
+    about: str = ""
 
     def __post_init__(self) -> None:
         self.known = self.found.by_id()
@@ -170,7 +184,11 @@ class Write:
             return
         entry = self.known.get(operation.get("id") or "")
         if entry is None:
-            raise ModuleError(f"no rule has the id {operation.get('id') or ''}")
+            id_, named = operation.get("id") or "", operation.get("name") or ""
+            raise ModuleError(f"no rule has the id {id_} any more: '{named}' was changed or removed. Run it again")
+        if kind == "disable" and not entry.owned and not entry.record["Enabled"]:
+            # What somebody else did must not be taken for ours, which is undone one day.
+            raise ModuleError(f"'{entry.record['Name']}' was disabled by somebody. Run it again")
         if kind in ("change", "delete"):
             if not entry.owned or entry in self.doomed:
                 raise ModuleError(f"the rule '{entry.record['Name']}' is not ours, or named twice")
@@ -180,6 +198,7 @@ class Write:
     def do(self, operation: Operation) -> None:
         kind = operation["op"]
         if kind in ("create", "change"):
+            self.about = operation["rule"].get("Name", "")
             rule = free_rule(self.firewall, operation["rule"])
             self.step("Add", rule, {"Add": 0}, 1, operation["rule"].get("Name", ""), bool(operation.get("stays")))
         if kind == "profile":
@@ -188,11 +207,24 @@ class Write:
             self.step(operation["setting"], bit, values, operation["value"], f"profile {bit}")
         elif kind != "create":
             entry = self.known[operation["id"]]
-            self.step("Enabled", entry.rule, entry.record, int(kind == "enable"), entry.record["Name"])
+            may_stay = bool(operation.get("may_stay"))
+            self.step(
+                "Enabled", entry.rule, entry.record, int(kind == "enable"), entry.record["Name"], may_stay=may_stay
+            )
         if kind == "delete":
             self.result["changed"] = True
 
-    def step(self, what: str, on: FwRule | int, values: Record, to: int, about: str, stays: bool = False) -> None:
+    def step(
+        self,
+        what: str,
+        on: FwRule | int,
+        values: Record,
+        to: int,
+        about: str,
+        stays: bool = False,
+        may_stay: bool = False,
+    ) -> None:
+        self.about = about
         was = values[what]
         if int(was) == to:
             return
@@ -202,8 +234,16 @@ class Write:
             return
         step = Step(what, on, was, about, stays)
         self.undo.append(step)
-        self.set(step, to)
-        step.sure = True
+        try:
+            self.set(step, to)
+        except ComError as error:
+            refused = isinstance(on, FwRule) and error.hresult == ACCESS_DENIED and on.get("Enabled") == was
+            if not (may_stay and refused):
+                raise
+            self.undo.pop()
+            self.result["stays"].append(about)
+        else:
+            step.sure = True
 
     def set(self, step: Step, value: int) -> None:
         if isinstance(step.on, int):
@@ -222,14 +262,14 @@ class Write:
                 continue
             try:
                 self.back(step)
-            except ComError as error:
+            except (ComError, ModuleError) as error:
                 left.append(f"{step.what} {step.about}: {told(error)}")
-        self.result |= {"changed": bool(left), "undone": not left, "not_undone": left}
+        self.result |= {"changed": bool(left), "undone": not left, "not_undone": left, "stays": []}
         self.doomed.clear()
 
     def back(self, step: Step) -> None:
         if isinstance(step.on, FwRule) and step.what == "Add":
-            remove(self.firewall, step.on, self.owner.names)
+            remove(self.firewall, step.on, self.owner.names, step.sure)
             return
         now = step.on.get("Enabled") if isinstance(step.on, FwRule) else profile(self.firewall, step.on)[step.what]
         if step.sure or now != step.was:
@@ -239,8 +279,8 @@ class Write:
         """Nothing is undone from here on: a rule that cannot be removed stays disabled and is named."""
         for entry in self.doomed:
             try:
-                remove(self.firewall, entry.rule, self.owner.names)
-            except ComError as error:
+                remove(self.firewall, entry.rule, self.owner.names, True)
+            except (ComError, ModuleError) as error:
                 self.result["leftover"].append(f"{entry.record['Name']}: {told(error)}")
         try:
             self.result["fingerprint"] = survey(self.firewall, self.owner, ()).fingerprint
@@ -267,13 +307,35 @@ def ill_formed(args: dict[str, Any]) -> str | None:
     return None
 
 
+def one_by_one(operations: list[Operation]) -> list[Operation]:
+    """Of rules of others thousands are named at once, each time a name and the ids of all that have it."""
+    found = []
+    for one in operations:
+        if one.get("rules") is None:
+            found.append(one)
+        for name, *ids in one.get("rules") or ():
+            found += [{"op": one["op"], "id": id_, "name": name, "may_stay": one.get("may_stay")} for id_ in ids]
+    return found
+
+
+def as_it_was_read(found: Survey, given: Record) -> None:
+    now = next(one for one in found.profiles if one["profile"] == given["profile"])
+    name = {1: "domain", 2: "private", 4: "public"}[now["profile"]]
+    for key, value in given.items():
+        if int(now[key]) != int(value):
+            raise ModuleError(
+                f"the settings of profile {name} are not the ones that were read "
+                f"({key} {int(value)}, now {int(now[key])}). Run it again"
+            )
+
+
 def look(firewall: FwPolicy2, owner: Owner, operations: list[Operation]) -> Survey:
     """Foreign rules are read by the names that operations give, or all if one names an unknown id alone."""
     touching = [one for one in operations if one["op"] in ("disable", "enable")]
     found = survey(firewall, owner, frozenset(one["name"] for one in touching if one.get("name")))
     known = found.by_id()
     if any(not one.get("name") and one.get("id") not in known for one in touching):
-        return survey(firewall, owner, None)
+        return survey(firewall, owner)
     return found
 
 
@@ -283,8 +345,8 @@ def write(store: Store, args: dict[str, Any], check_mode: bool = False, host: Ho
     wrong = ill_formed(args)
     if wrong:
         return failed({}, wrong)
-    result: Result = {"changed": False, "done": 0, "undone": None, "not_undone": [], "leftover": []}
-    owner, operations = owner_of(args), args["operations"]
+    result: Result = {"changed": False, "done": 0, "undone": None, "not_undone": [], "leftover": [], "stays": []}
+    owner, operations = owner_of(args), one_by_one(args["operations"])
     about = "reading the firewall failed"
     try:
         firewall = store.firewall()
@@ -293,7 +355,9 @@ def write(store: Store, args: dict[str, Any], check_mode: bool = False, host: Ho
         result["fingerprint"] = found.fingerprint
         about = "nothing was changed"
         if found.fingerprint != args["expect"]:
-            raise ModuleError("the owned rules are not the ones that were read")
+            raise ModuleError("the owned rules are not the ones that were read. Run it again")
+        for one in args.get("expect_profiles") or ():
+            as_it_was_read(found, one)
         run = Write(firewall, owner, check_mode, found, result)
         for operation in operations:
             about = f"nothing was changed, since {operation['op']} is refused"
@@ -305,7 +369,7 @@ def write(store: Store, args: dict[str, Any], check_mode: bool = False, host: Ho
         try:
             run.do(operation)
         except ComError as error:
-            fault = f"operation {result['done'] + 1} ({operation['op']}) failed: {told(error)}"
+            fault = f"operation {result['done'] + 1} ({operation['op']} {run.about}) failed: {told(error)}"
             run.take_back()
             break
         result["done"] += 1

@@ -17,7 +17,7 @@ from windows.fake.host import Host
 from windows.fake.store import Faults, Store
 
 CONTROLLER = "198.51.100.200"
-WINRM = 5986
+WINRM = 5985
 
 
 class Hosts:
@@ -77,7 +77,7 @@ class Hosts:
         for key in ("programs", "services"):
             if given.get(key) is not None:
                 given[key] = frozenset(given[key])
-        for key in ("connections", "policy_rules", "domain_addresses", "products"):
+        for key in ("connections", "listeners", "policy_rules", "mdm_rules", "domain_addresses", "products"):
             if given.get(key) is not None:
                 given[key] = tuple(tuple(one) if isinstance(one, list) else one for one in given[key])
         host = replace(Host(services=None, connections=((WINRM, CONTROLLER),)), **given)

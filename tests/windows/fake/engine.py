@@ -13,8 +13,9 @@ from windows.fake.host import Host
 from windows.fake.store import Faults, Store
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import exchange
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.asked import Asked
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.baseline import SVCHOST
-from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import Asked, decide
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.rule import (
     NAMES,
     NUMBERS,
@@ -80,7 +81,7 @@ def asked(wanted_: dict[str, Wanted] | None = None, **more: Any) -> Asked:
 
 
 def read_it(store: Store, host: Host = HOST, **arguments: Any) -> Read:
-    given = {**exchange.removal_arguments(), "ports": [WINRM], "programs": [SVCHOST], **arguments}
+    given = {**exchange.removal_arguments(), "programs": [SVCHOST], **arguments}
     return look(store, given, host)
 
 

@@ -17,7 +17,8 @@ from windows.fake.values import ANY_PROTOCOL
 
 __all__ = ["Interface", "Judge", "Machine", "Packet", "interesting_packets", "modify_state", "passes", "truth"]
 
-POLICY_KEYS = {1: "DomainProfile", 2: "StandardProfile", 4: "PublicProfile"}
+POLICY_KEYS = {1: ("DomainProfile",), 2: ("StandardProfile", "PrivateProfile"), 4: ("PublicProfile",)}
+"""The stronger one last."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,11 @@ class Settings:
 
 
 def settings(store: State, bit: int) -> Settings:
-    local, policy = store.profiles[bit], store.policy.get(POLICY_KEYS[bit], {})
+    local = store.profiles[bit]
+    policy: dict[str, int] = {}
+    for kind in (store.mdm, store.policy):
+        for key in POLICY_KEYS[bit]:
+            policy |= kind.get(key, {})
 
     def action(name: str, own: int) -> bool:
         # The registry counts the other way round than COM: there 1 is block.

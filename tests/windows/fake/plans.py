@@ -18,7 +18,8 @@ from windows.fake.store import Faults, Store
 
 from ansible_collections.portbook.firewall.plugins.module_utils.intervals import Spans
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import exchange
-from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide, decide_removal
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.removal import decide_removal
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.wanted import Renderer
 from ansible_collections.portbook.firewall.plugins.plugin_utils.net import ports as port_text
 from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.model import Rule
@@ -116,6 +117,7 @@ class Want:
     posture: str = "guard"
     outbound: str = "off"
     disable: bool = False
+    profiles: str = "all"
     foreign: str = "warn"
     components: tuple[str, ...] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -132,6 +134,7 @@ class Want:
                 foreign=self.foreign,
                 windows_policy="warn",
                 windows_foreign="disable" if self.disable else "report",
+                windows_profiles=self.profiles,
             ),
         )
         return headed(part, **self.extra)
@@ -143,7 +146,7 @@ class Want:
 def bring(store: Store, want: Want, faults: Faults | None = None) -> Brought:
     """As the action does it; the faults are those of the write."""
     part = want.part()
-    found = look(store, exchange.read_arguments(part, [WINRM]))
+    found = look(store, exchange.read_arguments(part))
     components = None if want.components is None else list(want.components)
     asked = exchange.asked(part, components, Renderer(TOKENS, want.networks, found.programs), [WINRM], True)
     return _faulty(store, lambda: act(store, found, decide(found, asked), HOST, True), faults)
@@ -215,6 +218,8 @@ def meant(before: Store, want: Want) -> Store:
 def _set(store: Store, bit: int, want: Want, refuses: bool) -> None:
     profile = store.profiles[bit]
     strict, strict_out = want.posture == "strict", want.outbound == "strict"
+    if not profile.enabled and want.profiles == "in_use":
+        return
     if refuses or strict_out:
         if not profile.enabled:
             # What passed because the firewall was off still does.

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from windows.fake import values
 from windows.fake.com import FwPolicy2, FwRule
+from windows.fake.hresult import ComError
 
 Record = dict[str, Any]
 
@@ -26,8 +28,12 @@ WRITABLE = (
 NUMBERS = frozenset({"Protocol", "Direction", "Action", "Profiles", "EdgeTraversalOptions", "SecureFlags"})
 LISTED = frozenset({"LocalAddresses", "RemoteAddresses"})
 PORTS = frozenset({"LocalPorts", "RemotePorts"})
+RESOLVED = frozenset({"Name", "Description"})
+NEVER_NULL = NUMBERS | {"Name", "LocalAddresses", "RemoteAddresses", "InterfaceTypes", "Enabled"}
+"""A text that was not set is null, and so is what could not be read: of these only the latter."""
 SETTINGS = ("FirewallEnabled", "DefaultInboundAction", "DefaultOutboundAction", "BlockAllInboundTraffic")
 ALWAYS = ("Name", "Grouping", "Enabled", "Direction", "Action")
+BRIEF = (*ALWAYS, "LocalAppPackageId")
 DEFAULTS: Record = {
     "Protocol": values.ANY_PROTOCOL,
     "LocalAddresses": "*",
@@ -57,9 +63,13 @@ def utf16(text: str) -> bytes:
 
 
 def line(record: Record) -> str:
-    """All but Enabled. The order of addresses is Windows' own, so it does not count."""
+    """All but Enabled. The order of addresses is Windows' own, so it does not count; nor do the name and the
+    description of what Windows itself made, which are told in the language of who asks."""
+    of_windows = record["Grouping"].startswith("@")
     parts = []
     for name in WRITABLE[:-1]:
+        if of_windows and name in RESOLVED:
+            continue
         value = record[name]
         if name in LISTED:
             value = UNIT.join(sorted(value.split(","), key=utf16))
@@ -79,8 +89,29 @@ class Entry:
     record: Record
     owned: bool
     rule: FwRule
-    line: str
+    line: str = ""
+    """Empty of one that was read in brief."""
     id: str = ""
+    lacks: list[str] = field(default_factory=list)
+
+    def read(self, names: Collection[str]) -> None:
+        for name in names:
+            if name in self.record:
+                continue
+            try:
+                value = self.rule.get(name)
+            except ComError:
+                value = None
+                self.lacks.append(name)
+            needed = name in NEVER_NULL or (name in PORTS and self.record.get("Protocol") in values.PORTS)
+            if value is None and needed and name not in self.lacks:
+                self.lacks.append(name)
+            self.record[name] = on_wire(name, value)
+
+    def read_whole(self) -> None:
+        self.read(WRITABLE)
+        self.record = {name: self.record[name] for name in WRITABLE}
+        self.line = line(self.record)
 
 
 @dataclass(frozen=True)
@@ -103,9 +134,10 @@ class Survey:
     profiles: list[Record]
     entries: list[Entry]
     fingerprint: str
+    unreadable: list[Record]
 
     def by_id(self) -> dict[str, Entry]:
-        return {entry.id: entry for entry in self.entries}
+        return {entry.id: entry for entry in self.entries if entry.id}
 
 
 def profile(firewall: FwPolicy2, bit: int) -> Record:
@@ -114,21 +146,50 @@ def profile(firewall: FwPolicy2, bit: int) -> Record:
     return one
 
 
-def survey(firewall: FwPolicy2, owner: Owner, foreign: Collection[str] | None) -> Survey:
-    """In one pass, each property once; of foreign rules those of these names, or all for None."""
+def survey(firewall: FwPolicy2, owner: Owner, wanted: Collection[str] | None = None, whole: str = "") -> Survey:
+    """In one pass, each property once. Of foreign rules those of the wanted names, with those of Windows that may be
+    alike but for their names; or all, and where there is a pattern `whole`, those that are disabled in brief unless a
+    description of ours has it."""
     settings = [profile(firewall, bit) for bit in (1, 2, 4)]
-    entries = []
+    entries, needed = [], not whole
     for rule in firewall.rules:
-        record: Record = {name: on_wire(name, rule.get(name)) for name in WRITABLE[:2]}
-        owned = owner.owns(record)
-        if not owned and foreign is not None and record["Name"] not in foreign:
-            continue
-        for name in WRITABLE[2:]:
-            record[name] = on_wire(name, rule.get(name))
-        entries.append(Entry(record, owned, rule, line(record)))
-    give_ids(entries)
+        entry = Entry({}, False, rule)
+        entry.read(WRITABLE[:2])
+        entry.owned = owner.owns(entry.record)
+        if wanted is None:
+            entry.read(("Enabled",))
+        if entry.owned or (wanted is None and entry.record["Enabled"]):
+            entry.read_whole()
+        if entry.owned and re.search(whole, entry.record["Description"]):
+            needed = True
+        entries.append(entry)
+    if wanted is None:
+        for entry in entries:
+            if not entry.line and needed:
+                entry.read_whole()
+            elif not entry.line:
+                entry.read(BRIEF)
+    else:
+        groups = {entry.record["Grouping"] for entry in entries if entry.record["Name"] in wanted}
+        for entry in entries:
+            alike = entry.record["Grouping"].startswith("@") and entry.record["Grouping"] in groups
+            if not entry.owned and (alike or entry.record["Name"] in wanted):
+                entry.read_whole()
+        entries = [entry for entry in entries if entry.line]
+    unreadable = [
+        {
+            "name": entry.record["Name"],
+            "grouping": entry.record["Grouping"],
+            "owned": entry.owned,
+            "properties": sorted(entry.lacks, key=WRITABLE.index),
+        }
+        for entry in entries
+        if entry.lacks
+    ]
+    entries = [entry for entry in entries if not entry.lacks]
+    give_ids([entry for entry in entries if entry.line])
     owned_lines = [entry.line + RECORD + str(entry.record["Enabled"]) for entry in entries if entry.owned]
-    return Survey(settings, entries, digest(owned_lines))
+    return Survey(settings, entries, digest(owned_lines), unreadable)
 
 
 def give_ids(entries: list[Entry]) -> None:
@@ -143,12 +204,13 @@ def give_ids(entries: list[Entry]) -> None:
 
 
 def wire_record(entry: Entry) -> Record:
-    head: Record = {"id": entry.id, "owned": entry.owned}
+    head: Record = {"id": entry.id, "owned": entry.owned} if entry.id else {"owned": entry.owned}
     if entry.owned:
         return head | {name: entry.record[name] for name in WRITABLE}
     head |= {name: entry.record[name] for name in ALWAYS}
-    if not entry.record["Enabled"]:
-        return head | {"brief": True}
+    package = entry.record.get("LocalAppPackageId")
+    if not entry.record["Enabled"] and (package or not entry.line):
+        return head | {"brief": True} | ({"LocalAppPackageId": package} if package else {})
     return head | {name: value for name, value in entry.record.items() if value != DEFAULTS.get(name, "")}
 
 

@@ -50,7 +50,7 @@ class Rule:
 
     @property
     def of_policy(self) -> bool:
-        return self.source == "gpo"
+        return self.source in ("gpo", "mdm")
 
 
 class Surroundings(Protocol):

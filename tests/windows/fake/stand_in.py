@@ -25,8 +25,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         for one in filter(None, self._task.environment):
             given |= {name: str(value) for name, value in self._templar.template(one).items()}
         args = json.loads(json.dumps(self._task.args))
-        if "ports" in args:
-            args["ports"] = [int(port) for port in args["ports"]]
         path = Path(given["FAKEFW_STORE"])
         if not path.exists():
             Store.sample(int(given.get("FAKEFW_SAMPLE", 400))).save(path)
@@ -51,7 +49,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             services=None,
             programs=frozenset({"/bin/sh"}),
             policy_rules=(),
-            connections=((int(task_vars["local_port"]), "127.0.0.1"),),
+            listeners=(),
             ssh_connection=given.get("SSH_CONNECTION", ""),
             member=None,
             powershell="7.4.0",

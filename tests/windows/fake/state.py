@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from windows.fake import rule as rules
-from windows.fake.hresult import ACCESS_DENIED, FAILED, NO_ENDPOINT, ComError, Crashed
+from windows.fake.hresult import ACCESS_DENIED, CALL_FAILED, FAILED, NO_ENDPOINT, ComError, Crashed
 from windows.fake.rule import Rule
 from windows.fake.sample import sample_rules
 
@@ -64,8 +66,36 @@ class Faults:
     service_stopped: bool = False
     gpo_visible: bool = False
     shuffle: bool = False
+    fail_after: frozenset[int] = frozenset()
+    """These writes are made, and throw all the same: the answer was lost."""
+    fail_read: str = ""
+    """Reading a rule's property fails where "property name" has this pattern in it."""
+    null_read: str = ""
+    """So it gives null, which is what PowerShell makes of that."""
+    item_blind: str = ""
+    """Names that are not found, though they are there."""
+    change_at: int = 0
+    """Before this write somebody else puts another store in place, that of the file `change_to`."""
+    change_to: str = ""
     keyword_comma: bool = False
     """A port keyword that stands alone reads back as `RPC,`."""
+
+    def to_environment(self) -> dict[str, str]:
+        """What `of_environment` reads, in small letters and without FAKEFW_."""
+        texts = {
+            "fail_match": self.fail_match,
+            "fail_hresult": f"{self.fail_hresult:x}",
+            "fail_read": self.fail_read,
+            "null_read": self.null_read,
+            "item_blind": self.item_blind,
+            "change_at": str(self.change_at or ""),
+            "change_to": self.change_to,
+        }
+        for name in ("fail_write", "fail_after", "crash_write"):
+            texts[name] = ",".join(map(str, sorted(getattr(self, name))))
+        for name in ("deny", "service_stopped", "gpo_visible", "shuffle", "keyword_comma"):
+            texts[name] = "1" if getattr(self, name) else ""
+        return {name: text for name, text in texts.items() if text}
 
     @classmethod
     def of_environment(cls, given: Mapping[str, str | None]) -> Faults:
@@ -86,6 +116,12 @@ class Faults:
             crash_write=numbers("CRASH_WRITE"),
             service_stopped=on("SERVICE_STOPPED"),
             gpo_visible=on("GPO_VISIBLE"),
+            fail_after=numbers("FAIL_AFTER"),
+            fail_read=known.get("FAIL_READ", ""),
+            null_read=known.get("NULL_READ", ""),
+            item_blind=known.get("ITEM_BLIND", ""),
+            change_at=int(known.get("CHANGE_AT", "0")),
+            change_to=known.get("CHANGE_TO", ""),
             shuffle=on("SHUFFLE"),
             keyword_comma=on("KEYWORD_COMMA"),
         )
@@ -107,6 +143,8 @@ class State:
     """What `@file,-n` names say."""
     policy: dict[str, dict[str, int]] = field(default_factory=dict)
     """Group policy's settings as the registry has them: {"PublicProfile": {"EnableFirewall": 1}, ...}."""
+    mdm: dict[str, dict[str, int]] = field(default_factory=dict)
+    """The same of device management (Intune)."""
     faults: Faults = Faults()
     counts: Counter[str] = field(default_factory=Counter)
     writes: int = 0
@@ -148,6 +186,8 @@ class State:
         """Every write passes here before it changes anything."""
         self.writes += 1
         self.counts[f"write {what}"] += 1
+        if self.writes == self.faults.change_at:
+            self.fill(json.loads(Path(self.faults.change_to).read_text("utf-8")))
         if self.faults.deny:
             raise ComError(ACCESS_DENIED)
         if self.writes in self.faults.crash_write:
@@ -155,6 +195,10 @@ class State:
         matched = self.faults.fail_match and re.search(self.faults.fail_match, f"{what} {target}")
         if matched or self.writes in self.faults.fail_write:
             raise ComError(self.faults.fail_hresult)
+
+    def after_write(self) -> None:
+        if self.writes in self.faults.fail_after:
+            raise ComError(CALL_FAILED)
 
     # ---------------------------------------------------------------- what tests ask
     def new_process(self, faults: Faults | None = None) -> None:
@@ -192,6 +236,7 @@ class State:
             "Environment": self.environment,
             "Resources": self.resources,
             "Policy": self.policy,
+            "Mdm": self.mdm,
             "Rules": [rules.to_json(rule) for rule in self.rules],
         }
 
@@ -207,4 +252,5 @@ class State:
         self.environment = dict(given.get("Environment", self.environment))
         self.resources = dict(given.get("Resources", self.resources))
         self.policy = {key: dict(value) for key, value in given.get("Policy", self.policy).items()}
+        self.mdm = {key: dict(value) for key, value in given.get("Mdm", self.mdm).items()}
         self.rules = [rules.from_json(rule) for rule in given.get("Rules", [])]

@@ -9,10 +9,14 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from ansible.release import __version__ as core_version
+from windows.fake.bringing import HOST
+from windows.fake.modules import Both, Start
+from windows.pwsh.session import Session
 
 HERE = Path(__file__).resolve().parent
 OLDEST_PWSH = (7, 4)
@@ -25,7 +29,7 @@ def numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in found.groups()) if found else (0, 0)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def pwsh() -> Path:
     found = os.environ.get("PORTBOOK_PWSH") or shutil.which("pwsh")
     if not found:
@@ -38,10 +42,22 @@ def pwsh() -> Path:
     return Path(found).resolve()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def interpreter(pwsh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A PowerShell in which every New-Object of the firewall gives the fake."""
     home = tmp_path_factory.mktemp("pwsh") / "home"
     places = {"PWSH_HOME": str(pwsh.parent), "FAKE_PWSH_HOME": str(home)}
     subprocess.run(["sh", str(HERE / "fake/make-fake-pwsh.sh")], env={**os.environ, **places}, check=True)
     return home / "fakepwsh"
+
+
+@pytest.fixture(scope="session")
+def session(interpreter: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    session = Session(interpreter, tmp_path_factory.mktemp("session"))
+    yield session
+    session.end()
+
+
+@pytest.fixture
+def start(session: Session, tmp_path: Path) -> Start:
+    return lambda store, host=HOST: Both(store, session, tmp_path, host)

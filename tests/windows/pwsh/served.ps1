@@ -16,18 +16,20 @@ foreach ($name in 'windows_read', 'windows_write') {
 }
 # A module ends its process; here it ends by throwing, with what it would have printed put aside.
 $global:answer = $null
-[Ansible.Basic.AnsibleModule]::WriteLine = { param([string]$line) $global:answer = $line }
+[Ansible.Basic.AnsibleModule]::WriteLine = { param([string]$line) $global:answer = $line; $global:quiet = $module.NoLog }
 [Ansible.Basic.AnsibleModule]::Exit = { param([int]$rc) throw "exit $rc" }
 
 [Console]::Out.WriteLine('ready')
 while ($null -ne ($line = [Console]::In.ReadLine())) {
     $asked = ConvertFrom-Json -InputObject $line
-    $env:FAKEFW_STORE = $asked.store
-    $env:FAKEFW_FAIL_MATCH = $asked.fault
+    foreach ($one in $asked.environment.PSObject.Properties) { [Environment]::SetEnvironmentVariable($one.Name, $one.Value) }
+    [FakeFirewall.Store]::Reset()
     $global:answer = $null
     $fault = 'it ended without an answer'
     try { & $modules[$asked.module] $asked.arguments | Out-Null } catch { $fault = "$_ $($_.ScriptStackTrace)" }
     $ErrorActionPreference = 'Stop'
     if ($null -eq $global:answer) { $global:answer = ConvertTo-Json -Compress -InputObject @{ failed = $true; msg = $fault } }
+    foreach ($one in $asked.environment.PSObject.Properties) { [Environment]::SetEnvironmentVariable($one.Name, $null) }
+    if ($asked.quiet) { $global:answer = ConvertTo-Json -InputObject ([bool]$global:quiet) }
     [Console]::Out.WriteLine($global:answer)
 }

@@ -35,19 +35,52 @@ class Session:
         started = self._line()
         assert started == "ready", started
 
-    def run(self, module: str, store: Path, arguments: dict[str, Any], fault: str = "") -> dict[str, Any]:
-        """A write whose "verb id name" has the fault, a pattern, in it fails."""
+    def run(
+        self,
+        module: str,
+        store: Path,
+        arguments: dict[str, Any],
+        fault: str = "",
+        host: dict[str, Any] | None = None,
+        check: bool = False,
+        **faults: str,
+    ) -> dict[str, Any]:
+        """A write whose "verb id name" has the fault, a pattern, in it fails. `faults` are by the fake's names, and
+        `host` is what the rest of the machine says."""
+        found: dict[str, Any] = self._ask(module, store, arguments, fault, host, check, faults, quiet=False)
+        return found
+
+    def keeps_quiet(self, module: str, store: Path, arguments: dict[str, Any]) -> bool:
+        """Whether the module keeps its arguments out of the event log."""
+        return bool(self._ask(module, store, arguments, "", None, True, {}, quiet=True))
+
+    def _ask(
+        self,
+        module: str,
+        store: Path,
+        arguments: dict[str, Any],
+        fault: str,
+        host: dict[str, Any] | None,
+        check: bool,
+        faults: dict[str, str],
+        quiet: bool,
+    ) -> Any:
         # As a file, which is how Ansible's own class reads them where there is no wrapper.
-        given = {"ANSIBLE_MODULE_ARGS": arguments}
+        given = {"ANSIBLE_MODULE_ARGS": {**arguments, "_ansible_check_mode": check}}
         self._arguments.write_text(json.dumps(given), "utf-8")
-        asked = {"module": module, "store": str(store), "arguments": str(self._arguments), "fault": fault}
+        environment = {"FAKEFW_STORE": str(store)} | ({"FAKEFW_FAIL_MATCH": fault} if fault else {})
+        environment |= {f"FAKEFW_{name.upper()}": value for name, value in faults.items()}
+        if host is not None:
+            file = self._arguments.with_name("host.json")
+            file.write_text(json.dumps(host), "utf-8")
+            environment["FAKEHOST"] = str(file)
+        asked = {"module": module, "arguments": str(self._arguments), "environment": environment, "quiet": quiet}
         assert self._process.stdin is not None
         self._process.stdin.write(f"{json.dumps(asked)}\n")
         self._process.stdin.flush()
         answer = self._line()
         assert answer, f"PowerShell ended: {self._process.wait()}"
-        found: dict[str, Any] = json.loads(answer)
-        return found
+        return json.loads(answer)
 
     def end(self) -> None:
         self._process.communicate()

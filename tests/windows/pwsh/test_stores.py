@@ -13,7 +13,6 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +20,15 @@ import pytest
 from golden.test_truth_table import Scenario
 from windows.fake.bringing import HOST, WINRM, headed, look
 from windows.fake.emulated import read, write
+from windows.fake.host import to_file
 from windows.fake.store import Store
 from windows.fake.truth_table import sited, windows_hosts
 from windows.pwsh.session import CROSS, Session
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import exchange
-from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import (
-    Decision,
-    decide,
-    decide_removal,
-)
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decision import Decision
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.removal import decide_removal
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import Store as Read
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.wanted import Renderer
 
@@ -38,8 +36,7 @@ POSTURES = [*itertools.product(("guard", "strict", "open"), ("off", "open", "gua
 """How a host is held, inbound and outbound."""
 HOSTS = windows_hosts(Scenario("on"))
 # What two of the modules' machines may differ in: one is Windows Server, the other what PowerShell is run on.
-OF_MACHINE = {"powershell", "os", "policy_rules", "policy", "programs", "services_missing", "connections", "domain"}
-OF_MACHINE |= {"ssh_connection", "products", "sockets", "invocation", "exception"}
+OF_MACHINE = {"powershell", "os", "programs", "domain", "ssh_connection", "sockets", "invocation", "exception"}
 
 
 def postures(number: int) -> list[tuple[str, str]]:
@@ -62,7 +59,7 @@ class Both:
         site = sited(Scenario("on"), outbound)
         part = headed(site.parts[self._name], posture=posture, outbound=outbound, windows_foreign="disable")
         ports = part.management_ports.numbers or [WINRM]
-        found = self._read(exchange.read_arguments(part, ports))
+        found = self._read(exchange.read_arguments(part))
         renderer = Renderer(site.tokens, site.networks, found.programs)
         decision = decide(found, exchange.asked(part, None, renderer, ports, over_network=True))
         assert decision.errors == []
@@ -77,7 +74,7 @@ class Both:
         return sum(str(rule.grouping).startswith("portbook") for rule in self.emulated.rules)
 
     def _read(self, arguments: dict[str, Any]) -> Read:
-        real = self._session.run("windows_read", self._file, arguments)
+        real = self._session.run("windows_read", self._file, arguments, host=to_file(HOST, self.emulated))
         model = json.loads(json.dumps(read(self.emulated, arguments, HOST)))
         assert _without_machine(real) == _without_machine(model)
         self.steps += 1
@@ -119,13 +116,6 @@ def _content(store: Store) -> dict[str, Any]:
     """All of it but what Windows draws by lot."""
     data = store.to_json()
     return {**data, "Rules": [{key: value for key, value in rule.items() if key != "Id"} for rule in data["Rules"]]}
-
-
-@pytest.fixture(scope="module")
-def session(interpreter: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    session = Session(interpreter, tmp_path_factory.mktemp("session"))
-    yield session
-    session.end()
 
 
 def test_all_postures_are_tried_and_every_component() -> None:

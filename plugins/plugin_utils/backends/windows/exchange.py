@@ -5,38 +5,71 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ....module_utils.shrinking import Inventory
 from ...catalog.model import VendorRule
 from ...run.host_part import HostPart
+from .asked import Asked
 from .baseline import SVCHOST
-from .decide import Asked, Decision
+from .decision import Decision
 from .rule import NAMES, PREFIX, PROFILES, FirewallRule, stored
-from .store import Store, meaning_of_failure
+from .store import SETTINGS, Store, meaning_of_failure
 from .texts import write_addresses, write_ports
 from .wanted import Renderer, programs_of, services_of
 
 _OURS = {"prefix": PREFIX, "names": NAMES}
+# Of JSON: in the words of the event log, which takes 31,839 characters, they are up to twice as many.
+_LOGGED = 15_000
+# What a description of ours says where it remembers rules of others, which are then known by their ids.
+_WHOLE = r'\["(disabled|package)",'
 
 
-def read_arguments(part: HostPart, ports: Iterable[int]) -> dict[str, Any]:
+def read_arguments(part: HostPart) -> dict[str, Any]:
     return {
         **_OURS,
+        "whole": _WHOLE,
         "programs": sorted({*programs_of(part), SVCHOST}),
         "services": services_of(part),
-        "ports": list(ports),
         "domain": part.verdicts["out"] == "refuse",
     }
 
 
 def removal_arguments() -> dict[str, Any]:
-    return dict(_OURS)
+    return {**_OURS, "whole": _WHOLE}
 
 
 def write_arguments(store: Store, decision: Decision) -> dict[str, Any]:
-    return {**_OURS, "expect": store.fingerprint, "operations": decision.operations}
+    given = {
+        **_OURS,
+        "expect": store.fingerprint,
+        "expect_profiles": [
+            {"profile": bit, **{name: store.settings[bit, name] for name in SETTINGS}} for bit in PROFILES
+        ],
+        "operations": _together(decision.operations),
+    }
+    return {**given, "unlogged": len(json.dumps(given)) > _LOGGED}
+
+
+def _together(operations: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Where thousands of rules are disabled or enabled in a row, each name is said once, with the ids of all that have
+    it: a host has packages by user."""
+    found: list[dict[str, Any]] = []
+    for one in operations:
+        if one["op"] not in ("disable", "enable"):
+            found.append(dict(one))
+            continue
+        how = {key: value for key, value in one.items() if key not in ("id", "name")}
+        if not found or {key: value for key, value in found[-1].items() if key != "rules"} != how:
+            found.append({**how, "rules": {}})
+        found[-1]["rules"].setdefault(one["name"], []).append(one["id"])
+    for one in found:
+        if "rules" in one:
+            one["rules"] = [[name, *ids] for name, ids in one["rules"].items()]
+    return found
 
 
 def asked(
@@ -57,12 +90,22 @@ def asked(
         foreign=settings.foreign,
         policy=settings.windows_policy,
         others=settings.windows_foreign,
+        apps=settings.windows_app_rules,
+        profiles=settings.windows_profiles,
         management=settings.management,
         ports=tuple(ports),
         over_network=over_network,
         vendors=tuple(vendors),
         inventory=inventory,
+        planned_out=_planned_out(part, components, renderer),
     )
+
+
+def _planned_out(part: HostPart, components: list[str] | None, renderer: Renderer) -> tuple[FirewallRule, ...]:
+    if part.outbound != "off":
+        return ()
+    planned = renderer.wanted(replace(part, outbound="open"), components)
+    return tuple(rule for one in planned.values() for rule in one.rules if rule.traffic.direction == "out")
 
 
 def result(store: Store, decision: Decision) -> dict[str, Any]:
@@ -109,9 +152,17 @@ def _line(rule: FirewallRule) -> str:
     return f"[{rule.group}] {rule.name}: {' '.join(filter(None, parts))}"
 
 
+MENDS = "run it again, the next run mends that"
+
+
 def failed_write(done: Mapping[str, Any]) -> str:
     """What became of the host is the first thing that an operator wants to know."""
-    text = meaning_of_failure(str(done.get("msg", "the module said nothing")))
+    text = str(done.get("msg", "the module said nothing"))
+    if not {"done", "undone"} & set(done):
+        return f"{text}. The module was ended, so the host may be half done: {MENDS}"
+    if not (done.get("done") and "0x80070005" in text):
+        # Who was let change something before is an administrator.
+        text = meaning_of_failure(text)
     if done.get("undone") is True:
         return f"{text}. All that was done before has been taken back: the host is as it was"
     if done.get("undone") is False:

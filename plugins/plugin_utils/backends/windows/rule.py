@@ -65,6 +65,11 @@ class Traffic:
         """Of the end that is asked."""
         return self.local_ports if self.direction == "in" else self.remote_ports
 
+    @property
+    def package(self) -> str:
+        """The SID of the app whose traffic this is alone."""
+        return next((value for key, value in self.others if key == "LocalAppPackageId"), "")
+
 
 @dataclass(frozen=True)
 class FirewallRule:
@@ -112,7 +117,8 @@ def _icmp_order(one: str) -> tuple[int, str]:
 
 @dataclass(frozen=True)
 class StoredRule:
-    """A rule that a host has. Of one that is neither ours nor enabled, only the name is known."""
+    """A rule that a host has. Of one that is neither ours nor enabled, only the name is known, and the id only where
+    the host remembers rules of others."""
 
     id: str
     owned: bool
@@ -151,7 +157,7 @@ def stored(record: Mapping[str, Any]) -> StoredRule:
         service=str(record.get("serviceName") or ""),
         enabled=bool(record["Enabled"]),
     )
-    return StoredRule(str(record["id"]), bool(record["owned"]), brief, rule)
+    return StoredRule(str(record.get("id") or ""), bool(record["owned"]), brief, rule)
 
 
 def same_path(path: str) -> str:

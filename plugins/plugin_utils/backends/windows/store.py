@@ -13,10 +13,27 @@ from typing import Any
 from ...net.addresses import is_host
 from .rule import FirewallRule, StoredRule, stored
 
-FORMAT = 1
-_KEYS = ("rules", "profiles", "current_profiles", "modify_state", "fingerprint")
+FORMAT = 2
+_KEYS = ("rules", "unreadable", "profiles", "current_profiles", "modify_state", "fingerprint")
 SETTINGS = ("FirewallEnabled", "DefaultInboundAction", "DefaultOutboundAction", "BlockAllInboundTraffic")
-POLICY_KEYS: Mapping[int, str] = {1: "DomainProfile", 2: "StandardProfile", 4: "PublicProfile"}
+POLICY_KEYS: Mapping[int, str] = {1: "DomainProfile", 2: "PrivateProfile", 4: "PublicProfile"}
+_OLD_KEYS: Mapping[int, str] = {2: "StandardProfile"}
+"""What counts only where the present name says nothing."""
+# The weaker one first.
+_POLICIES: Mapping[str, str] = {
+    "mdm": r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm",
+    "group": r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall",
+}
+_DECIDED: Mapping[str, tuple[str, Mapping[int, int]]] = {
+    "EnableFirewall": ("FirewallEnabled", {0: 0, 1: 1}),
+    # In the registry, 1 is block and 0 is allow; COM has it the other way round.
+    "DefaultInboundAction": ("DefaultInboundAction", {0: 1, 1: 0}),
+    "DefaultOutboundAction": ("DefaultOutboundAction", {0: 1, 1: 0}),
+    # On wins here, whoever says so.
+    "DoNotAllowExceptions": ("BlockAllInboundTraffic", {1: 1}),
+}
+_FILTERS = 2
+"""The category of products that filter; the others are boot time, stealth and connection security."""
 _MEANINGS = (
     ("0x80070005", "access is denied: Ansible's user must be an administrator of the host, with an elevated token"),
     ("0x800706D9", "the service Windows Defender Firewall (mpssvc) does not run: start it, it must not be disabled"),
@@ -43,6 +60,32 @@ class Domain:
 
 
 @dataclass(frozen=True)
+class Unreadable:
+    """A rule of which Windows did not give all properties: what it permits or refuses is not known."""
+
+    name: str
+    group: str
+    owned: bool
+    properties: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Listener:
+    """What lets operators in: `kind` is winrm or ssh."""
+
+    kind: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Connection:
+    local: str
+    local_port: int
+    remote: str
+    remote_port: int
+
+
+@dataclass(frozen=True)
 class Store:
     rules: tuple[StoredRule, ...]
     settings: Mapping[tuple[int, str], int]
@@ -52,16 +95,41 @@ class Store:
     current: tuple[int, ...]
     modify_state: int
     fingerprint: str
+    unreadable: tuple[Unreadable, ...] = ()
     policy: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
+    """By profile, what group policy and MDM say in the registry's words; group policy wins."""
+    policy_keys: Mapping[tuple[int, str], str] = field(default_factory=dict)
+    """By profile and name, the registry key from which the policy's value is."""
     policy_rules: tuple[FirewallRule, ...] = ()
     products: tuple[str, ...] = ()
+    """Names of those that filter."""
     services_missing: frozenset[str] = frozenset()
     programs: Mapping[str, FoundProgram] = field(default_factory=dict)
-    connected: tuple[str, ...] = ()
-    """Addresses that are connected to the port that Ansible came in by."""
-    ssh_port: int | None = None
-    """Of sshd as the host has it; the controller's may be another one, or an alias of its configuration."""
+    listeners: tuple[Listener, ...] = ()
+    connections: tuple[Connection, ...] = ()
+    way_in: Connection | None = None
+    """The connection that Ansible uses, if it came by ssh: sshd says which one it is. WinRM does not."""
     domain: Domain = Domain()
+
+    @property
+    def effective(self) -> Mapping[tuple[int, str], int]:
+        """The settings by which Windows acts: a policy wins over what the host itself has."""
+        found = dict(self.settings)
+        for bit, policy in self.policy.items():
+            for name, (setting, values) in _DECIDED.items():
+                if policy.get(name) in values:
+                    found[bit, setting] = values[policy[name]]
+        return found
+
+    @property
+    def governed(self) -> frozenset[tuple[int, str]]:
+        """Settings that a policy decides, whatever the host itself has."""
+        return frozenset(
+            (bit, setting)
+            for bit, policy in self.policy.items()
+            for name, (setting, values) in _DECIDED.items()
+            if policy.get(name) in values
+        )
 
     @property
     def owned(self) -> list[StoredRule]:
@@ -95,6 +163,8 @@ def _store(answer: Mapping[str, Any]) -> Store:
     if not current:
         raise ValueError(f"current_profiles is {answer['current_profiles']}")
     domain = answer.get("domain") or {}
+    policy, policy_keys = _policy(answer.get("policy") or {})
+    texts = [str(text) for kind in _POLICIES for text in (answer.get("policy_rules") or {}).get(kind) or ()]
     return Store(
         rules=tuple(stored(record) for record in answer["rules"]),
         settings={(bit, name): int(one[name]) for bit, one in profiles.items() for name in SETTINGS},
@@ -102,19 +172,26 @@ def _store(answer: Mapping[str, Any]) -> Store:
         current=current,
         modify_state=int(answer["modify_state"]),
         fingerprint=str(answer["fingerprint"]),
-        policy={
-            bit: {str(name): int(value) for name, value in (answer.get("policy") or {}).get(key, {}).items()}
-            for bit, key in POLICY_KEYS.items()
-        },
-        policy_rules=tuple(filter(None, (policy_rule(str(text)) for text in answer.get("policy_rules") or ()))),
-        products=tuple(str(one) for one in answer.get("products") or ()),
+        unreadable=tuple(
+            Unreadable(str(one["name"]), str(one["grouping"]), bool(one["owned"]), tuple(map(str, one["properties"])))
+            for one in answer["unreadable"]
+        ),
+        policy=policy,
+        policy_keys=policy_keys,
+        policy_rules=tuple(filter(None, map(policy_rule, texts))),
+        products=tuple(str(one["name"]) for one in answer.get("products") or () if _filters(one.get("categories"))),
         services_missing=frozenset(str(one).lower() for one in answer.get("services_missing") or ()),
         programs={
             str(asked): FoundProgram(str(found["path"]), bool(found["exists"]))
             for asked, found in (answer.get("programs") or {}).items()
         },
-        connected=_connected(answer),
-        ssh_port=_ssh_port(answer),
+        listeners=tuple(Listener(str(kind), int(port)) for kind, port in answer.get("listeners") or ()),
+        connections=tuple(
+            Connection(str(local), int(local_port), str(remote), int(remote_port))
+            for local, local_port, remote, remote_port in answer.get("connections") or ()
+            if is_host(str(local)) and is_host(str(remote))
+        ),
+        way_in=_by_ssh(str(answer.get("ssh_connection") or "")),
         domain=Domain(
             bool(domain.get("member")),
             str(domain.get("name") or ""),
@@ -123,18 +200,29 @@ def _store(answer: Mapping[str, Any]) -> Store:
     )
 
 
-def _connected(answer: Mapping[str, Any]) -> tuple[str, ...]:
-    """sshd says who came; of WinRM's sessions the connections are known, and not which of them is ours."""
-    by_ssh = str(answer.get("ssh_connection") or "").split()
-    if by_ssh:
-        return (by_ssh[0],) if is_host(by_ssh[0]) else ()
-    found = dict.fromkeys(str(address) for _port, address in answer.get("connections") or ())
-    return tuple(address for address in found if is_host(address))
+def _policy(given: Mapping[str, Any]) -> tuple[dict[int, dict[str, int]], dict[tuple[int, str], str]]:
+    values: dict[int, dict[str, int]] = {bit: {} for bit in POLICY_KEYS}
+    keys: dict[tuple[int, str], str] = {}
+    for kind, root in _POLICIES.items():
+        for bit, present in POLICY_KEYS.items():
+            for key in filter(None, (_OLD_KEYS.get(bit), present)):
+                for name, value in ((given.get(kind) or {}).get(key) or {}).items():
+                    values[bit][str(name)] = int(value)
+                    keys[bit, str(name)] = f"{root}\\{key}"
+    return values, keys
 
 
-def _ssh_port(answer: Mapping[str, Any]) -> int | None:
-    by_ssh = str(answer.get("ssh_connection") or "").split()
-    return int(by_ssh[3]) if len(by_ssh) == 4 and by_ssh[3].isdigit() else None
+def _filters(categories: Any) -> bool:
+    """One that does not say what it does may filter, too."""
+    return not categories or _FILTERS in categories
+
+
+def _by_ssh(text: str) -> Connection | None:
+    """The environment variable of sshd: the client's address and port, and its own."""
+    parts = text.split()
+    if len(parts) != 4 or not (is_host(parts[0]) and is_host(parts[2]) and parts[1].isdigit() and parts[3].isdigit()):
+        return None
+    return Connection(parts[2], int(parts[3]), parts[0], int(parts[1]))
 
 
 def policy_rule(text: str) -> FirewallRule | None:

@@ -89,6 +89,7 @@ namespace FakeFirewall
         public string RemoteUserAuthorizedList { get; set; }
         public string RemoteMachineAuthorizedList { get; set; }
         public string Source { get; set; } = "local";
+        [System.Text.Json.Serialization.JsonIgnore] public bool OfPolicy { get { return Source == "gpo" || Source == "mdm"; } }
         public RuleData Copy() { return (RuleData)MemberwiseClone(); }
     }
 
@@ -114,11 +115,15 @@ namespace FakeFirewall
             { "SystemRoot", "C:\\Windows" }, { "windir", "C:\\Windows" }, { "SystemDrive", "C:" },
             { "ProgramFiles", "C:\\Program Files" }, { "ProgramFiles(x86)", "C:\\Program Files (x86)" }, { "ProgramData", "C:\\ProgramData" } };
         public Dictionary<string, string> Resources { get; set; } = new Dictionary<string, string>();
+        // what the registry says is in FAKEHOST: these are only kept
+        public Dictionary<string, Dictionary<string, int>> Policy { get; set; } = new Dictionary<string, Dictionary<string, int>>();
+        public Dictionary<string, Dictionary<string, int>> Mdm { get; set; } = new Dictionary<string, Dictionary<string, int>>();
         public List<RuleData> Rules { get; set; } = new List<RuleData>();
     }
 
     public static class Store
     {
+        public static void Reset() { writes = 0; data = null; counters.Clear(); }
         static StoreData data;
         static string loadedFrom;
         static DateTime loadedAt;
@@ -159,7 +164,7 @@ namespace FakeFirewall
             if (data != null && path == loadedFrom && (string.IsNullOrEmpty(path) || !File.Exists(path) || File.GetLastWriteTimeUtc(path) == loadedAt)) return;
             if (!string.IsNullOrEmpty(path) && File.Exists(path))
             {
-                data = JsonSerializer.Deserialize<StoreData>(File.ReadAllText(path));
+                data = JsonSerializer.Deserialize<StoreData>(File.ReadAllBytes(path));
                 loadedAt = File.GetLastWriteTimeUtc(path);
             }
             else { data = Sample.Build(Env("SAMPLE")); }
@@ -168,15 +173,17 @@ namespace FakeFirewall
             if (!string.IsNullOrEmpty(path) && !File.Exists(path)) Save();
         }
 
+        public static bool NoSave { get { return On("NOSAVE"); } }
         public static void Save()
         {
             string path = Env("STORE");
-            if (string.IsNullOrEmpty(path)) return;
+            if (string.IsNullOrEmpty(path) || NoSave) return;
             string tmp = path + "." + System.Environment.ProcessId + ".tmp";
             File.WriteAllText(tmp, JsonSerializer.Serialize(data, json), new UTF8Encoding(false));
             File.Move(tmp, path, true);
             loadedAt = File.GetLastWriteTimeUtc(path);
             loadedFrom = path;
+            if (Listed("FAIL_AFTER", writes)) throw Hr.Make(0x800706BE); // made, and the answer was lost
         }
 
         static void Line(string verb, string target, string value)
@@ -208,6 +215,8 @@ namespace FakeFirewall
         public static void BeforeWrite(string what, string target, string value)
         {
             writes++;
+            // somebody else changes the store under our hands
+            if (Listed("CHANGE_AT", writes)) { File.Copy(Env("CHANGE_TO"), Env("STORE"), true); File.SetLastWriteTimeUtc(Env("STORE"), DateTime.UtcNow.AddSeconds(2)); Load(); }
             Count("write " + what);
             if (Env("DENY") == "1") { Line("denied", what, target); throw Hr.Make(Hr.AccessDenied); }
             string match = Env("FAIL_MATCH");
@@ -221,6 +230,12 @@ namespace FakeFirewall
             }
             Line("write", what + " " + target, value);
             if (WriteMillis > 0) System.Threading.Thread.Sleep(WriteMillis);
+        }
+
+        public static bool Matches(string name, string text)
+        {
+            string pattern = Env(name);
+            return !string.IsNullOrEmpty(pattern) && Regex.IsMatch(text, pattern);
         }
 
         static bool Listed(string name, int n)
@@ -593,6 +608,8 @@ namespace FakeFirewall
         public override object DispGet(string name)
         {
             string p = Properties[name];
+            if (attached && Store.Matches("FAIL_READ", p + " " + d.Name)) throw Hr.Make(0x800706BA);
+            if (attached && Store.Matches("NULL_READ", p + " " + d.Name)) return null;
             if (attached) Store.Read("rule." + p, d.Name); else Store.Read("new." + p, d.Name);
             bool ports = d.Protocol == 6 || d.Protocol == 17;
             switch (p)
@@ -656,7 +673,7 @@ namespace FakeFirewall
             RuleData c = d.Copy();
             if (!attached) { change(c); d = c; Store.Read("put on a new rule", p); return; }
             if (!Store.Data.Rules.Any(r => r.Id == d.Id)) throw Hr.Make(Hr.NotFound);
-            if (d.Source == "gpo") throw Hr.Make(Hr.AccessDenied);
+            if (d.OfPolicy) throw Hr.Make(Hr.AccessDenied);
             change(c);
             Norm.Commit(c);
             Store.BeforeWrite("put." + p, d.Id + " " + d.Name, Show(value));
@@ -790,7 +807,7 @@ namespace FakeFirewall
         public int Count { get { return (int)DispGet("Count"); } }
         public override object DispPut(string name, object value) { throw Hr.Make(Hr.BadParamCount); }
 
-        static IEnumerable<RuleData> Visible() { return Store.Data.Rules.Where(r => r.Source != "gpo" || Store.GpoVisible); }
+        static IEnumerable<RuleData> Visible() { return Store.Data.Rules.Where(r => !r.OfPolicy || Store.GpoVisible); }
 
         public override object DispGet(string name) { Store.CheckService(); Store.Read("rules.Count", null); return Visible().Count(); }
 
@@ -819,7 +836,7 @@ namespace FakeFirewall
                 var rule = arg as FWRule;
                 if (rule == null) throw Hr.Make(Hr.TypeMismatch);
                 RuleData c = rule.Data.Copy();
-                if (c.Source == "gpo") throw Hr.Make(Hr.AccessDenied);
+                if (c.OfPolicy) throw Hr.Make(Hr.AccessDenied);
                 Norm.Commit(c);
                 Store.BeforeWrite("Add", c.Id + " " + c.Name, null);
                 Store.Data.Rules.RemoveAll(r => r.Id == c.Id); // same identifier: overwritten
@@ -830,7 +847,8 @@ namespace FakeFirewall
             }
             string wanted = Str(arg);
             if (wanted.Length == 0) throw Hr.Make(Hr.InvalidArg);
-            RuleData found = Visible().FirstOrDefault(r => Named(r, wanted));
+            string blind = Environment.GetEnvironmentVariable("FAKEFW_ITEM_BLIND");
+            RuleData found = !string.IsNullOrEmpty(blind) && Regex.IsMatch(wanted, blind) ? null : Visible().FirstOrDefault(r => Named(r, wanted));
             if (name.Equals("Item", StringComparison.OrdinalIgnoreCase))
             {
                 Store.Read("rules.Item", wanted);
@@ -838,7 +856,7 @@ namespace FakeFirewall
                 return new FWRule(found);
             }
             // one rule of that name, whichever comes first; none is no error
-            if (found != null && found.Source == "gpo") throw Hr.Make(Hr.AccessDenied);
+            if (found != null && found.OfPolicy) throw Hr.Make(Hr.AccessDenied);
             Store.BeforeWrite("Remove", found == null ? wanted : found.Id + " " + found.Name, null);
             if (found != null) { Store.Data.Rules.RemoveAll(r => r.Id == found.Id); Store.Save(); }
             return null;
@@ -899,7 +917,7 @@ namespace FakeFirewall
                 if (mask <= 0 || (mask != 0x7fffffff && (mask & ~7) != 0) || group.Length == 0) throw Hr.Make(Hr.InvalidArg);
                 Store.BeforeWrite(n, group, enable.ToString());
                 foreach (RuleData r in Store.Data.Rules)
-                    if (r.Source != "gpo" && r.Grouping != null && (r.Profiles & mask) != 0 && (r.Grouping.Equals(group, StringComparison.OrdinalIgnoreCase) || Store.Resolve(r.Grouping).Equals(group, StringComparison.OrdinalIgnoreCase)))
+                    if (!r.OfPolicy && r.Grouping != null && (r.Profiles & mask) != 0 && (r.Grouping.Equals(group, StringComparison.OrdinalIgnoreCase) || Store.Resolve(r.Grouping).Equals(group, StringComparison.OrdinalIgnoreCase)))
                         r.Enabled = enable;
                 Store.Save();
                 return null;
@@ -1061,4 +1079,55 @@ namespace FakeFirewall
             return s;
         }
     }
+}
+
+namespace FakeHost
+{
+    // HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall and the rest of a host, from the JSON file in FAKEHOST
+    public class Key
+    {
+        readonly JsonElement e;
+        public Key(JsonElement x) { e = x; }
+        public Key OpenSubKey(string name)
+        {
+            JsonElement at = e;
+            foreach (string part in name.Split('\\'))
+            {
+                bool hit = false;
+                if (at.ValueKind == JsonValueKind.Object)
+                    foreach (var p in at.EnumerateObject()) if (p.Name.Equals(part, StringComparison.OrdinalIgnoreCase)) { at = p.Value; hit = true; break; }
+                if (!hit) return null;
+            }
+            return new Key(at);
+        }
+        public string[] GetSubKeyNames() { return e.EnumerateObject().Where(p => p.Value.ValueKind == JsonValueKind.Object).Select(p => p.Name).ToArray(); }
+        public string[] GetValueNames() { return e.EnumerateObject().Where(p => p.Value.ValueKind != JsonValueKind.Object).Select(p => p.Name).ToArray(); }
+        public object GetValue(string name)
+        {
+            foreach (var p in e.EnumerateObject()) if (p.Name.Equals(name, StringComparison.OrdinalIgnoreCase)) return p.Value.ValueKind == JsonValueKind.Number ? (object)p.Value.GetInt32() : p.Value.GetString();
+            return null;
+        }
+    }
+    public static class Host
+    {
+        public static JsonElement Data { get { string f = Environment.GetEnvironmentVariable("FAKEHOST"); return JsonDocument.Parse(string.IsNullOrEmpty(f) ? "{}" : File.ReadAllText(f)).RootElement; } }
+        public static bool Known { get { return !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("FAKEHOST")); } }
+    }
+    public class EndPoint { public System.Net.IPAddress Address { get; set; } public int Port { get; set; } }
+    public class Connection { public EndPoint LocalEndPoint { get; set; } public EndPoint RemoteEndPoint { get; set; } public string State { get { return "Established"; } } }
+    public class Network
+    {
+        static readonly System.Net.NetworkInformation.IPGlobalProperties real = System.Net.NetworkInformation.IPGlobalProperties.GetIPGlobalProperties();
+        public static Network GetIPGlobalProperties() { return new Network(); }
+        public string DomainName { get { JsonElement e; return Host.Data.TryGetProperty("domain", out e) ? e.GetString() : real.DomainName; } }
+        public object[] GetActiveTcpConnections()
+        {
+            JsonElement all;
+            if (!Host.Known) return real.GetActiveTcpConnections();
+            if (!Host.Data.TryGetProperty("connections", out all)) return new object[0];
+            return all.EnumerateArray().Select(c => (object)new Connection { LocalEndPoint = End(c[0], c[1]), RemoteEndPoint = End(c[2], c[3]) }).ToArray();
+        }
+        static EndPoint End(JsonElement address, JsonElement port) { return new EndPoint { Address = System.Net.IPAddress.Parse(address.GetString()), Port = port.GetInt32() }; }
+    }
+    public static class Registry { public static Key LocalMachine { get { JsonElement e; if (!Host.Data.TryGetProperty("HKLM", out e)) e = JsonDocument.Parse("{}").RootElement; return new Key(e); } } }
 }

@@ -42,6 +42,7 @@ function New-Object {
         switch ($ComObject) {
             'HNetCfg.FwPolicy2' { return [FakeFirewall.FwPolicy2]::new() }
             'HNetCfg.FWRule' { return [FakeFirewall.FWRule]::new() }
+            'HNetCfg.FwProducts' { if ([FakeHost.Host]::Known) { return , @((Get-FakeHost).products | Where-Object { $_ } | ForEach-Object { [pscustomobject]$_ }) } }
         }
         throw [FakeFirewall.Hr]::Make(2147746132)
     }
@@ -96,4 +97,32 @@ function Set-NetFirewallProfile {
     }
 }
 
-Export-ModuleMember -Function @('New-Object', 'Get-NetFirewallProfile', 'Set-NetFirewallProfile')
+# The rest of a host, from the JSON file that FAKEHOST names: HKLM, services, products, connections, tcp, udp, domain, and CIM classes.
+$accelerators = [psobject].Assembly.GetType('System.Management.Automation.TypeAccelerators')
+foreach ($pair in @(@('Microsoft.Win32.Registry', [FakeHost.Registry]), @('Net.NetworkInformation.IPGlobalProperties', [FakeHost.Network]))) {
+    if (-not $accelerators::Get.ContainsKey($pair[0])) { [void]$accelerators::Add($pair[0], $pair[1]) }
+}
+function Get-FakeHost { if ($env:FAKEHOST) { ConvertFrom-Json ([IO.File]::ReadAllText($env:FAKEHOST)) -AsHashtable } else { @{} } }
+function Get-CimInstance {
+    param([string]$ClassName, [string]$Filter)
+    if (-not $env:FAKEHOST) { throw "no CIM here" }
+    $name = if ($Filter -match "^Name = '(.+)'$") { $Matches[1] }
+    foreach ($one in (Get-FakeHost)[$ClassName]) { if ($one -and ($null -eq $name -or $one.Name -eq $name)) { [pscustomobject]$one } }
+}
+function Get-Service {
+    [CmdletBinding()]
+    param([string]$Name)
+    if (-not $env:FAKEHOST -or $null -eq (Get-FakeHost).services) { throw "no services here" }
+    foreach ($one in (Get-FakeHost).services) { [pscustomobject]@{ Name = $one } }
+}
+function Get-NetTCPConnection {
+    [CmdletBinding()]
+    param($State)
+    foreach ($one in (Get-FakeHost).tcp) { if ($one) { [pscustomobject]$one } }
+}
+function Get-NetUDPEndpoint {
+    [CmdletBinding()]
+    param()
+    foreach ($one in (Get-FakeHost).udp) { if ($one) { [pscustomobject]$one } }
+}
+Export-ModuleMember -Function @('Get-CimInstance', 'Get-Service', 'Get-NetTCPConnection', 'Get-NetUDPEndpoint', 'New-Object', 'Get-NetFirewallProfile', 'Set-NetFirewallProfile')
