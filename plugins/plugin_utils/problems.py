@@ -102,6 +102,9 @@ def one_of(known: Iterable[str], given: object = None) -> str:
     near = nearest(given, names)
     if near and len(names) > _MOST_LISTED:
         return f"Did you mean {near}?"
+    begins = [name for name in names if name.startswith(f"{given}_")]
+    if begins and not near:
+        return f"These begin with it: {_listed(begins)}"
     hint = f"Did you mean {near}? " if near else ""
     return f"{hint}Known: {_listed(names)}"
 

@@ -16,7 +16,7 @@ from .text import code, codes
 # a port may be a number, a range or a list, a realm a word or a list of words, a program may be left empty
 # (which ansible-core 2.18 refuses of a text with a default).
 _TYPES = {"bool": "bool", "version": "str", "choice": "str"}
-_WHERE = {"all": "all hosts alike", "host": "host, group"}
+_WHERE = {"all": "all hosts alike", "host": "host, group", "play": "with -e"}
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Entries:
         return self._catalog.components[str(raw)]
 
     def realms(self, raw: object) -> frozenset[str]:
-        names = [raw] if isinstance(raw, str) else words(raw, "realm names")
+        names = words(raw, "realm names")
         if not names:
             raise Wrong("is empty", "Name at least one realm, or leave the variable out")
         return frozenset(self._told.each(names, realm))
@@ -86,7 +86,7 @@ class Entries:
         if "addresses" not in raw:
             raise Wrong("has an entry without addresses", "Add addresses: a list of addresses, networks or names")
         listed = raw["addresses"]
-        inner = self.peers_of(None, [listed] if isinstance(listed, str) else listed)
+        inner = self.peers_of(None, listed)
         if inner.any:
             raise Wrong("has any inside a list", "Write the word alone: any, not [any]")
         first = inner.entries[0] if inner.entries else PeerEntry()
@@ -177,6 +177,8 @@ class Entries:
 
     def allow(self, raw: object) -> tuple[Allow, ...]:
         found: dict[str, Allow] = {}
+        if isinstance(raw, str):
+            raise Wrong(f"is {shown(raw)}, which is no list", "Give a list of mappings with a name")
         for place, item in enumerate(words(raw, "mappings with a name")):
             name = item.get("name") if isinstance(item, Mapping) else None
             allow = self._told.collect(str(name or place), self._one_allow, item)

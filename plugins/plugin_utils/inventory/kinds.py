@@ -27,7 +27,6 @@ from .values import (
     ports,
     text,
     words,
-    words_or_one,
 )
 from .variables import Variable
 
@@ -43,12 +42,12 @@ class _Kinds:
     """A method for each kind of variable."""
 
     def __init__(self, catalog: Catalog, complaints: Complaints) -> None:
-        self._told = complaints
+        self._catalog, self._told = catalog, complaints
         self._entries = Entries(catalog, complaints)
 
     def read(self, variable: Variable, raw: object) -> Any:
         if isinstance(raw, Untemplated):
-            raise Wrong(f"cannot be rendered: {raw.reason}", "Mend the template or the variables that it uses")
+            raise Wrong(f"cannot be rendered: {raw.reason.rstrip('.')}", _remedy(raw.reason))
         reader: Callable[[Variable, Any], Any] = getattr(self, f"_{variable.kind}")
         return reader(variable, raw)
 
@@ -65,8 +64,21 @@ class _Kinds:
     def _version(self, variable: Variable, raw: object) -> str:
         text = str(raw) if isinstance(raw, (int, float, str)) and not isinstance(raw, bool) else ""
         if text not in variable.choices:
-            raise Wrong(f"is {shown(raw)}, which is no known version", f"Known versions: {', '.join(variable.choices)}")
+            raise Wrong(
+                f"is {shown(raw)}, which is no known version",
+                f"Known versions: {', '.join(variable.choices)}{self._elsewhere(variable, text)}",
+            )
         return text
+
+    def _elsewhere(self, variable: Variable, version: str) -> str:
+        """A version that another component of the product has: there the part has another name."""
+        mine = self._catalog.components[str(variable.component)]
+        others = [
+            one.name
+            for one in self._catalog.components.values()
+            if one.product == mine.product and not one.party and version in one.versions and one.name != mine.name
+        ]
+        return f". Version {version} is that of {' or '.join(others)}" if others else ""
 
     def _ports(self, _variable: Variable, raw: object) -> PortSet:
         return ports(raw)
@@ -82,6 +94,10 @@ class _Kinds:
             )
         return path
 
+    def _any(self, _variable: Variable, raw: object) -> object:
+        """Ansible has judged it."""
+        return raw
+
     def _path(self, _variable: Variable, raw: object) -> str | None:
         return text(raw) if raw else None
 
@@ -95,24 +111,23 @@ class _Kinds:
         return self._entries.realms(raw)
 
     def _addresses(self, _variable: Variable, raw: object) -> tuple[str, ...]:
-        items = [raw] if isinstance(raw, str) else words(raw, "addresses")
+        items = words(raw, "addresses")
         if not items:
             raise Wrong("is empty", "Give at least one address, or leave the variable out")
         return tuple(self._told.each(items, address_or_name))
 
     def _networks(self, _variable: Variable, raw: object) -> AddressSet:
-        items = [raw] if isinstance(raw, str) else words(raw, "addresses")
-        return AddressSet.union(self._told.each(items, literal))
+        return AddressSet.union(self._told.each(words(raw, "addresses"), literal))
 
     def _components(self, _variable: Variable, raw: object) -> tuple[str, ...]:
-        items = [raw] if isinstance(raw, str) else words(raw, "components")
-        return tuple(sorted({one.name for one in self._told.each(items, self._entries.component)}))
+        found = self._told.each(words(raw, "components"), self._entries.component)
+        return tuple(sorted({one.name for one in found}))
 
     def _groups(self, _variable: Variable, raw: object) -> dict[str, tuple[str, ...]]:
         found = {}
         for name, groups in mapping(raw, "component to a list of groups").items():
             component = self._told.collect("", self._entries.component, name)
-            listed = self._told.collect(str(name), words_or_one, groups, "group names") if component else None
+            listed = self._told.collect(str(name), words, groups, "group names") if component else None
             if component is not None and listed is not None:
                 found[component.name] = tuple(self._told.each(listed, text))
         return found
@@ -125,3 +140,9 @@ class _Kinds:
 
     def _allow(self, _variable: Variable, raw: object) -> tuple[Allow, ...]:
         return self._entries.allow(raw)
+
+
+def _remedy(reason: str) -> str:
+    if "vault" in reason:
+        return "Give the password of the vault: --ask-vault-pass, or --vault-password-file FILE"
+    return "Mend the template or the variables that it uses"

@@ -96,6 +96,9 @@ def address_or_name(raw: object) -> str:
 
 
 def words(raw: object, of_what: str) -> list[Any]:
+    """A text is a list of one."""
+    if isinstance(raw, str):
+        return [raw]
     if not isinstance(raw, (list, tuple)):
         raise Wrong(f"is {shown(raw)}, which is no list", f"Give a list of {of_what}")
     return list(raw)
@@ -139,7 +142,3 @@ def literal(raw: object) -> AddressSet:
             f"has {shown(written)}, which is everybody", "If that is meant, write the word any in place of the list"
         )
     return addresses
-
-
-def words_or_one(raw: object, of_what: str) -> list[Any]:
-    return [raw] if isinstance(raw, str) else words(raw, of_what)

@@ -13,7 +13,8 @@ from ..catalog.book import Catalog
 from ..catalog.model import Component
 from ..problems import Problems, nearest
 
-Scope = Literal["all", "host"]
+Scope = Literal["all", "host", "play"]
+"""Of all hosts alike, of each host, or of the playbook that is run."""
 POSTURES = ("guard", "open", "strict", "watch")
 OUTBOUND = ("off", "open", "guard", "strict")
 PLATFORM_OF = {"windows": "windows", "firewalld": "linux", "nftables": "linux"}
@@ -224,6 +225,27 @@ _GLOBAL = (
         ("warn", "fail"),
     ),
     Variable("portbook_plan_file", "path", "all", "Where the plan is written as JSON."),
+    Variable(
+        "portbook_hosts",
+        "any",
+        "play",
+        "The hosts of the collection's playbooks, as in a play's own hosts.",
+        "all",
+    ),
+    Variable(
+        "portbook_serial",
+        "any",
+        "play",
+        "How many hosts at a time the collection's playbooks bring to their part, as in a play's own serial.",
+        "100%",
+    ),
+    Variable(
+        "portbook_any_errors_fatal",
+        "bool",
+        "play",
+        "Whether the collection's playbooks stop for all hosts where one fails.",
+        False,
+    ),
     Variable(
         "portbook_shrink",
         "bool",

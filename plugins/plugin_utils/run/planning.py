@@ -108,6 +108,8 @@ def _expanded(path: str) -> Path:
 def catalog_of(paths: object, problems: Problems) -> Catalog:
     """With the user's own catalogues, if the variable is a list of paths."""
     own: list[Path] = []
+    if isinstance(paths, str):
+        paths = [paths]
     if isinstance(paths, list) and all(isinstance(path, str) for path in paths):
         own = [_expanded(path) for path in paths]
     elif isinstance(paths, Untemplated):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from unit.helpers.book import PARTY, book, feature, flow, host, port, windows
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.hostvars import Reader, fingerprint
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.kinds import read_value
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.values import Untemplated
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variables import Names
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.world import HostInput
@@ -27,6 +28,7 @@ BOOK = book(
             "ports": {"main": port(8080), "hub": port(8081)},
             "programs": {"main": {"what": "it", "file": "s.exe"}},
         },
+        "stifler_cloud": {"versions": {"known": ["3"], "default": "3"}},
         "siem": {**PARTY, "ports": {"main": port(514)}, "features": {"tls": feature(False)}},
         "winonly": {"platforms": ["windows"], "platforms_why": "It is a Windows service."},
     },
@@ -83,6 +85,9 @@ WRONG = [
     ({"portbook_log": "some"}, "portbook_log is 'some'. Known: all, off, refused"),
     ({"portbook_cut": "perhaps"}, "portbook_cut is 'perhaps', which is neither true nor false"),
     ({"stifler_server_version": "2.20"}, "stifler_server_version is '2.20', which is no known version. Known versions: 2.10, 2.14"),
+    ({"stifler_server_version": "3"}, "Known versions: 2.10, 2.14. Version 3 is that of stifler_cloud"),
+    ({"portbook_peers": {"stifler": []}}, "'stifler', which is no component. These begin with it: stifler_client,"),
+    ({"portbook_posture": Untemplated("Attempting to decrypt but no vault secrets found.")}, "no vault secrets found. Give the password of the vault: --ask-vault-pass, or --vault-password-file FILE"),
     ({"stifler_server_version": [2]}, "stifler_server_version is [2], which is no known version"),
     ({"stifler_client_relay": "x"}, "stifler_client_relay is 'x', which is neither true nor false"),
     ({"stifler_server_port": 0}, "stifler_server_port is 0, which is out of range; ports go from 1 to 65535"),
@@ -105,13 +110,14 @@ WRONG = [
     ({"portbook_management": ["10.0.0.1/8"]}, "portbook_management has '10.0.0.1/8', which has host bits; write the network as 10.0.0.0/8"),
     ({"portbook_management": {"a": 1}}, "portbook_management is {'a': 1}, which is no list"),
     ({"portbook_trusted_interfaces": ["docker 0"]}, "portbook_trusted_interfaces has 'docker 0', which is no interface name"),
-    ({"portbook_trusted_interfaces": "docker0"}, "portbook_trusted_interfaces is 'docker0', which is no list"),
-    ({"portbook_catalogs": "mine.yml"}, "portbook_catalogs is 'mine.yml', which is no list"),
+    ({"portbook_trusted_interfaces": 5}, "portbook_trusted_interfaces is 5, which is no list"),
+    ({"portbook_catalogs": 5}, "portbook_catalogs is 5, which is no list"),
     ({"portbook_plan_file": ["x"]}, "portbook_plan_file has ['x'], which is no text"),
     # peers
     ({"portbook_peers": {"seim": ["192.0.2.1"]}}, "portbook_peers names 'seim', which is no component. Did you mean siem?"),
     ({"portbook_peers": ["192.0.2.1"]}, "portbook_peers is ['192.0.2.1'], which is no mapping"),
-    ({"portbook_peers": {"siem": "192.0.2.1"}}, "portbook_peers.siem is '192.0.2.1', which is no list"),
+    ({"portbook_peers": {"siem": 5}}, "portbook_peers.siem is 5, which is no list"),
+    ({"portbook_allow": "x"}, "portbook_allow is 'x', which is no list"),
     ({"portbook_peers": {"siem": ["any"]}}, "portbook_peers.siem has any inside a list. Write the word alone"),
     ({"portbook_peers": {"siem": ["10.0.0.1/8"]}}, "portbook_peers.siem has '10.0.0.1/8', which has host bits"),
     ({"portbook_peers": {"siem": ["192.0.2.0/33"]}}, "portbook_peers.siem has '192.0.2.0/33', which has a prefix"),
@@ -158,6 +164,26 @@ def test_a_wrong_value_names_host_variable_value_and_what_is_right(said, says):
     assert place in ("h1", "all hosts")
     assert rest.startswith(next(iter(said)))
     assert says in error
+
+
+LISTS = {
+    "portbook_components": "stifler_client",
+    "portbook_realm": "main",
+    "portbook_addresses": "192.0.2.7",
+    "portbook_management": "192.0.2.9",
+    "portbook_trusted_interfaces": "docker0",
+    "portbook_groups": {"siem": "logs"},
+    "portbook_peers": {"siem": "192.0.2.5"},
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_text_is_a_list_of_one(name: str) -> None:
+    given = LISTS[name]
+    listed = {key: [one] for key, one in given.items()} if isinstance(given, dict) else [given]
+    catalog, variable = BOOK.catalog, VARIABLES.known[name]
+    assert read_value(catalog, variable, given) == read_value(catalog, variable, listed)
+    assert read_value(catalog, variable, given)[1] == []
 
 
 def test_all_of_these_are_told_at_once():
