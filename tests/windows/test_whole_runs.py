@@ -152,7 +152,7 @@ def test_a_profile_that_is_switched_off_meanwhile_stops_the_write(start: Start) 
         host.store.profile(4, enabled=False)
         return answer
 
-    host.read = switched_off  # type: ignore[method-assign, assignment]
+    host.read = switched_off  # type: ignore[method-assign]
     done = runs.bring()
     assert done["failed"]
     assert "run it again" in done["msg"].lower()
