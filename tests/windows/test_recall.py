@@ -348,6 +348,14 @@ def test_a_removal_that_would_cut_the_connection_is_refused() -> None:
     assert not at(store, Faults()).remove(None).get("failed")
 
 
+def test_a_removal_tells_what_else_would_not_be_allowed_again() -> None:
+    store = Store.of(foreign(Name="Windows Remote Management", LocalPorts="5986"))
+    strict(store)
+    in_use = replace(HOST, connections=(*HOST.connections, (80, "192.0.2.7")))
+    decision = decide_removal(read_it(store, in_use), None, transport="winrm")
+    assert "1 established connection would not be allowed again: from 192.0.2.7 to tcp 80" in decision.warnings
+
+
 def test_a_removal_that_lets_it_in_as_before_is_made() -> None:
     store = Store.of(foreign(Name="Windows Remote Management", LocalPorts="5986"))
     strict(store)

@@ -49,6 +49,8 @@ def decide_removal(
         cut = watch.cut(refuses=False)
         if cut:
             decision.error(cut, LET_IN)
+        else:
+            decision.warnings += watch.others()
     return decision.ended()
 
 
