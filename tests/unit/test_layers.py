@@ -69,7 +69,7 @@ def test_a_module_without_a_layer_is_noticed(plugins: Path) -> None:
 
 
 def test_no_code_is_no_success(plugins: Path) -> None:
-    for path in plugins.glob("plugin_utils/*/*.py"):
+    for path in plugins.glob("plugin_utils/**/*.py"):
         if path.name != "__init__.py":
             path.unlink()
     done = layers(plugins)

@@ -11,6 +11,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from golden.helpers.running import shipped_catalog
 from hypothesis import given
 from hypothesis import strategies as st
 from windows.fake.bringing import HOST
@@ -19,7 +20,9 @@ from windows.fake.engine import foreign
 from windows.fake.host import policy_text
 from windows.fake.store import Store
 
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.contract import Unreachable
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import exchange
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.backend import WindowsHost
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import Store as Read
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import (
     WrongAnswer,
@@ -27,6 +30,7 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows
     policy_rule,
     store_of,
 )
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.host_part import HostPart
 
 ANSWER = read(Store.of(foreign(), foreign(Name="off", Enabled=False)), exchange.removal_arguments(), HOST)
 
@@ -142,6 +146,17 @@ def test_a_failed_write_says_what_became_of_the_host() -> None:
 
 def test_a_write_that_was_ended_may_be_half_done() -> None:
     assert "may be half done: run it again, the next run mends that" in exchange.failed_write(KILLED)
+
+
+def test_a_connection_that_is_lost_in_a_write_says_so_too() -> None:
+    def run(module: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if module.endswith("windows_read"):
+            return read(Store(), arguments, HOST)
+        raise Unreachable("the host did not answer")
+
+    host = WindowsHost("host", run, 5986, "winrm", check=False, diff=False, catalog=shipped_catalog)
+    with pytest.raises(Unreachable, match=r"did not answer.* may be half done: run it again, the next run mends that"):
+        host.bring(HostPart("host", posture="strict"), None, {}, list)
 
 
 def test_a_rule_that_may_not_be_changed_is_not_the_fault_of_the_rights() -> None:

@@ -20,7 +20,9 @@ from windows.fake.store import Store
 from windows.fake.truth_table import sited
 from windows.fake.worlds import WANTS, others, ours
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import Decision, decide
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decision import Decision
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.way_in import ports
 
 WEB = wanted(rule(peers="192.0.2.7"), guarded=True)
 NOWHERE = replace(HOST, connections=())
@@ -47,7 +49,7 @@ def test_the_way_in_is_where_the_connection_comes_from() -> None:
 def test_over_ssh_it_is_what_the_host_says() -> None:
     store = Store()
     host = replace(HOST, ssh_connection="203.0.113.9 51000 192.0.2.10 2222")
-    assert read_it(store, host).ssh_port == 2222
+    assert ports(read_it(store, host), "ssh", (), 22) == (2222,)
     apply(store, asked(WEB, ports=(2222,)), host)
     assert ways(store) == [("203.0.113.9", "2222")]
 
@@ -61,7 +63,7 @@ def test_a_way_in_that_is_not_found_refuses_a_posture_that_refuses(posture: str)
 
 
 def test_without_ports_the_error_names_their_variable_too() -> None:
-    assert "portbook_management_ports" in decided(ports=()).errors[0]
+    assert "portbook_management_ports" in decided(ports=(), host=NOWHERE).errors[0]
 
 
 def test_open_needs_no_way_in() -> None:
@@ -69,11 +71,19 @@ def test_open_needs_no_way_in() -> None:
     assert decide(read_it(Store(), NOWHERE), bare).errors == []
 
 
-def test_management_addresses_are_a_way_in_that_is_known() -> None:
+def test_management_addresses_come_in_beside_the_connection_that_is_seen() -> None:
     store = Store()
-    brought = apply(store, asked(WEB, management=("203.0.113.0/28",)), NOWHERE)
+    brought = apply(store, asked(WEB, management=("203.0.113.0/28",)))
     assert brought.decision.errors == []
-    assert ways(store) == [("203.0.113.0", "5986")]
+    (way,) = [one for one in store.rules if one.grouping == "portbook: way in"]
+    assert {one.partition("/")[0] for one in way.remote_addresses.split(",")} == {"198.51.100.200", "203.0.113.0"}
+
+
+def test_management_addresses_are_no_way_in_that_is_known() -> None:
+    """W1: the port may be another one than the controller believes."""
+    found = decided(host=NOWHERE, management=("203.0.113.0/28",))
+    assert found.operations == []
+    assert "no established connection to tcp 5985, 5986" in found.errors[0]
 
 
 def test_a_local_connection_needs_no_way_in() -> None:
@@ -269,6 +279,14 @@ def test_over_a_local_connection_a_guard_of_winrm_needs_a_word_for_who_gets_in()
     assert "portbook_management" in found.errors[0]
     named = asked(guard, over_network=False, management=("203.0.113.0/28",))
     assert decide(read_it(Store(), NOWHERE), named).errors == []
+
+
+def test_over_a_local_connection_the_ports_are_those_that_the_host_listens_on() -> None:
+    guard = wanted(rule(ports="4433", peers="192.0.2.7"), guarded=True)
+    for listeners, refused in (((("winrm", 4433),), True), ((("winrm", 5986),), False)):
+        found = read_it(Store(), replace(NOWHERE, listeners=listeners))
+        errors = decide(found, asked(guard, over_network=False, ports=())).errors
+        assert bool(errors) == refused
 
 
 def test_over_a_local_connection_strict_keeps_what_lets_others_in() -> None:

@@ -10,17 +10,20 @@ from typing import Any
 
 import pytest
 from golden.helpers.running import Machine, shipped_catalog
-from windows.fake.bringing import Site, headed, site
+from windows.fake.bringing import CONTROLLER, WINRM, Site, headed, site
 from windows.fake.building import holding, tcp
 from windows.fake.execute import on
 from windows.fake.host import Host
-from windows.fake.packets import interesting_packets, truth
+from windows.fake.packets import Packet, interesting_packets, truth
 from windows.fake.store import Faults, Store
+from windows.fake.worlds import add
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.backend import WindowsHost
 
-CONTROLLER = "198.51.100.200"
 HOSTS = ("pxe", "hub", "client", "manager", "agent")
+
+
+REACHED = Host(services=None, listeners=(("winrm", WINRM),), connections=((WINRM, CONTROLLER),))
 
 
 @cache
@@ -55,10 +58,10 @@ class Bench:
 
     def run(self, module: str, args: dict[str, Any]) -> dict[str, Any]:
         self.calls.append(module.rpartition(".")[2])
-        return on(self.store, module, args, host=Host(services=None))
+        return on(self.store, module, args, host=REACHED)
 
     def host(self) -> WindowsHost:
-        return WindowsHost("host", self.run, 5986, over_network=True, check=False, diff=False, catalog=shipped_catalog)
+        return WindowsHost("host", self.run, 5986, "winrm", check=False, diff=False, catalog=shipped_catalog)
 
     def bring(
         self, name: str, engine: str, company_: Site, only: list[str] | None = None, **head: Any
@@ -136,6 +139,44 @@ def test_new_peers_replace_the_old_ones() -> None:
     fresh = Bench(Store.sample(400))
     fresh.bring("pxe", "native", company("192.0.2.64/26"))
     assert same_meaning(bench.store, fresh.store)
+
+
+def test_whoever_manages_the_host_is_let_in_at_every_moment_and_guards_hold() -> None:
+    """The old rule went before the new one came: with strict, the call after that found no way in."""
+    bench = brought("pxe", "community", Store(), posture="strict")
+    moments: list[tuple[bool, bool]] = []
+    run = bench.run
+
+    def watched(module: str, args: dict[str, Any]) -> dict[str, Any]:
+        done = run(module, args)
+        came = [
+            Packet("in", 6, CONTROLLER, "192.0.2.10", WINRM, 50000, program="System"),
+            Packet("in", 6, "203.0.113.99", "192.0.2.10", 8050, 50000, program="System"),
+        ]
+        moments.append(tuple(truth(came, bench.store)))  # type: ignore[arg-type]
+        return done
+
+    bench.run = watched  # type: ignore[method-assign]
+    add(
+        bench.store,
+        {"Name": "theirs", "Enabled": True, "Action": 1, "Direction": 1, "LocalPorts": "8050", "Protocol": 6},
+    )
+    both = [CONTROLLER, "198.51.100.201"]
+    assert bench.bring("pxe", "community", company("192.0.2.64/26"), posture="strict", management=both)["changed"]
+    assert set(moments) == {(True, False)}
+    assert not [name for name in bench.rules() if name.endswith("/new")]
+
+
+def test_a_mark_that_is_enabled_lets_nobody_in_and_refuses_nobody() -> None:
+    """W2, the engine's own: `netsh advfirewall firewall set rule name=all new enable=yes`."""
+    bench = brought("pxe", "community", Store.sample(400))
+    enabled = bench.store.copy()
+    marks = [rule for rule in enabled.rules if str(rule.name).startswith("portbook/mark/")]
+    for rule in marks:
+        rule.enabled = True
+    packets = [one for one in interesting_packets(bench.store, enabled) if one.remote != "255.255.255.255"]
+    assert marks
+    assert truth(packets, bench.store) == truth(packets, enabled)
 
 
 def test_remove_leaves_nothing_of_ours() -> None:

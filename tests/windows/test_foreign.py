@@ -20,7 +20,8 @@ from windows.fake.store import Store
 from windows.fake.worlds import foreign_rules
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import foreign
-from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import Decision, decide
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decision import Decision
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.foreign import covers, meet
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.rule import StoredRule, Traffic
 
@@ -170,9 +171,13 @@ def test_a_block_that_does_not_act_on_it_is_no_hindrance(properties: dict[str, A
 
 def test_a_block_of_the_way_in_is_an_error_where_the_firewall_is_switched_on() -> None:
     """As long as its profile is off, it does not show."""
-    found = decided(block(LocalPorts="5986"), store=Store().profile(4, enabled=False))
+    off = Store().profile(4, enabled=False)
+    found = decided(
+        block(LocalPorts="5986"), store=off, profiles="all", foreign="warn", management=("198.51.100.0/24",)
+    )
     assert found.operations == []
-    assert "portbook/way-in/in/1" in found.errors[0]
+    (error,) = found.errors
+    assert "198.51.100.200 to tcp 5986) would not be allowed again: the rule 'no' refuses it" in error
 
 
 def test_a_permission_for_everyone_is_told_where_nothing_is_refused() -> None:

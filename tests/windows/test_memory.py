@@ -16,15 +16,17 @@ from windows.fake.host import Host
 from windows.fake.rule import Rule, commit
 from windows.fake.store import Store
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide, decide_removal
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.memory import (
     Changed,
     Disabled,
     Forgotten,
     Memory,
-    by_id,
+    numbered,
     remembered,
 )
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.recall import recall
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.removal import decide_removal
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.rule import (
     MEMORY,
     PREFIX,
@@ -134,8 +136,8 @@ def test_a_memory_that_was_rewritten_is_an_error_that_says_what_to_do(text: str)
 
 def test_a_memory_of_another_version_names_both() -> None:
     (one,) = kept(SMALL.rules())
-    with pytest.raises(Forgotten, match=r"format 7.* knows 1.*newer"):
-        remembered([described(one, one.rule.description.replace('"format":1', '"format":7'))])
+    with pytest.raises(Forgotten, match=r"format 7.* knows 1 and 2.*newer"):
+        remembered([described(one, one.rule.description.replace('"format":2', '"format":7'))])
 
 
 def test_other_rules_of_ours_are_no_memory() -> None:
@@ -170,17 +172,17 @@ def test_a_rule_that_was_made_anew_leaves_ours_to_be_found() -> None:
     """The new one has taken the id of the one that we disabled."""
     memory = Memory(disabled={"aa": Disabled("theirs", "in")})
     store = [theirs("aa", enabled=True), theirs("aa#2"), theirs("bb")]
-    assert [one.id for one, _known in memory.still_disabled(store)] == ["aa#2"]
+    assert [one.id for one, _known in recall(memory, store).still] == ["aa#2"]
 
 
 def test_of_rules_that_are_alike_no_more_are_enabled_than_we_disabled() -> None:
     memory = Memory(disabled={"aa": Disabled("theirs", "in")})
-    assert len(memory.still_disabled([theirs("aa"), theirs("aa#2"), theirs("aa#3")])) == 1
+    assert len(recall(memory, [theirs("aa"), theirs("aa#2"), theirs("aa#3")]).still) == 1
 
 
 def test_rules_that_are_alike_are_remembered_by_their_number() -> None:
-    disabled = [(theirs("aa"), Disabled("one", "in")), (theirs("aa#7"), Disabled("two", "in"))]
-    assert {id_: one.name for id_, one in by_id(disabled).items()} == {"aa": "one", "aa#2": "two"}
+    disabled = [("aa", Disabled("one", "in")), ("aa#7", Disabled("two", "in"))]
+    assert {id_: one.name for id_, one in numbered(disabled).items()} == {"aa": "one", "aa#2": "two"}
 
 
 # -- on a host ----------------------------------------------------------------------------------------

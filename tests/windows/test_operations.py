@@ -65,7 +65,7 @@ def with_both(inventory: Inventory) -> list[Machine]:
 
 def removed(components: list[str] | None) -> Operations:
     store = others().profile(4, enabled=False)
-    planned("2pxe-3", *with_both(BY_NAME["2pxe-3"])).bring(store, "pxeserver")
+    planned("2pxe-3", *with_both(BY_NAME["2pxe-3"])).bring(store, "pxeserver", windows_profiles="all")
     return remove(store, components).operations
 
 
@@ -73,7 +73,7 @@ STRICT: dict[str, Any] = {"posture": "strict", "windows_foreign": "disable"}
 CASES: dict[str, Callable[[], Operations]] = {
     "2pxe-3-pxeserver-guard": lambda: brought("2pxe-3", "pxeserver"),
     "2pxe-3-pxeserver-guard-where-the-firewall-was-off": lambda: brought(
-        "2pxe-3", "pxeserver", others().profile(4, enabled=False)
+        "2pxe-3", "pxeserver", others().profile(4, enabled=False), windows_profiles="all"
     ),
     "2pxe-3-ipxe-open": lambda: brought("2pxe-3", "ipxe", posture="open"),
     "stifler-2-client1-guard": lambda: brought("stifler-2", "client1"),

@@ -90,22 +90,50 @@ def test_check_mode_reads_and_says_what_would_be(windows: Windows) -> None:
     assert windows.hosts.store("pxe").to_json() == untouched()
 
 
-@pytest.mark.parametrize(
+EVERY_WAY = pytest.mark.parametrize(
     "connection",
     [
         {"ansible_connection": "winrm"},
-        {"ansible_connection": "psrp"},
+        {"ansible_connection": "psrp", "ansible_psrp_protocol": "http"},
         {"ansible_connection": "ssh", "ansible_shell_type": "powershell"},
     ],
     ids=lambda one: one["ansible_connection"],
 )
+
+
+@EVERY_WAY
 def test_every_way_to_windows_is_known(windows: Windows, connection: dict[str, Any]) -> None:
     windows.site(connection)
-    port = 22 if connection["ansible_connection"] == "ssh" else 5986
-    windows.hosts.add("pxe", ssh_connection=f"{CONTROLLER} 50000 192.0.2.10 22" if port == 22 else "")
+    over_ssh = connection["ansible_connection"] == "ssh"
+    windows.hosts.add("pxe", ssh_connection=f"{CONTROLLER} 50000 192.0.2.10 22" if over_ssh else "")
     windows.bring().ok()
     way_in = next(rule for rule in windows.hosts.store("pxe").rules if rule.grouping == "portbook: way in")
-    assert (way_in.local_ports, way_in.remote_addresses) == (str(port), f"{CONTROLLER}/255.255.255.255")
+    ports = "22" if over_ssh else "5985-5986"
+    assert (way_in.local_ports, way_in.remote_addresses) == (ports, f"{CONTROLLER}/255.255.255.255")
+
+
+LOCKING = {
+    "portbook_posture": "strict",
+    "portbook_windows_foreign": "disable",
+    "portbook_management": [CONTROLLER],
+}
+
+
+@EVERY_WAY
+def test_a_port_that_the_host_does_not_listen_on_locks_nobody_out(windows: Windows, connection: dict[str, Any]) -> None:
+    """F2, W1: the controller believes 5986, or the variable says a port that is translated on the way."""
+    over_ssh = connection["ansible_connection"] == "ssh"
+    known: dict[str, Any] = {"listeners": [["winrm", 5985], ["ssh", 2222]]}
+    if over_ssh:
+        known["ssh_connection"] = f"{CONTROLLER} 50000 192.0.2.10 2222"
+    windows.hosts.add("pxe", **known)
+    windows.site({**connection, **LOCKING, "portbook_management_ports": [5986]})
+    message = windows.refused()
+    assert f"({CONTROLLER} to tcp {2222 if over_ssh else 5985}) would not be allowed again" in message
+    windows.site({**connection, **LOCKING})
+    windows.bring().ok()
+    way_in = next(rule for rule in windows.hosts.store("pxe").rules if rule.grouping == "portbook: way in")
+    assert way_in.local_ports == ("2222" if over_ssh else "5985")
 
 
 def test_remove_leaves_the_store_as_it_was(windows: Windows) -> None:
@@ -270,15 +298,15 @@ def test_a_policy_that_ignores_local_rules_is_an_error_and_can_be_a_warning(wind
     message = windows.refused()
     assert "pxe: profile public: the group policy HKLM\\SOFTWARE\\Policies" in message
     assert "AllowLocalPolicyMerge = 0, makes Windows ignore all local rules" in message
-    windows.site({"portbook_windows_policy": "warn"})
+    windows.site({"portbook_windows_policy": "warn", "portbook_posture": "open"})
     assert "AllowLocalPolicyMerge" in windows.bring().ok().words
 
 
 def test_without_a_known_way_in_nothing_is_refused_to_anyone(windows: Windows) -> None:
     windows.hosts.add("pxe", connections=[])
-    assert "Set portbook_management to the addresses of your controllers" in windows.refused()
+    assert "the host has no established connection to tcp 5985, 5986" in windows.refused()
     windows.site({"portbook_management": ["198.51.100.0/24"]})
-    windows.bring().ok()
+    assert "it is not known from where Ansible comes in" in windows.refused()
 
 
 def test_strict_beside_permissions_of_others_says_that_it_is_not(windows: Windows) -> None:

@@ -12,11 +12,9 @@ from windows.fake.engine import apply, asked, foreign, read_it, rule, wanted
 from windows.fake.store import Store
 
 from ansible_collections.portbook.firewall.plugins.module_utils.shrinking import Inventory
-from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import (
-    Decision,
-    decide,
-    decide_removal,
-)
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decision import Decision
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.removal import decide_removal
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.wanted import Wanted
 
 WHOLE = Inventory(hosts=9, members={"app": 1, "db": 3})

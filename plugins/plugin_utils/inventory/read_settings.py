@@ -36,6 +36,8 @@ _PLAIN = {
     "portbook_windows_engine": "windows_engine",
     "portbook_windows_policy": "windows_policy",
     "portbook_windows_foreign": "windows_foreign",
+    "portbook_windows_app_rules": "windows_app_rules",
+    "portbook_windows_profiles": "windows_profiles",
     "portbook_restore_after_flush": "restore_after_flush",
 }
 _OF_COMPONENT = {

@@ -90,6 +90,8 @@ class Profile:
     windows_engine: str = "native"
     windows_policy: str = "fail"
     windows_foreign: str = "report"
+    windows_app_rules: str = "as_others"
+    windows_profiles: str = "in_use"
     restore_after_flush: bool = False
 
     def realms_of(self, component: str) -> frozenset[str]:

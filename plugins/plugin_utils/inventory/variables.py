@@ -186,6 +186,26 @@ _GLOBAL = (
         ("report", "disable"),
     ),
     Variable(
+        "portbook_windows_app_rules",
+        "choice",
+        "host",
+        "Permissions of packages (apps of the Store, whose rules Windows makes for each user) that the posture has no "
+        "room for: as_others treats them like all others, leave does not touch them, and strict then says that it is "
+        "not strict.",
+        "as_others",
+        ("as_others", "leave"),
+    ),
+    Variable(
+        "portbook_windows_profiles",
+        "choice",
+        "host",
+        "Which network profiles of a Windows host are held. in_use are those of the networks that it is in; one that "
+        "is off stays off, and what cannot be held there is told. all switches on all three and holds them; what "
+        "rules of others begin to refuse by that is told first.",
+        "in_use",
+        ("in_use", "all"),
+    ),
+    Variable(
         "portbook_restore_after_flush",
         "bool",
         "host",

@@ -91,6 +91,8 @@ def _of_windows(host: HostPlan) -> dict[str, str]:
         "windows_engine": profile.windows_engine,
         "windows_policy": profile.windows_policy,
         "windows_foreign": profile.windows_foreign,
+        "windows_app_rules": profile.windows_app_rules,
+        "windows_profiles": profile.windows_profiles,
     }
 
 
@@ -112,6 +114,7 @@ def _head_meaning(head: Mapping[str, Any], management_ports: Iterable[str]) -> d
         "watched": [one for one in head["components"] if postures.get(one, head["posture"]) == "watch"],
         "outbound": head["outbound"] if head["outbound"] == "strict" else "",
         **({"windows_foreign": "disable"} if head.get("windows_foreign") == "disable" else {}),
+        **({"windows_profiles": "all"} if head.get("windows_profiles") == "all" else {}),
     }
 
 

@@ -38,6 +38,8 @@ class Settings:
     windows_engine: str = "native"
     windows_policy: str = "fail"
     windows_foreign: str = "report"
+    windows_app_rules: str = "as_others"
+    windows_profiles: str = "in_use"
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class HostPart:
 
 _SETTINGS = (
     *("foreign", "refuse", "log", "cut", "restore_after_flush"),
-    *("windows_engine", "windows_policy", "windows_foreign"),
+    *("windows_engine", "windows_policy", "windows_foreign", "windows_app_rules", "windows_profiles"),
 )
 
 

@@ -17,7 +17,7 @@ from windows.fake.host import Host
 from windows.fake.store import Faults, Store
 
 CONTROLLER = "198.51.100.200"
-WINRM = 5986
+WINRM = 5985
 
 
 class Hosts:

@@ -13,8 +13,9 @@ from windows.fake.host import Host
 from windows.fake.store import Faults, Store
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import exchange
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.asked import Asked
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.baseline import SVCHOST
-from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import Asked, decide
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.rule import (
     NAMES,
     NUMBERS,

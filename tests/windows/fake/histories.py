@@ -14,7 +14,7 @@ from windows.fake.hresult import Crashed
 from windows.fake.plans import Want, bring, take_away
 from windows.fake.rule import Rule
 from windows.fake.store import Faults, Store
-from windows.fake.worlds import WANTS, add, foreign_rules, is_ours, ours
+from windows.fake.worlds import WANTS, add, foreign_rules, is_ours, lets_the_controller_in, ours
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,12 @@ MEDDLING = st.builds(
 # -- programs, and networks ---------------------------------------------------------------------------
 def _added(given: dict[str, Any]) -> Step:
     def act(store: Store, alone: Store) -> None:
-        add(store, given)
-        add(alone, given)
+        """But what would keep the controller out: nothing could be run after that."""
+        tried = alone.copy()
+        add(tried, given)
+        if lets_the_controller_in(tried):
+            add(store, given)
+            add(alone, given)
 
     return Step(f"add({given})", act)
 

@@ -17,7 +17,8 @@ from windows.fake.sample import SVCHOST
 from windows.fake.store import Faults, Store
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import exchange
-from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide, decide_removal
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.removal import decide_removal
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.wanted import Renderer
 from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.model import Rule
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.host_part import HostPart, PeerSummary, Settings
@@ -112,6 +113,7 @@ class Want:
     posture: str = "guard"
     outbound: str = "off"
     disable: bool = False
+    profiles: str = "all"
     foreign: str = "warn"
     components: tuple[str, ...] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -128,6 +130,7 @@ class Want:
                 foreign=self.foreign,
                 windows_policy="warn",
                 windows_foreign="disable" if self.disable else "report",
+                windows_profiles=self.profiles,
             ),
         )
         return headed(part, **self.extra)
@@ -211,6 +214,8 @@ def meant(before: Store, want: Want) -> Store:
 def _set(store: Store, bit: int, want: Want, refuses: bool) -> None:
     profile = store.profiles[bit]
     strict, strict_out = want.posture == "strict", want.outbound == "strict"
+    if not profile.enabled and want.profiles == "in_use":
+        return
     if refuses or strict_out:
         if not profile.enabled:
             # What passed because the firewall was off still does.

@@ -10,7 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
-from windows.fake.plans import RPC, Line, Want
+from windows.fake.bringing import CONTROLLER, WINRM
+from windows.fake.packets import Packet, truth
+from windows.fake.plans import RPC, Line, Want, machine
 from windows.fake.rule import Rule, commit, from_json
 from windows.fake.store import Profile, Store
 
@@ -57,6 +59,7 @@ WANTS = st.builds(
     posture=st.sampled_from(["guard", "guard", "strict", "strict", "open"]),
     outbound=st.sampled_from(["off", "off", "open", "guard", "strict"]),
     disable=st.booleans(),
+    profiles=st.sampled_from(["in_use", "all"]),
 )
 
 
@@ -98,12 +101,37 @@ PROFILES = st.builds(
 )
 
 
+REMOTE_MANAGEMENT: dict[str, Any] = {
+    "Name": "Windows Remote Management (HTTPS-In)",
+    "Grouping": "@FirewallAPI.dll,-30267",
+    "Enabled": True,
+    "Action": 1,
+    "Direction": 1,
+    "Protocol": 6,
+    "LocalPorts": str(WINRM),
+    "ApplicationName": "System",
+}
+
+
+def lets_the_controller_in(store: Store) -> bool:
+    """Whatever the network, and whichever profile is switched on."""
+    there = store.copy()
+    for bit in (1, 2, 4):
+        there.profiles[bit] = Profile(enabled=True, inbound=0)
+    here = machine(7)
+    came = [Packet("in", 6, CONTROLLER, one.addresses[0], WINRM, 50000, one.name, "System") for one in here.interfaces]
+    return all(truth(came, there, here))
+
+
 @st.composite
 def stores(draw: st.DrawFn, most: int = 8) -> Store:
-    """A host before us."""
+    """A host before us, which Ansible has reached: so nothing of it refuses that."""
     store = Store()
+    add(store, REMOTE_MANAGEMENT)
     for one in draw(st.lists(foreign_rules(), max_size=most)):
         add(store, one)
+        if not lets_the_controller_in(store):
+            store.rules.pop()
     store.profiles = {bit: draw(PROFILES) for bit in (1, 2, 4)}
     store.current_profiles = draw(st.sampled_from([4, 4, 1, 2, 5, 7]))
     return store

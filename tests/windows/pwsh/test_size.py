@@ -19,7 +19,8 @@ from windows.fake.store import Store
 from windows.pwsh.session import CROSS, Session
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import exchange
-from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide, decide_removal
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.removal import decide_removal
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import store_of
 
 RULES = 30_000

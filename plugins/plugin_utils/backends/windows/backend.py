@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ....module_utils.shrinking import Inventory
@@ -15,10 +15,13 @@ from ...catalog.book import Catalog
 from ...catalog.model import VendorRule
 from ...net.ports import numbers
 from ...run.host_part import HostPart
-from ..contract import Removal, Request, Target
+from ..contract import Removal, Request, Target, Unreachable
 from ..outcome import Outcome
-from . import community, exchange
-from .decide import Asked, Decision, decide, decide_removal
+from . import community, exchange, way_in
+from .asked import Asked
+from .decide import decide
+from .decision import Decision
+from .removal import decide_removal
 from .store import Store, WrongAnswer, meaning_of_failure, store_of
 from .wanted import Renderer, Wanted
 
@@ -31,16 +34,20 @@ class _Unreadable(Exception):
 
 @dataclass(frozen=True)
 class WindowsHost:
-    """`port` is the one that Ansible uses, as far as the controller knows."""
+    """`port` is the one that Ansible uses, as far as the controller knows; `transport` is its connection's."""
 
     name: str
     run: Run
     port: int
-    over_network: bool
+    transport: str
     check: bool
     diff: bool
     catalog: Callable[[], Catalog]
     vendors: tuple[VendorRule, ...] = ()
+
+    @property
+    def over_network(self) -> bool:
+        return self.transport != "local"
 
     def bring(
         self,
@@ -86,17 +93,29 @@ class WindowsHost:
             part,
             components,
             Renderer(tokens, networks, store.programs),
-            ports or [store.ssh_port or self.port],
+            way_in.ports(store, self.transport, ports, self.port),
             self.over_network,
             self.vendors,
             inventory,
         )
-        return self._act(store, decide(store, asked))
+        done = self._act(store, decide(store, asked))
+        stays = frozenset(map(str, done.pop("stays", ())))
+        return self._noted(done, exchange.read_arguments(part), replace(asked, stays=stays)) if stays else done
+
+    def _noted(self, done: dict[str, Any], arguments: dict[str, Any], asked: Asked) -> dict[str, Any]:
+        """Rules that may not be disabled are remembered, so that the next run does not try again."""
+        store = self._read(arguments)
+        again = self._act(store, decide(store, asked))
+        disabled = [name for name in done["disabled"] if name not in asked.stays]
+        if again.get("failed"):
+            return {**again, "changed": True, "disabled": disabled}
+        return {**done, "disabled": disabled, "warnings": list(dict.fromkeys([*done["warnings"], *again["warnings"]]))}
 
     def _remove(self, components: list[str] | None, engine: str, inventory: Inventory | None) -> dict[str, Any]:
         if engine == "native":
             store = self._read(exchange.removal_arguments())
-            return self._act(store, decide_removal(store, components, inventory))
+            transport = self.transport if self.over_network else ""
+            return self._act(store, decide_removal(store, components, inventory, transport))
         if inventory is not None and not inventory.emptied:
             note = (
                 f"the inventory gives it no component, and the engine {engine} cannot tell which rules it has: nothing "
@@ -135,13 +154,21 @@ class WindowsHost:
             failed = {**result, "changed": False, "failed": True, "msg": "\n".join(texts), "errors": texts}
             return {**failed, "losses": decision.losses} if decision.losses else failed
         if decision.operations and not self.check:
-            done = self.run("portbook.firewall.windows_write", exchange.write_arguments(store, decision))
+            done = self._written(exchange.write_arguments(store, decision))
             if done.get("failed"):
                 return {**done, "msg": f"{self.name}: {exchange.failed_write(done)}"}
             result["warnings"] += self._named(exchange.after_write(store, done))
+            if done.get("stays"):
+                result["stays"] = list(done["stays"])
         if not self.diff:
             del result["diff"]
         return result
+
+    def _written(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self.run("portbook.firewall.windows_write", arguments)
+        except Unreachable as error:
+            raise Unreachable(f"{error}. The write may be half done: {exchange.MENDS}") from error
 
     def _named(self, texts: Iterable[str]) -> list[str]:
         return [f"{self.name}: {text}" for text in texts]
@@ -167,7 +194,7 @@ class Windows:
             target.host,
             target.run,
             port=target.port,
-            over_network=target.transport != "local",
+            transport=target.transport,
             check=target.check,
             diff=target.diff,
             catalog=self.catalog,

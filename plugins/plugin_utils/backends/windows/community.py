@@ -9,21 +9,23 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ....module_utils.shrinking import ALLOW_COMPONENT
 from . import baseline
-from .decide import Asked
+from .asked import Asked
 from .guard import guards, permissions_of
 from .rule import BASELINE, GUARD, NAMES, PREFIX, WAY_IN, WITH_PORTS, FirewallRule
 from .store import Domain
 from .texts import write_addresses, write_ports
-from .wanted import Wanted
+from .wanted import NOBODY, Wanted
 
 Run = Callable[[str, dict[str, Any]], dict[str, Any]]
 _RULE, _PROFILES = "community.windows.win_firewall_rule", "ansible.windows.win_firewall"
 _PROTOCOLS = {6: "tcp", 17: "udp", 1: "icmpv4", 58: "icmpv6", 256: "any"}
+_NEVER_WITHOUT = {group: f"{group}, new" for group in (GUARD, WAY_IN)}
+"""Groups whose new rules stand before the old ones go, and where they do."""
 LIMITS = (
     "engine community: rules and policies of others are not looked at, nothing is taken back if a call fails, "
     "an inventory that lacks hosts is not noticed, and which profiles are in use is not known; "
@@ -74,10 +76,17 @@ def bring(content_: Content, asked: Asked, run: Run) -> dict[str, Any]:
     for group, rules in content_.groups.items():
         mark = _mark(group, rules)
         stale = told.add(run(_RULE, mark), group)
+        interim = [_interim(rule) for rule in rules] if stale and group in _NEVER_WITHOUT else []
         if stale:
+            # A run that is killed from here on must be known by the next one.
+            told.add(run(_RULE, {"name": mark["name"], "state": "absent"}), group)
+            for rule in interim:
+                told.add(run(_RULE, arguments(rule)), group)
             told.add(run(_RULE, {"group": group, "state": "absent"}), group)
         for rule in rules:
             told.add(run(_RULE, arguments(rule)), rule.name)
+        if interim:
+            told.add(run(_RULE, {"group": _NEVER_WITHOUT[group], "state": "absent"}), group)
         if stale and rules:
             told.add(run(_RULE, mark), group)
     for settings in _settings(asked):
@@ -90,6 +99,11 @@ def remove(groups: Iterable[str], run: Run) -> dict[str, Any]:
     for group in groups:
         told.add(run(_RULE, {"group": group, "state": "absent"}), group)
     return told.result()
+
+
+def _interim(rule: FirewallRule) -> FirewallRule:
+    """What stands in for it while its group is made anew."""
+    return replace(rule, name=f"{rule.name}/new", group=_NEVER_WITHOUT[rule.group])
 
 
 def arguments(rule: FirewallRule) -> dict[str, Any]:
@@ -126,7 +140,9 @@ def _mark(group: str, rules: Iterable[FirewallRule]) -> dict[str, Any]:
         "group": group,
         "description": f"Tells whether the rules of this group are those of the plan: {digest}",
         "direction": "in",
-        "action": "block",
+        "action": "allow",
+        # For nobody: somebody may enable all rules of a host at once.
+        "remoteip": write_addresses(NOBODY["in"]),
         "enabled": False,
         "state": "present",
     }
@@ -150,7 +166,7 @@ def groups_of(components: Iterable[str], whole: bool) -> list[str]:
     """With everything, also what belongs to the host and not to a component. Refusals go last."""
     return [
         *(f"{PREFIX}{name}" for name in components),
-        *((f"{PREFIX}{ALLOW_COMPONENT}", BASELINE, WAY_IN, GUARD) if whole else ()),
+        *((f"{PREFIX}{ALLOW_COMPONENT}", BASELINE, WAY_IN, GUARD, *_NEVER_WITHOUT.values()) if whole else ()),
     ]
 
 

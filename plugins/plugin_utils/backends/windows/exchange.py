@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ....module_utils.shrinking import Inventory
 from ...catalog.model import VendorRule
 from ...run.host_part import HostPart
+from .asked import Asked
 from .baseline import SVCHOST
-from .decide import Asked, Decision
+from .decision import Decision
 from .rule import NAMES, PREFIX, PROFILES, FirewallRule, stored
 from .store import SETTINGS, Store, meaning_of_failure
 from .texts import write_addresses, write_ports
@@ -88,12 +90,22 @@ def asked(
         foreign=settings.foreign,
         policy=settings.windows_policy,
         others=settings.windows_foreign,
+        apps=settings.windows_app_rules,
+        profiles=settings.windows_profiles,
         management=settings.management,
         ports=tuple(ports),
         over_network=over_network,
         vendors=tuple(vendors),
         inventory=inventory,
+        planned_out=_planned_out(part, components, renderer),
     )
+
+
+def _planned_out(part: HostPart, components: list[str] | None, renderer: Renderer) -> tuple[FirewallRule, ...]:
+    if part.outbound != "off":
+        return ()
+    planned = renderer.wanted(replace(part, outbound="open"), components)
+    return tuple(rule for one in planned.values() for rule in one.rules if rule.traffic.direction == "out")
 
 
 def result(store: Store, decision: Decision) -> dict[str, Any]:
@@ -140,11 +152,14 @@ def _line(rule: FirewallRule) -> str:
     return f"[{rule.group}] {rule.name}: {' '.join(filter(None, parts))}"
 
 
+MENDS = "run it again, the next run mends that"
+
+
 def failed_write(done: Mapping[str, Any]) -> str:
     """What became of the host is the first thing that an operator wants to know."""
     text = str(done.get("msg", "the module said nothing"))
     if not {"done", "undone"} & set(done):
-        return f"{text}. The module was ended, so the host may be half done: run it again, the next run mends that"
+        return f"{text}. The module was ended, so the host may be half done: {MENDS}"
     if not (done.get("done") and "0x80070005" in text):
         # Who was let change something before is an administrator.
         text = meaning_of_failure(text)

@@ -53,27 +53,38 @@ def _hindrances(permissions: Iterable[FirewallRule], blocks: list[FirewallRule],
 
 def doors(ports: Iterable[tuple[Traffic, str]], store: Store) -> Iterator[tuple[StoredRule, str]]:
     """Permissions of others for ports that are to be refused, with what they are open for."""
+    asked = list(ports)
     for one in store.foreign:
-        if acts(one, store) and one.rule.traffic.action == "allow":
-            for traffic, flow in ports:
-                if meet(one.rule.traffic, traffic) and not _within(one.rule.traffic.remote, traffic.remote):
-                    yield one, flow
-                    break
+        if acts(one, store):
+            flow = _open_for(one.rule, asked)
+            if flow:
+                yield one, flow
 
 
-def beyond(
-    store: Store, direction: str, baseline: Iterable[FirewallRule], own: Iterable[FirewallRule]
-) -> list[StoredRule]:
-    """Permissions of others that say more than the baseline and our own rules do."""
-    known = [rule.traffic for rule in (*baseline, *own) if rule.traffic.action == "allow"]
-    return [
-        one
-        for one in store.foreign
-        if one.rule.enabled
-        and one.rule.traffic.direction == direction
-        and one.rule.traffic.action == "allow"
-        and not any(covers(traffic, one.rule.traffic) for traffic in known)
-    ]
+def policy_doors(ports: Iterable[tuple[Traffic, str]], store: Store) -> Iterator[tuple[FirewallRule, str]]:
+    asked = list(ports)
+    for one in store.policy_rules:
+        flow = _open_for(one, asked) if any(one.traffic.profiles & bit for bit in store.current) else ""
+        if flow:
+            yield one, flow
+
+
+def _open_for(rule: FirewallRule, ports: Iterable[tuple[Traffic, str]]) -> str:
+    one = rule.traffic
+    if one.action != "allow":
+        return ""
+    found = (flow for traffic, flow in ports if meet(one, traffic) and not _within(one.remote, traffic.remote))
+    return next(found, "")
+
+
+def beyond(rule: FirewallRule, direction: str, known: Iterable[Traffic]) -> bool:
+    """Whether it permits more than what is known: the baseline and our own rules."""
+    return (
+        rule.enabled
+        and rule.traffic.direction == direction
+        and rule.traffic.action == "allow"
+        and not any(covers(traffic, rule.traffic) for traffic in known)
+    )
 
 
 def maker(rule: FirewallRule, vendors: Iterable[VendorRule]) -> VendorRule | None:

@@ -7,18 +7,25 @@ and nowhere else to be forgotten. Pure."""
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .rule import MEMORY, NAMES, FirewallRule, StoredRule, Traffic
+from .wanted import NOBODY
 
-_FORMAT = 1
+_FORMAT = 2
+_WITH_TEXTS = 1
+"""The format whose ids hold names and descriptions that Windows itself resolves, and in another language otherwise."""
 _NAMED = f"{NAMES}memory/"
+NOT_FOUND = f"{_NAMED}not-found/"
 # Of a description; Windows takes fewer than 10,000 characters.
 _LONGEST = 8000
-_LONGEST_NAME = 200
+LONGEST_NAME = 200
 _HEAD = "Not a rule but what portbook.firewall remembers of this host; it is disabled and refuses nothing: "
+STAYS = "stays"
+"""The reason of a rule that was to be disabled and may not be."""
 _MOST_WAYS = 4
 
 
@@ -44,6 +51,16 @@ class Changed:
 class Disabled:
     name: str
     reason: str
+    with_texts: bool = False
+    """Remembered by an id that is made of its name and description, too."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """Of an app, whose rules are made for each user who logs on: all that are disabled are so by us."""
+
+    sid: str
+    direction: str
 
 
 @dataclass(frozen=True)
@@ -55,26 +72,24 @@ class Memory:
     settings: Mapping[tuple[int, str], Changed] = field(default_factory=dict)
     ways: tuple[str, ...] = ()
     """Addresses that Ansible came from, the newest first."""
+    packages: frozenset[Package] = frozenset()
+    not_found: Mapping[str, Disabled] = field(default_factory=dict)
+    packages_not_found: frozenset[Package] = frozenset()
+    """Of these, those that the host does not show any more: in rules of their own, which somebody may delete."""
 
     def rules(self) -> list[FirewallRule]:
         """As many as it takes, each of which can be read without the others: a write may be killed between them."""
         return [
-            FirewallRule(
-                name=f"{_NAMED}{number}",
-                group=MEMORY,
-                traffic=Traffic(action="block"),
-                description=f"{_HEAD}{text}",
-                enabled=False,
-            )
-            for number, text in enumerate(_written(self._entries()), 1)
+            *(_rule(f"{_NAMED}{number}", text) for number, text in enumerate(_written(self._entries()), 1)),
+            *(_rule(f"{NOT_FOUND}{number}", text) for number, text in enumerate(_written(self._lost()), 1)),
         ]
 
     def _entries(self) -> Iterator[list[Any]]:
         for group, names in sorted(self.guarded.items()):
             for name in sorted(names):
                 yield ["guarded", group, name]
-        for id_, one in sorted(self.disabled.items()):
-            yield ["disabled", id_, one.name[:_LONGEST_NAME], one.reason]
+        yield from _of(self.disabled)
+        yield from _packages(self.packages)
         for bit, setting in sorted(self.settings):
             changed = self.settings[bit, setting]
             for after in sorted(changed.afters):
@@ -82,37 +97,47 @@ class Memory:
         for address in self.ways:
             yield ["way", address]
 
+    def _lost(self) -> Iterator[list[Any]]:
+        yield from _of(self.not_found)
+        yield from _packages(self.packages_not_found)
+
     def came_from(self, addresses: Iterable[str]) -> tuple[str, ...]:
         """A controller that is known changes nothing, and none that is connected now is forgotten."""
         now = tuple(dict.fromkeys(addresses))
         known = (*(one for one in now if one not in self.ways), *self.ways)
         return tuple(one for number, one in enumerate(known) if number < _MOST_WAYS or one in now)
 
-    def still_disabled(self, foreign: Iterable[StoredRule]) -> list[tuple[StoredRule, Disabled]]:
-        """Rules that are alike in all are told apart by a number, which is another when one more comes: how many of
-        them we disabled is all that counts."""
-        left: dict[str, list[Disabled]] = {}
-        for id_, one in sorted(self.disabled.items(), key=lambda item: (len(item[0]), item[0])):
-            left.setdefault(_alike(id_), []).append(one)
-        return [
-            (stored, left[_alike(stored.id)].pop(0))
-            for stored in foreign
-            if not stored.rule.enabled and left.get(_alike(stored.id))
-        ]
+
+def _rule(name: str, text: str) -> FirewallRule:
+    """For nobody and no block: somebody may enable all rules of a host at once."""
+    return FirewallRule(name, MEMORY, Traffic(remote=NOBODY["in"]), f"{_HEAD}{text}", enabled=False)
 
 
-def by_id(disabled: Iterable[tuple[StoredRule, Disabled]]) -> dict[str, Disabled]:
-    """Numbered as rules are that are alike and all disabled."""
-    found: dict[str, Disabled] = {}
-    for stored, one in disabled:
-        first = _alike(stored.id)
-        number = sum(_alike(id_) == first for id_ in found) + 1
-        found[first if number == 1 else f"{first}#{number}"] = one
-    return found
+def _of(disabled: Mapping[str, Disabled]) -> Iterator[list[Any]]:
+    for id_, one in sorted(disabled.items()):
+        yield ["disabled", id_, one.name[:LONGEST_NAME], one.reason, *([_WITH_TEXTS] if one.with_texts else [])]
 
 
-def _alike(id_: str) -> str:
+def _packages(packages: Iterable[Package]) -> Iterator[list[Any]]:
+    for one in sorted(packages, key=lambda one: (one.sid, one.direction)):
+        yield ["package", one.sid, one.direction]
+
+
+def alike(id_: str) -> str:
+    """Rules that are alike in all are told apart by a number, which is another when one more comes: how many of
+    them we disabled is all that counts."""
     return id_.partition("#")[0]
+
+
+def numbered(disabled: Iterable[tuple[str, Disabled]]) -> dict[str, Disabled]:
+    """By ids, as rules have them that are alike and all disabled."""
+    found: dict[str, Disabled] = {}
+    count: Counter[str] = Counter()
+    for id_, one in disabled:
+        first = alike(id_)
+        count[first] += 1
+        found[first if count[first] == 1 else f"{first}#{count[first]}"] = one
+    return found
 
 
 class Forgotten(ValueError):
@@ -149,22 +174,26 @@ def _piece(entries: list[str]) -> str:
 def _memory(name: str, text: str) -> Memory:
     guarded: dict[str, tuple[str, ...]] = {}
     disabled: dict[str, Disabled] = {}
+    packages: set[Package] = set()
     settings: dict[tuple[int, str], Changed] = {}
     ways: list[str] = []
     try:
         data = json.loads(text)
-        if data["format"] != _FORMAT:
+        if data["format"] not in (_WITH_TEXTS, _FORMAT):
             raise Forgotten(
-                f"the host remembers in format {data['format']}, this version of the collection knows {_FORMAT}: "
-                "apply with the version that wrote it, or a newer one"
+                f"the host remembers in format {data['format']}, this version of the collection knows {_WITH_TEXTS} "
+                f"and {_FORMAT}: apply with the version that wrote it, or a newer one"
             )
         for what, *entry in data["known"]:
             if what == "guarded":
                 group, rule = map(str, entry)
                 guarded[group] = (*guarded.get(group, ()), rule)
             elif what == "disabled":
-                id_, rule, reason = map(str, entry)
-                disabled[id_] = Disabled(rule, reason)
+                id_, rule, reason = map(str, entry[:3])
+                disabled[id_] = Disabled(rule, reason, data["format"] == _WITH_TEXTS or entry[3:] == [_WITH_TEXTS])
+            elif what == "package":
+                sid, direction = map(str, entry)
+                packages.add(Package(sid, direction))
             elif what == "setting":
                 bit, setting, before, after = entry
                 key, changed = (int(bit), str(setting)), Changed.to(int(before), int(after))
@@ -178,7 +207,7 @@ def _memory(name: str, text: str) -> Memory:
         raise
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Forgotten(_lost(name)) from None
-    return Memory(guarded, disabled, settings, tuple(ways))
+    return Memory(guarded, disabled, settings, tuple(ways), frozenset(packages))
 
 
 def _merged(one: Memory, other: Memory) -> Memory:
@@ -188,6 +217,7 @@ def _merged(one: Memory, other: Memory) -> Memory:
         {**one.disabled, **other.disabled},
         {**one.settings, **{key: one.settings.get(key, new) | new for key, new in other.settings.items()}},
         tuple(dict.fromkeys((*one.ways, *other.ways))),
+        one.packages | other.packages,
     )
 
 

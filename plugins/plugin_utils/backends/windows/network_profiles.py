@@ -5,29 +5,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from . import order
+from .foreign import named
 from .memory import Changed, Memory
 from .order import Operation
+from .rule import PROFILES
 from .store import Store
 
 _ON, _IN, _OUT = "FirewallEnabled", "DefaultInboundAction", "DefaultOutboundAction"
 BLOCK, ALLOW = 0, 1
 OFF, ON = 0, 1
+ALL = tuple(PROFILES)
 Key = tuple[int, str]
 
 
-def needed(store: Store, memory: Memory, *, refuses: bool, strict: bool, strict_out: bool) -> dict[Key, int]:
-    """`guard` has to switch a profile on to refuse anything in it; all that passed because it was off still does, but
-    for what is guarded."""
+def needed(
+    store: Store, memory: Memory, *, refuses: bool, strict: bool, strict_out: bool, everywhere: bool = False
+) -> dict[Key, int]:
+    """Settings of the profiles in use, or of all of them. One that is off is switched on only where all are: what
+    passed because it was off still does then, but for what is refused."""
     found: dict[Key, int] = {}
-    for bit in store.current:
-        if refuses or strict_out:
-            found[bit, _ON] = 1
-            if _switched(bit, store, memory):
-                keys = [(bit, _IN), (bit, _OUT)]
-                found |= dict.fromkeys((key for key in keys if not _hardened(key, store, memory)), ALLOW)
+    for bit in ALL if everywhere else store.current:
+        if not (refuses or strict_out) or not (everywhere or _on_by_itself(bit, store, memory)):
+            continue
+        found[bit, _ON] = ON
+        if _switched(bit, store, memory):
+            keys = [(bit, _IN), (bit, _OUT)]
+            found |= dict.fromkeys((key for key in keys if not _hardened(key, store, memory)), ALLOW)
         if strict:
             found[bit, _IN] = BLOCK
         if strict_out:
@@ -35,8 +41,55 @@ def needed(store: Store, memory: Memory, *, refuses: bool, strict: bool, strict_
     return found
 
 
+def told(
+    store: Store, memory: Memory, settings: Iterable[Operation], *, strict: bool, refused: str, everywhere: bool
+) -> list[str]:
+    """What a posture cannot hold in profiles, or what begins to act in them."""
+    if everywhere:
+        return list(_that_begin_to_act(store, settings))
+    return list(_not_held(store, memory, strict, refused))
+
+
+def _that_begin_to_act(store: Store, settings: Iterable[Operation]) -> Iterator[str]:
+    for one in settings:
+        data = one.data
+        if data["setting"] != _ON or not data["value"]:
+            continue
+        local = [stored.rule for stored in store.foreign if stored.rule.enabled]
+        here = [rule for rule in (*local, *store.policy_rules) if rule.traffic.profiles & data["profile"]]
+        blocks = sorted(named(rule) for rule in here if rule.traffic.action == "block")
+        yield (
+            f"profile {PROFILES[data['profile']]} is switched on, where rules of others begin to act: "
+            f"refusals: {', '.join(blocks) or 'none'}; permissions: {len(here) - len(blocks)}"
+        )
+
+
+def _not_held(store: Store, memory: Memory, strict: bool, refused: str) -> Iterator[str]:
+    """`refused` names what the guards refuse."""
+    what = ("not strict; " if strict else "") + f"guards that do not hold: {refused or 'none'}"
+    for bit in ALL:
+        unused = "" if bit in store.current else ", which is not in use,"
+        if not _on_by_itself(bit, store, memory) and not (unused and store.effective[bit, _ON]):
+            off = "is switched off again" if store.effective[bit, _ON] else "is off and stays off"
+            yield (
+                f"profile {PROFILES[bit]}{unused} {off}, so nothing is refused there ({what}). "
+                "portbook_windows_profiles: all switches it on"
+            )
+        elif strict and unused and store.effective[bit, _IN]:
+            yield (
+                f"profile {PROFILES[bit]}{unused} lets in what no rule names, so strict does not hold there. "
+                "portbook_windows_profiles: all changes that"
+            )
+
+
+def _on_by_itself(bit: int, store: Store, memory: Memory) -> bool:
+    return bool(store.effective[bit, _ON]) and not _switched(bit, store, memory)
+
+
 def _switched(bit: int, store: Store, memory: Memory) -> bool:
     """Whether it is we who switch the profile on, or did."""
+    if (bit, _ON) in store.governed:
+        return False
     known = memory.settings.get((bit, _ON))
     return not store.settings[bit, _ON] or (known is not None and known.before == OFF and known.by_us(ON))
 
@@ -49,10 +102,13 @@ def _hardened(key: Key, store: Store, memory: Memory) -> bool:
 
 
 def settle(store: Store, memory: Memory, wanted: Mapping[Key, int]) -> tuple[list[Operation], dict[Key, Changed]]:
-    """The operations, and what is to be remembered. What somebody else changed after us is left as it is."""
+    """The operations, and what is to be remembered. What somebody else changed after us is left as it is, and what a
+    policy decides is not written."""
     operations: list[Operation] = []
     remembered: dict[Key, Changed] = {}
     for key, value in wanted.items():
+        if key in store.governed:
+            continue
         present = store.settings[key]
         known = memory.settings.get(key)
         before = known.before if known is not None and known.by_us(present) else present
@@ -61,9 +117,9 @@ def settle(store: Store, memory: Memory, wanted: Mapping[Key, int]) -> tuple[lis
         if present != value:
             operations.append(order.set_profile(*key, value))
     for key, changed in memory.settings.items():
-        if key in wanted:
+        if key in wanted and key not in store.governed:
             continue
-        if key[0] not in store.current:
+        if key[0] not in store.current or key in store.governed:
             remembered[key] = changed
         else:
             operations += _back(key, changed, store)

@@ -55,6 +55,12 @@ def disable(one: StoredRule) -> Operation:
     return Operation(phase, {"op": "disable", "id": one.id, "name": one.rule.name})
 
 
+def shut(one: StoredRule) -> Operation:
+    """A permission of others; Windows may refuse that for one of them, and then it stays."""
+    disabled = disable(one)
+    return Operation(disabled.phase, {**disabled.data, "may_stay": True})
+
+
 def delete(one: StoredRule) -> list[Operation]:
     """A rule that still acts is disabled when its turn is."""
     doomed = Operation(Phase.DELETE, {"op": "delete", "id": one.id})

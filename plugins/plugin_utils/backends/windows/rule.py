@@ -65,6 +65,11 @@ class Traffic:
         """Of the end that is asked."""
         return self.local_ports if self.direction == "in" else self.remote_ports
 
+    @property
+    def package(self) -> str:
+        """The SID of the app whose traffic this is alone."""
+        return next((value for key, value in self.others if key == "LocalAppPackageId"), "")
+
 
 @dataclass(frozen=True)
 class FirewallRule:

@@ -132,19 +132,6 @@ class Store:
         )
 
     @property
-    def connected(self) -> tuple[str, ...]:
-        """Addresses from which Ansible may have come in."""
-        if self.way_in:
-            return (self.way_in.remote,)
-        ports = {one.port for one in self.listeners if one.kind == "winrm"}
-        return tuple(dict.fromkeys(one.remote for one in self.connections if one.local_port in ports))
-
-    @property
-    def ssh_port(self) -> int | None:
-        """Of sshd as the host has it; the controller's may be another one, or an alias of its configuration."""
-        return self.way_in.local_port if self.way_in else None
-
-    @property
     def owned(self) -> list[StoredRule]:
         return [one for one in self.rules if one.owned]
 

@@ -25,7 +25,7 @@ _LONGEST_DESCRIPTION = 1000
 _UNSET = AddressSet(Spans(((0, 0),)))
 _EVERYONE_NEAR = AddressSet(Spans(((2**32 - 1, 2**32 - 1),)))
 # Windows has no rule for nobody: nothing comes from the address of all, and nothing goes to the one of none.
-_NOBODY = {"in": Addresses(_EVERYONE_NEAR), "out": Addresses(_UNSET)}
+NOBODY = {"in": Addresses(_EVERYONE_NEAR), "out": Addresses(_UNSET)}
 NO_PEERS = _UNSET | _EVERYONE_NEAR
 
 
@@ -93,7 +93,7 @@ class Renderer:
         guarded = first.refusal == "guard"
         remote = self._remote(part, rules)
         if not (remote.every or remote.known or remote.words):
-            remote = _NOBODY[first.direction]
+            remote = NOBODY[first.direction]
         split_rules = tuple(
             replace(rule, name=f"{rule.name}{suffix}", traffic=replace(traffic, remote=part))
             for suffix, part in split(remote)
