@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from windows.fake.bringing import HOST
 from windows.fake.emulated import KILLED, read
 from windows.fake.engine import foreign
+from windows.fake.host import policy_text
 from windows.fake.store import Store
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.contract import Unreachable
@@ -192,6 +193,15 @@ def test_a_condition_that_is_not_known_makes_it_unlike_any_of_ours() -> None:
     one = policy_rule("v2.30|Action=Allow|Active=TRUE|Dir=Out|App=%SystemRoot%\\a.exe|Svc=x|LUAuth=D:|Name=Yes|")
     assert one is not None
     assert one.traffic.others == (("SecureFlags", "LUAuth"),)
+
+
+def test_who_gets_by_blocks_by_ipsec_is_unlike_any_of_ours() -> None:
+    """Such a permission holds against guards, for those who are authenticated."""
+    given_ = {"Name": "theirs", "Enabled": True, "SecureFlags": 4, "RemoteMachineAuthorizedList": "O:LSD:(A;;CC;;;BA)"}
+    (rule_,) = Store.of({**given_, "Source": "gpo"}).rules
+    one = policy_rule(policy_text(rule_))
+    assert one is not None
+    assert (one.traffic.action, one.traffic.others) == ("allow", (("SecureFlags", "RMauth,Security"),))
 
 
 @given(st.text(max_size=60), st.text("v2.30|Action=BlockTRUEDirInPort0123456789-,", max_size=80))

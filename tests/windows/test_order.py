@@ -6,6 +6,7 @@ nothing is cut off that was and will be; and a run that dies is mended by the ne
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -106,9 +107,10 @@ def test_a_write_that_fails_is_taken_back_and_on_the_way_only_what_was_or_would_
     before = held_before(world, first)
     after, whole, _done = film(before, run)
     judge = projector(before, after)
-    for number in range(1, len(whole)):
-        store, frames, failed = film(before, run, Faults(fail_write=frozenset({number})))
-        note(f"write {number}: {whole[number - 1].next}")
+    for number, made in itertools.product(range(1, len(whole)), (False, True)):
+        at = frozenset({number})
+        store, frames, failed = film(before, run, Faults(fail_after=at) if made else Faults(fail_write=at))
+        note(f"write {number}{' was made, and' if made else ''}: {whole[number - 1].next}")
         assert wrong_moments(frames, judge, (whole[0], whole[-1])) == []
         if failed.get("failed"):
             assert failed["undone"] is True

@@ -16,7 +16,6 @@ from golden.helpers.running import shipped_catalog
 from windows.fake.bringing import HOST, Brought, act
 from windows.fake.engine import apply, asked, foreign, read_it, rule, wanted
 from windows.fake.execute import on
-from windows.fake.hresult import ACCESS_DENIED
 from windows.fake.packets import interesting_packets, truth
 from windows.fake.plans import machine
 from windows.fake.rule import Rule
@@ -232,21 +231,6 @@ def test_a_rule_that_may_not_be_disabled_is_told_and_not_tried_again() -> None:
     assert taken_away(store).decision.enabled == ["theirs"]
 
 
-def test_strict_holds_where_one_rule_may_not_be_disabled() -> None:
-    """It stopped the whole host, and the rights of the user were said to be the reason."""
-    store = Store.of(foreign(Name="fixed"), foreign(Name="theirs", LocalPorts="81"))
-    faults = Faults(fail_match="put.Enabled .*fixed", fail_hresult=ACCESS_DENIED)
-    done = at(store, faults).bring(STRICT_PART, None, {}, list)
-    assert (done.get("failed"), done["changed"], done["disabled"]) == (None, True, ["theirs"])
-    assert any("not strict: Windows refuses to disable 1 permission: fixed" in one for one in done["warnings"])
-    calls: list[str] = []
-    again = at(store, faults, calls).bring(STRICT_PART, None, {}, list)
-    assert (again["changed"], calls) == (False, ["windows_read"])
-    assert any("not strict: Windows refuses to disable 1 permission: fixed" in one for one in again["warnings"])
-    at(store, Faults()).remove(None)
-    assert (off(store), ours(store)) == ([], [])
-
-
 STRICT_PART = HostPart("host", posture="strict", settings=Settings(windows_foreign="disable"))
 
 
@@ -362,6 +346,14 @@ def test_a_removal_that_would_cut_the_connection_is_refused() -> None:
     assert "Permit it first" in removed["msg"]
     store.rules[0].enabled = True
     assert not at(store, Faults()).remove(None).get("failed")
+
+
+def test_a_removal_tells_what_else_would_not_be_allowed_again() -> None:
+    store = Store.of(foreign(Name="Windows Remote Management", LocalPorts="5986"))
+    strict(store)
+    in_use = replace(HOST, connections=(*HOST.connections, (80, "192.0.2.7")))
+    decision = decide_removal(read_it(store, in_use), None, transport="winrm")
+    assert "1 established connection would not be allowed again: from 192.0.2.7 to tcp 80" in decision.warnings
 
 
 def test_a_removal_that_lets_it_in_as_before_is_made() -> None:

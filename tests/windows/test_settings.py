@@ -17,6 +17,8 @@ from windows.fake.store import Store
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decide import decide
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.decision import Decision
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.removal import decide_removal
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import Store as Read
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import Unreadable
 
 WEB = rule(peers="192.0.2.7")
@@ -376,10 +378,12 @@ def test_guards_that_refuse_all_of_ipv6_are_told_before_they_are_written() -> No
 
 
 # -- rules that cannot be read (N4) --------------------------------------------------------------------
+def with_unreadable(name: str, *, owned: bool) -> Read:
+    return replace(read_it(Store()), unreadable=(Unreadable(name, "Group", owned, ("Action", "Protocol")),))
+
+
 def unreadable(name: str, *, owned: bool) -> Decision:
-    found = read_it(Store())
-    lacks = Unreadable(name, "Group", owned, ("Action", "Protocol"))
-    return decide(replace(found, unreadable=(lacks,)), asked(GUARDED, posture="strict", foreign="auto"))
+    return decide(with_unreadable(name, owned=owned), asked(GUARDED, posture="strict", foreign="auto"))
 
 
 def test_a_rule_of_others_that_cannot_be_read_is_named_and_counts_as_unknown() -> None:
@@ -395,3 +399,4 @@ def test_a_rule_of_ours_that_cannot_be_read_stops_the_host() -> None:
     found = unreadable("portbook/app.web/in/1", owned=True)
     assert found.operations == []
     assert "the rule 'portbook/app.web/in/1' (Group) of portbook cannot be read (Action, Protocol)" in found.errors[0]
+    assert decide_removal(with_unreadable("portbook/memory/1", owned=True), None).errors

@@ -32,6 +32,8 @@ FAULTS = st.one_of(
     st.none(),
     st.integers(1, 30).map(lambda number: Faults(crash_write=frozenset({number}))),
     st.integers(1, 30).map(lambda number: Faults(fail_write=frozenset({number}))),
+    st.integers(1, 30).map(lambda number: Faults(fail_after=frozenset({number}))),
+    st.integers(1, 30).map(lambda number: Faults(fail_write=frozenset({number}), item_blind="doomed-")),
 )
 
 

@@ -18,6 +18,8 @@ ROOTS = {
 }
 LISTENERS = r"SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN\Listener"
 SSHD = 4242
+OVERRIDES = 4
+"""Of SecureFlags: who is authenticated by IPsec gets by every block."""
 OWN, OWN6 = "192.0.2.10", "2001:db8::10"
 FILTERS = 2
 PROFILE_WORDS = {1: "Domain", 2: "Private", 4: "Public"}
@@ -101,7 +103,9 @@ def _key(tree: dict[str, Any], path: str) -> dict[str, Any]:
 
 def policy_text(rule: Rule) -> str:
     """A rule of group policy as the registry has it."""
-    parts = ["v2.30", f"Action={'Allow' if rule.action else 'Block'}", f"Active={'TRUE' if rule.enabled else 'FALSE'}"]
+    bypass = rule.secure_flags == OVERRIDES
+    action = "ByPass" if bypass else "Allow" if rule.action else "Block"
+    parts = ["v2.30", f"Action={action}", f"Active={'TRUE' if rule.enabled else 'FALSE'}"]
     parts.append(f"Dir={'In' if rule.direction == 1 else 'Out'}")
     if rule.protocol != ANY_PROTOCOL:
         parts.append(f"Protocol={rule.protocol}")
@@ -116,6 +120,8 @@ def policy_text(rule: Rule) -> str:
     texts = [("App", rule.application_name), ("Svc", rule.service_name), ("Name", rule.name)]
     texts += [("Desc", rule.description), ("EmbedCtxt", rule.grouping)]
     parts += [f"{key}={text}" for key, text in texts if text]
+    parts += ["Security=Authenticate"] if rule.secure_flags else []
+    parts += [f"RMauth={rule.remote_machine_authorized_list}"] if rule.remote_machine_authorized_list else []
     parts += ["Edge=TRUE"] if rule.edge_options == 1 else []
     return "|".join(parts) + "|"
 

@@ -214,7 +214,7 @@ Describe 'Set-FwValue' {
 }
 
 Describe 'Remove-FwRule' {
-    BeforeAll { Mock -ModuleName WindowsFirewall -CommandName Start-Sleep -MockWith { } }
+    BeforeAll { Mock -ModuleName WindowsFirewall -CommandName Start-Sleep -MockWith { $null } }
     It 'switches it off, and removes it by a name that no other has' {
         $rule = New-Rule; $policy = New-Policy -Rules @($rule)
         Remove-FwRule -Policy $policy -Rule $rule -Names 'portbook/' -Sure $true

@@ -82,6 +82,16 @@ class Session:
         assert answer, f"PowerShell ended: {self._process.wait()}"
         return json.loads(answer)
 
+    def seconds(self) -> float:
+        """Of the processor."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def most_memory(self) -> float:
+        """In MiB, from the beginning."""
+        lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+
     def end(self) -> None:
         self._process.communicate()
 

@@ -23,6 +23,7 @@ from windows.fake.emulated import read, write
 from windows.fake.host import to_file
 from windows.fake.store import Store
 from windows.fake.truth_table import sited, windows_hosts
+from windows.fake.worlds import REMOTE_MANAGEMENT, add
 from windows.pwsh.session import CROSS, Session
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import exchange
@@ -51,6 +52,7 @@ class Both:
     def __init__(self, session: Session, folder: Path, name: str) -> None:
         self._session, self._file, self._name = session, folder / "store.json", name
         self.emulated = Store.sample(101)
+        add(self.emulated, REMOTE_MANAGEMENT)
         self.emulated.save(self._file)
         self.steps = 0
 

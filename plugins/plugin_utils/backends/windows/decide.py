@@ -25,7 +25,7 @@ from .order import in_order
 from .others import Others
 from .recall import recall, to_remember
 from .rule import PREFIX, FirewallRule, StoredRule
-from .store import Store, Unreadable
+from .store import Store
 from .wanted import Wanted
 from .way_in import Watch, arrivals, doors
 
@@ -35,17 +35,20 @@ def decide(store: Store, asked: Asked) -> Decision:
         memory = remembered(store.owned)
     except Forgotten as error:
         return Decision(errors=[str(error)])
-    decision = Decision(errors=[_unreadable(one) for one in store.unreadable if one.owned])
+    decision = Decision(errors=unreadable(store))
     if not decision.errors:
         _Deciding(store, asked, memory, decision).run()
     return decision.ended()
 
 
-def _unreadable(one: Unreadable) -> str:
-    return (
+def unreadable(store: Store) -> list[str]:
+    """Of ours: what the host has, or remembers, is not known then."""
+    return [
         f"the rule {one.name!r} ({one.group}) of portbook cannot be read ({', '.join(one.properties)}). "
-        "Delete it by hand and run it again"
-    )
+        "Run it again; if it stays so, delete the rule by hand"
+        for one in store.unreadable
+        if one.owned
+    ]
 
 
 class Ours:

@@ -66,14 +66,13 @@ def _that_begin_to_act(store: Store, settings: Iterable[Operation]) -> Iterator[
 
 def _not_held(store: Store, memory: Memory, strict: bool, refused: str) -> Iterator[str]:
     """`refused` names what the guards refuse."""
-    what = f"refused to others is {refused}" if refused else "nothing is guarded"
+    what = ("not strict; " if strict else "") + f"guards that do not hold: {refused or 'none'}"
     for bit in ALL:
         unused = "" if bit in store.current else ", which is not in use,"
         if not _on_by_itself(bit, store, memory) and not (unused and store.effective[bit, _ON]):
             off = "is switched off again" if store.effective[bit, _ON] else "is off and stays off"
             yield (
-                f"profile {PROFILES[bit]}{unused} {off}, so nothing is refused there "
-                f"({'strict refuses what is not planned' if strict else what}). "
+                f"profile {PROFILES[bit]}{unused} {off}, so nothing is refused there ({what}). "
                 "portbook_windows_profiles: all switches it on"
             )
         elif strict and unused and store.effective[bit, _IN]:

@@ -11,7 +11,7 @@ from ....module_utils.shrinking import Held, Inventory
 from . import network_profiles as profiles
 from . import order
 from .admitted import after
-from .decide import Ours
+from .decide import Ours, unreadable
 from .decision import Decision, setting_text
 from .difference import difference
 from .guard import guards
@@ -33,6 +33,9 @@ def decide_removal(
     """Of some components, or of everything that is ours; then what was changed for us is as it was. With an inventory
     it is the inventory that gives the host nothing, and nobody has asked for the removal. Without a transport the
     connection is a local one."""
+    wrong = unreadable(store)
+    if wrong:
+        return Decision(errors=wrong)
     decision = _of_some(store, components) if components is not None else None
     if decision is None:
         decision = _of_all(store)
@@ -46,6 +49,8 @@ def decide_removal(
         cut = watch.cut(refuses=False)
         if cut:
             decision.error(cut, LET_IN)
+        else:
+            decision.warnings += watch.others()
     return decision.ended()
 
 

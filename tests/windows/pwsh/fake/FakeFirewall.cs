@@ -260,7 +260,8 @@ namespace FakeFirewall
         public static string Resolve(string raw)
         {
             string text;
-            if (raw != null && raw.StartsWith("@", StringComparison.Ordinal) && Data.Resources.TryGetValue(raw, out text)) return text;
+            if (data == null) Load(); // not each time: a lookup by name comes here for every rule
+            if (raw != null && raw.StartsWith("@", StringComparison.Ordinal) && data.Resources.TryGetValue(raw, out text)) return text;
             return raw;
         }
 

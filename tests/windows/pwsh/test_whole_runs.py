@@ -1,0 +1,15 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The statements of test_whole_runs.py one folder above, through a real PowerShell."""
+
+from __future__ import annotations
+
+import pytest
+from windows.test_whole_runs import *  # noqa: F403
+
+
+@pytest.fixture(autouse=True)
+def _not_by_ssh(request: pytest.FixtureRequest) -> None:
+    if "[ssh]" in request.node.name:
+        pytest.skip("sshd's variable is that of this machine")
