@@ -292,7 +292,7 @@ def test_over_a_local_connection_the_ports_are_those_that_the_host_listens_on() 
 def test_over_a_local_connection_strict_keeps_what_lets_others_in() -> None:
     """Rules of others stay unless they are to be disabled, and then somebody has to say who gets in."""
     winrm = Store.of(foreign(Name="theirs", LocalPorts="5985"))
-    local = {"posture": "strict", "over_network": False, "ports": ()}
+    local: dict[str, Any] = {"posture": "strict", "over_network": False, "ports": ()}
     assert decide(read_it(winrm, NOWHERE), asked(WEB, **local)).errors == []
     (wrong,) = decide(read_it(winrm, NOWHERE), asked(WEB, others="disable", **local)).errors
     assert NOBODY_CONFIRMS in wrong

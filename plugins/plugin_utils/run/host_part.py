@@ -71,6 +71,15 @@ class HostPart:
         }
 
     @property
+    def refuses(self) -> bool:
+        """Whether anybody may be refused anything inbound."""
+        return self.posture in ("guard", "strict")
+
+    @property
+    def watches(self) -> bool:
+        return self.posture == "watch"
+
+    @property
     def directions(self) -> tuple[Direction, ...]:
         """That are any business of ours."""
         return ("in",) if self.outbound == "off" else ("in", "out")

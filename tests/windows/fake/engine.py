@@ -27,6 +27,7 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import Store as Read
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.texts import read_addresses, read_ports
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.wanted import Wanted
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.host_part import HostPart
 
 NOT_WRITTEN = ("Name", "Grouping", "Enabled", "Direction", "Action")
 
@@ -75,9 +76,13 @@ def wanted(*rules: FirewallRule, guarded: bool | Iterable[FirewallRule] = False)
     return found
 
 
-def asked(wanted_: dict[str, Wanted] | None = None, **more: Any) -> Asked:
-    """As over WinRM, from a controller that is known."""
-    return Asked(wanted_ or {}, **{"ports": (WINRM,), **more})
+def asked(
+    wanted_: dict[str, Wanted] | None = None, posture: str = "guard", outbound: str = "off", **more: Any
+) -> Asked:
+    """As over WinRM, from a controller that is known; postures are put as the plan has them."""
+    part = HostPart("host", posture=posture, outbound=outbound)
+    words = {name: getattr(part, name) for name in ("verdicts", "directions", "refuses", "watches")}
+    return Asked(wanted_ or {}, **{"ports": (WINRM,), **words, **more})
 
 
 def read_it(store: Store, host: Host = HOST, **arguments: Any) -> Read:
@@ -87,7 +92,7 @@ def read_it(store: Store, host: Host = HOST, **arguments: Any) -> Read:
 
 def apply(store: Store, what: Asked, host: Host = HOST, faults: Faults | None = None) -> Brought:
     """One run; the faults are those of the write."""
-    found = read_it(store, host, domain=what.outbound == "strict")
+    found = read_it(store, host, domain=what.strict_out)
     decision = decide(found, what)
     store.faults = faults or Faults()
     try:

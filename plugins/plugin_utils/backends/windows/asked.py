@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ....module_utils.shrinking import Inventory
-from ...catalog.model import VendorRule
+from ...catalog.model import Direction, VendorRule
+from ...plan.model import Verdict
 from .rule import FirewallRule
 from .wanted import Wanted
 
@@ -20,8 +21,13 @@ class Asked:
 
     wanted: Mapping[str, Wanted]
     replace_all: bool = True
-    posture: str = "guard"
-    outbound: str = "off"
+    verdicts: Mapping[Direction, Verdict] = field(default_factory=lambda: {"in": "accept", "out": "accept"})
+    """What becomes of traffic that no rule names."""
+    directions: tuple[Direction, ...] = ("in",)
+    """That are any business of ours."""
+    refuses: bool = True
+    """Whether anybody may be refused anything inbound."""
+    watches: bool = False
     foreign: str = "auto"
     policy: str = "fail"
     others: str = "report"
@@ -42,16 +48,12 @@ class Asked:
     """Names of rules of others that Windows has just refused to disable."""
 
     @property
-    def refuses(self) -> bool:
-        return self.posture in ("guard", "strict")
-
-    @property
     def strict(self) -> bool:
-        return self.posture == "strict"
+        return self.verdicts["in"] == "refuse"
 
     @property
     def strict_out(self) -> bool:
-        return self.outbound == "strict"
+        return self.verdicts["out"] == "refuse"
 
     @property
     def strict_directions(self) -> frozenset[str]:

@@ -154,8 +154,9 @@ class _Deciding:
         ways = self.memory.came_from(one.remote for one in here)
         if asked.over_network and not here:
             ports = ", ".join(map(str, doors(self.store, asked.ports)))
+            posture = "strict" if asked.strict else "guard"
             self.decision.error(
-                f"posture {asked.posture}: it is not known from where Ansible comes in, so it could be locked out: the "
+                f"posture {posture}: it is not known from where Ansible comes in, so it could be locked out: the "
                 f"host has no established connection to tcp {ports}",
                 "Set portbook_management_ports to the port on which the host itself is reached, also where addresses "
                 "are translated on the way",
@@ -174,7 +175,7 @@ class _Deciding:
             decision.warnings += watch.others()
 
     def _held(self, owned: Iterable[StoredRule], wanted: Iterable[Wanted] = ()) -> Held:
-        outbound, strict = self.asked.outbound != "off", self.asked.strict_directions
+        outbound, strict = "out" in self.asked.directions, self.asked.strict_directions
         return held(owned, self.memory.guarded, wanted, outbound=outbound, strict=strict)
 
     def _local_lock_out(self, made: Guards) -> None:

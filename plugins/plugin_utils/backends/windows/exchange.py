@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from ....module_utils.shrinking import Inventory
@@ -85,8 +84,10 @@ def asked(
     return Asked(
         wanted=renderer.wanted(part, components),
         replace_all=components is None,
-        posture=part.posture,
-        outbound=part.outbound,
+        verdicts=part.verdicts,
+        directions=part.directions,
+        refuses=part.refuses,
+        watches=part.watches,
         foreign=settings.foreign,
         policy=settings.windows_policy,
         others=settings.windows_foreign,
@@ -102,9 +103,9 @@ def asked(
 
 
 def _planned_out(part: HostPart, components: list[str] | None, renderer: Renderer) -> tuple[FirewallRule, ...]:
-    if part.outbound != "off":
+    if "out" in part.directions:
         return ()
-    planned = renderer.wanted(replace(part, outbound="open"), components)
+    planned = renderer.wanted(part, components, directions=("out",))
     return tuple(rule for one in planned.values() for rule in one.rules if rule.traffic.direction == "out")
 
 

@@ -37,7 +37,7 @@ def look(store: Store, asked: Asked, decision: Decision) -> None:
             decision.error(text, "Remove it, or set portbook_foreign: warn")
         else:
             decision.warnings.append(text)
-    if asked.posture == "watch":
+    if asked.watches:
         decision.warnings.append(
             "posture watch: Windows cannot count what it would refuse, so only permissions are added"
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ....module_utils.intervals import Span, Spans
-from ...catalog.model import LOCAL_SUBNET, SYMBOLIC_PEERS
+from ...catalog.model import LOCAL_SUBNET, SYMBOLIC_PEERS, Direction
 from ...net.addresses import AddressSet, parse
 from ...net.ports import Numbers, PortSet
 from ...plan.model import Rule
@@ -48,14 +48,16 @@ class Renderer:
     networks: Callable[[str], list[str]]
     programs: Mapping[str, FoundProgram]
 
-    def wanted(self, part: HostPart, components: Iterable[str] | None) -> dict[str, Wanted]:
+    def wanted(
+        self, part: HostPart, components: Iterable[str] | None, directions: Iterable[Direction] | None = None
+    ) -> dict[str, Wanted]:
         """By component. Rules are numbered within component, flow and direction, so that which other
         components are asked for at the same time changes no name."""
         found: dict[str, Wanted] = {name: Wanted() for name in components or ()}
         groups: dict[tuple[str, str, str], dict[tuple[Any, ...], list[Rule]]] = {}
-        outbound = part.outbound != "off"
+        here = part.directions if directions is None else tuple(directions)
         for rule in sorted(part.of_components(None if components is None else found), key=lambda one: one.id):
-            if rule.direction == "out" and not outbound:
+            if rule.direction not in here:
                 continue
             where = (rule.component, rule.flow, rule.direction)
             groups.setdefault(where, {}).setdefault(_alike(rule), []).append(rule)
