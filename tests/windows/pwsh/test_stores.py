@@ -38,7 +38,7 @@ POSTURES = [*itertools.product(("guard", "strict", "open"), ("off", "open", "gua
 """How a host is held, inbound and outbound."""
 HOSTS = windows_hosts(Scenario("on"))
 # What two of the modules' machines may differ in: one is Windows Server, the other what PowerShell is run on.
-OF_MACHINE = {"powershell", "os", "programs", "domain", "ssh_connection", "sockets", "invocation", "exception"}
+OF_MACHINE = {"powershell", "os", "programs", "domain", "sockets", "invocation", "exception"}
 
 
 def postures(number: int) -> list[tuple[str, str]]:
