@@ -28,7 +28,7 @@ function Get-PlainAddress {
 try {
     $policy = New-Object -ComObject HNetCfg.FwPolicy2
     $state = Get-FwState -Policy $policy -Prefix $asked.prefix -Names $asked.names -All -Brief $asked.whole
-    foreach ($entry in $state.entries) { [void]$result.rules.Add((Select-FwRecord -Record $entry.record)) }
+    foreach ($entry in $state.entries) { [void]$result.rules.Add($entry.record) }
     $result.unreadable = $state.unreadable; $result.profiles = $state.profiles; $result.fingerprint = $state.fingerprint
     $result.current_profiles = [int]$policy.CurrentProfileTypes; $result.modify_state = [int]$policy.LocalPolicyModifyState
 }
