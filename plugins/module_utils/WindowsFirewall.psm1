@@ -63,8 +63,9 @@ function Read-FwRule {
     $line = [string]::Join([string][char]30, $parts)
     $entry = @{ rule = $Rule; record = $record; grouping = $record['Grouping']; lacks = [string[]]$lacks; line = $line; digest = '' }
     if ($record.Count -eq $script:Writable.Count) { $entry.digest = Get-FwHash -Text $line }
-    # of others there may be thousands
-    if (-not $Owned) { $entry.line = ''; $entry.record = if ($Slim) { @{ Name = $record['Name']; Enabled = $record['Enabled'] } } else { Select-FwRecord -Record $record } }
+    # of others there may be thousands, so no more is kept than is asked of them
+    if (-not $Owned) { $entry.line = ''; $entry.record = Select-FwRecord -Record $record }
+    if (-not $Owned -and $Slim) { $entry.record = @{ Name = $record['Name']; Enabled = $record['Enabled'] } }
     $entry.record['owned'] = $Owned; $entry
 }
 

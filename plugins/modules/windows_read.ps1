@@ -105,7 +105,8 @@ if (-not $asked.domain) { $result.domain = @{} } else {
     try { $domain.name = [string][Net.NetworkInformation.IPGlobalProperties]::GetIPGlobalProperties().DomainName } catch { $domain.name = '' }
     try { $domain.member = [bool](Get-CimInstance -ClassName Win32_ComputerSystem).PartOfDomain } catch { $domain.member = $null }
     # an empty name would resolve to the host's own addresses
-    try { if ($domain.name -cne '') { $domain.addresses = @(Get-PlainAddress -Address ([Net.Dns]::GetHostAddresses($domain.name)) | Sort-Object -Unique) } } catch { $domain.addresses = @() }
+    try { if ($domain.name -cne '') { $domain.addresses = @(Get-PlainAddress -Address ([Net.Dns]::GetHostAddresses($domain.name)) | Sort-Object -Unique) } }
+    catch { $domain.addresses = @() }
     $result.domain = $domain
 }
 try {
