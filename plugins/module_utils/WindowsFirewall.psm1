@@ -63,8 +63,9 @@ function Read-FwRule {
     $line = [string]::Join([string][char]30, $parts)
     $entry = @{ rule = $Rule; record = $record; grouping = $record['Grouping']; lacks = [string[]]$lacks; line = $line; digest = '' }
     if ($record.Count -eq $script:Writable.Count) { $entry.digest = Get-FwHash -Text $line }
-    # of others there may be thousands
-    if (-not $Owned) { $entry.line = ''; if ($Slim) { $entry.record = @{ Name = $record['Name']; Enabled = $record['Enabled'] } } }
+    # of others there may be thousands, so no more is kept than is asked of them
+    if (-not $Owned) { $entry.line = ''; $entry.record = Select-FwRecord -Record $record }
+    if (-not $Owned -and $Slim) { $entry.record = @{ Name = $record['Name']; Enabled = $record['Enabled'] } }
     $entry.record['owned'] = $Owned; $entry
 }
 
@@ -173,12 +174,10 @@ function ConvertFrom-FwRecord {
     $rule
 }
 
-# Ours whole, others without what is usual; in brief those that were read so, and of packages those that are off.
+# Without what is usual; in brief what was read so, and of packages what is off.
 function Select-FwRecord {
     param($Record)
-    if ($Record['owned']) { return $Record }
-    $kept = [ordered]@{}
-    foreach ($p in 'id', 'owned', 'Name', 'Grouping', 'Enabled', 'Direction', 'Action') { if ($Record.Contains($p)) { $kept[$p] = $Record[$p] } }
+    $kept = [ordered]@{}; foreach ($p in 'Name', 'Grouping', 'Enabled', 'Direction', 'Action') { $kept[$p] = $Record[$p] }
     $more = $script:Writable
     if (-not $Record['Enabled'] -and ($Record['LocalAppPackageId'] -or -not $Record.Contains('Protocol'))) { $kept['brief'] = $true; $more = 'LocalAppPackageId' }
     # as texts, since the number 0 equals '' in PowerShell

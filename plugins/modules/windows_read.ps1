@@ -28,7 +28,7 @@ function Get-PlainAddress {
 try {
     $policy = New-Object -ComObject HNetCfg.FwPolicy2
     $state = Get-FwState -Policy $policy -Prefix $asked.prefix -Names $asked.names -All -Brief $asked.whole
-    foreach ($entry in $state.entries) { [void]$result.rules.Add((Select-FwRecord -Record $entry.record)) }
+    foreach ($entry in $state.entries) { [void]$result.rules.Add($entry.record) }
     $result.unreadable = $state.unreadable; $result.profiles = $state.profiles; $result.fingerprint = $state.fingerprint
     $result.current_profiles = [int]$policy.CurrentProfileTypes; $result.modify_state = [int]$policy.LocalPolicyModifyState
 }
@@ -105,7 +105,8 @@ if (-not $asked.domain) { $result.domain = @{} } else {
     try { $domain.name = [string][Net.NetworkInformation.IPGlobalProperties]::GetIPGlobalProperties().DomainName } catch { $domain.name = '' }
     try { $domain.member = [bool](Get-CimInstance -ClassName Win32_ComputerSystem).PartOfDomain } catch { $domain.member = $null }
     # an empty name would resolve to the host's own addresses
-    try { if ($domain.name -cne '') { $domain.addresses = @(Get-PlainAddress -Address ([Net.Dns]::GetHostAddresses($domain.name)) | Sort-Object -Unique) } } catch { $domain.addresses = @() }
+    try { if ($domain.name -cne '') { $domain.addresses = @(Get-PlainAddress -Address ([Net.Dns]::GetHostAddresses($domain.name)) | Sort-Object -Unique) } }
+    catch { $domain.addresses = @() }
     $result.domain = $domain
 }
 try {

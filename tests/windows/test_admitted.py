@@ -25,6 +25,7 @@ from windows.fake.store import Store
 from windows.fake.worlds import PEERS, WANTS, stores
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.admitted import (
+    SSHD,
     SYSTEM,
     Answer,
     Attempt,
@@ -43,7 +44,8 @@ EXAMPLES = settings(
 HERE = machine(7)
 REMOTES = (*(one for one in PEERS if "/" not in one and one != "255.255.255.255"), CONTROLLER, "10.2.0.7", "fe80::7")
 PORTS = (80, 82, 135, 443, 5986, 8007, 50001, 60000)
-PROGRAMS = (("", "C:\\App\\app.exe"), ("", "C:\\other.exe"), (SYSTEM, "System"))
+OPENSSH = "C:\\Windows\\System32\\OpenSSH\\sshd.exe"
+PROGRAMS = (("", "C:\\App\\app.exe"), ("", "C:\\other.exe"), (SYSTEM, "System"), (SSHD, OPENSSH))
 
 
 def tried() -> list[tuple[Attempt, list[Packet]]]:
@@ -93,6 +95,7 @@ def worlds(draw: st.DrawFn) -> Store:
         {"InterfaceTypes": "Wireless"},
         {"Interfaces": ["Wi-Fi"]},
         {"LocalAddresses": "10.2.0.10"},
+        {"ApplicationName": OPENSSH},
         {"LocalUserOwner": "S-1-5-21-1"},
         {"LocalAppPackageId": "S-1-15-2-1"},
         {"RemotePorts": "51000", "Protocol": 6},
@@ -166,6 +169,20 @@ def test_a_port_that_nobody_came_in_by_is_refused_with_management_or_without(man
     (error,) = found.errors
     assert f"the connection that Ansible uses ({CONTROLLER} to tcp 5985) would not be allowed again" in error
     assert "no rule lets it in, and the profile public refuses what no rule names" in error
+
+
+def test_the_port_of_sshd_is_not_opened_by_rules_of_other_programs() -> None:
+    """Nor closed by them."""
+    here = listening(("ssh", 22), connections=(), ssh_connection=f"{CONTROLLER} 50000 192.0.2.10 22")
+    store = holding(foreign(Name="sshd", LocalPorts="22", ApplicationName=OPENSSH))
+    others = [foreign(Name="theirs", Action=action, ApplicationName="C:\\theirs.exe") for action in (0, 1)]
+    store.rules += holding(*others).rules
+    cut = Watch(read_it(store, here), after(read_it(store, here), []), (22,)).cut(refuses=True)
+    assert cut == ""
+    found = read_it(store, here)
+    (sshd,) = [one for one in found.rules if one.rule.name == "sshd"]
+    without = after(found, [{"op": "disable", "id": sshd.id}])
+    assert "no rule lets it in" in Watch(found, without, (22,)).cut(refuses=False)
 
 
 def test_the_rule_that_would_refuse_it_is_named() -> None:

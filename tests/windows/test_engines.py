@@ -55,9 +55,12 @@ class Bench:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.calls: list[str] = []
+        self.ends_at = 0
 
     def run(self, module: str, args: dict[str, Any]) -> dict[str, Any]:
         self.calls.append(module.rpartition(".")[2])
+        if len(self.calls) == self.ends_at:
+            return {"failed": True, "msg": "it ended"}
         return on(self.store, module, args, host=REACHED)
 
     def host(self) -> WindowsHost:
@@ -165,6 +168,28 @@ def test_whoever_manages_the_host_is_let_in_at_every_moment_and_guards_hold() ->
     assert bench.bring("pxe", "community", company("192.0.2.64/26"), posture="strict", management=both)["changed"]
     assert set(moments) == {(True, False)}
     assert not [name for name in bench.rules() if name.endswith("/new")]
+
+
+def test_a_run_that_ends_at_any_call_is_mended_by_the_next() -> None:
+    old, new = company(), company("192.0.2.64/26")
+    both = [CONTROLLER, "198.51.100.201"]
+    before, fresh = brought("pxe", "community", Store()).store, Bench(Store())
+    fresh.bring("pxe", "community", old)
+    fresh.bring("pxe", "community", new, management=both)
+    number = 0
+    while True:
+        number += 1
+        bench = Bench(before.copy())
+        bench.ends_at = number
+        ended = bench.bring("pxe", "community", new, management=both).get("failed")
+        bench.ends_at = 0
+        bench.calls.clear()
+        bench.bring("pxe", "community", new, management=both)
+        assert bench.rules() == fresh.rules(), number
+        assert same_meaning(bench.store, fresh.store)
+        if not ended:
+            break
+    assert number > 10
 
 
 def test_a_mark_that_is_enabled_lets_nobody_in_and_refuses_nobody() -> None:

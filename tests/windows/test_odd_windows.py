@@ -354,3 +354,8 @@ def test_the_host_says_by_what_operators_come_in_and_who_is_connected(start: Sta
         Connection("2001:db8::10", 50000, "2001:db8::5", 443),
     )
     assert found.way_in is None
+
+
+def test_sshd_says_which_connection_is_ansibles(start: Start) -> None:
+    host = replace(HOST, ssh_connection="203.0.113.9 51000 192.0.2.10 2222")
+    assert start(Store(), host).look().way_in == Connection("192.0.2.10", 2222, "203.0.113.9", 51000)

@@ -114,6 +114,7 @@ def _head_meaning(head: Mapping[str, Any], management_ports: Iterable[str]) -> d
         "watched": [one for one in head["components"] if postures.get(one, head["posture"]) == "watch"],
         "outbound": head["outbound"] if head["outbound"] == "strict" else "",
         **({"windows_foreign": "disable"} if head.get("windows_foreign") == "disable" else {}),
+        **({"windows_app_rules": "leave"} if head.get("windows_app_rules") == "leave" else {}),
         **({"windows_profiles": "all"} if head.get("windows_profiles") == "all" else {}),
     }
 

@@ -76,6 +76,7 @@ def to_file(host: Host, state: State) -> dict[str, Any]:
     ssh = [port for kind, port in host.listeners if kind == "ssh"]
     return {
         "HKLM": tree,
+        "ssh_connection": host.ssh_connection,
         "services": None if host.services is None else sorted(host.services),
         "products": [
             {"DisplayName": one["name"], "RuleCategories": one["categories"]} for one in map(product, host.products)

@@ -25,7 +25,7 @@ Answer = dict[str, Any]
 OURS = {"prefix": PREFIX, "names": NAMES}
 WEB = {"Name": "portbook/web", "Grouping": f"{PREFIX}app", "Protocol": 6, "LocalPorts": "80", "Enabled": True}
 # What two machines may differ in: one is Windows Server, the other what PowerShell is run on.
-OF_MACHINE = {"powershell", "os", "programs", "domain", "ssh_connection", "sockets", "invocation", "exception"}
+OF_MACHINE = {"powershell", "os", "programs", "domain", "sockets", "invocation", "exception"}
 
 
 class Real(Protocol):

@@ -114,8 +114,11 @@ REMOTE_MANAGEMENT: dict[str, Any] = {
 
 
 def lets_the_controller_in(store: Store) -> bool:
-    """Whatever the network, and whichever profile is switched on."""
+    """Whatever the network, whoever is near, and whichever profile is switched on."""
     there = store.copy()
+    for rule in there.rules:
+        if rule.action == 0 and rule.remote_addresses == "LocalSubnet":
+            rule.remote_addresses = "*"
     for bit in (1, 2, 4):
         there.profiles[bit] = Profile(enabled=True, inbound=0)
     here = machine(7)

@@ -70,14 +70,14 @@ Describe 'Read-FwRule' {
         (Read-FwRule -Rule (New-Rule -With @{ Protocol = 1; LocalPorts = $null; RemotePorts = $null })).lacks.Count | Should -Be 0
     }
     It 'gives a text for a text that was not set, and an empty list for no interfaces' {
-        $entry = Read-FwRule -Rule (New-Rule)
+        $entry = Read-FwRule -Rule (New-Rule) -Owned $true
         $entry.lacks.Count | Should -Be 0
         $entry.record['Description'] | Should -BeExactly ''
         , $entry.record['Interfaces'] | Should -BeOfType [string[]]
         $entry.record['Interfaces'].Count | Should -Be 0
     }
     It 'keeps a single interface a list' {
-        $interfaces = (Read-FwRule -Rule (New-Rule -With @{ Interfaces = @('Ethernet') })).record['Interfaces']
+        $interfaces = (Read-FwRule -Rule (New-Rule -With @{ Interfaces = @('Ethernet') }) -Owned $true).record['Interfaces']
         , $interfaces | Should -BeOfType [string[]]
         $interfaces.Count | Should -Be 1
     }
@@ -176,13 +176,13 @@ Describe 'Get-FwState' {
 
 Describe 'Select-FwRecord' {
     It 'leaves out of the rules of others what is usual' {
-        $kept = Select-FwRecord -Record (Get-State -Rules @(New-Rule)).entries[0].record
-        @($kept.Keys) -join ' ' | Should -BeExactly 'id owned Name Grouping Enabled Direction Action Protocol LocalPorts RemotePorts'
+        $kept = (Get-State -Rules @(New-Rule)).entries[0].record
+        @($kept.Keys) -join ' ' | Should -BeExactly 'Name Grouping Enabled Direction Action Protocol LocalPorts RemotePorts owned id'
     }
     It 'tells the package of what is off, and nothing more' {
         $off = New-Rule -With @{ Enabled = $false; LocalAppPackageId = 'S-1-15-2-1' }
-        $kept = Select-FwRecord -Record (Get-State -Rules @($off)).entries[0].record
-        @($kept.Keys) -join ' ' | Should -BeExactly 'id owned Name Grouping Enabled Direction Action brief LocalAppPackageId'
+        $kept = (Get-State -Rules @($off)).entries[0].record
+        @($kept.Keys) -join ' ' | Should -BeExactly 'Name Grouping Enabled Direction Action brief LocalAppPackageId owned id'
     }
 }
 

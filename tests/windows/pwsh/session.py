@@ -73,7 +73,7 @@ class Session:
         if host is not None:
             file = self._arguments.with_name("host.json")
             file.write_text(json.dumps(host), "utf-8")
-            environment["FAKEHOST"] = str(file)
+            environment |= {"FAKEHOST": str(file), "SSH_CONNECTION": host.get("ssh_connection", "")}
         asked = {"module": module, "arguments": str(self._arguments), "environment": environment, "quiet": quiet}
         assert self._process.stdin is not None
         self._process.stdin.write(f"{json.dumps(asked)}\n")

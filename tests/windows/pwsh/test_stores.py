@@ -21,6 +21,7 @@ from golden.test_truth_table import Scenario
 from windows.fake.bringing import HOST, WINRM, headed, look
 from windows.fake.emulated import read, write
 from windows.fake.host import to_file
+from windows.fake.modules import content, told
 from windows.fake.store import Store
 from windows.fake.truth_table import sited, windows_hosts
 from windows.fake.worlds import REMOTE_MANAGEMENT, add
@@ -36,8 +37,6 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows
 POSTURES = [*itertools.product(("guard", "strict", "open"), ("off", "open", "guard", "strict"))]
 """How a host is held, inbound and outbound."""
 HOSTS = windows_hosts(Scenario("on"))
-# What two of the modules' machines may differ in: one is Windows Server, the other what PowerShell is run on.
-OF_MACHINE = {"powershell", "os", "programs", "domain", "ssh_connection", "sockets", "invocation", "exception"}
 
 
 def postures(number: int) -> list[tuple[str, str]]:
@@ -78,7 +77,7 @@ class Both:
     def _read(self, arguments: dict[str, Any]) -> Read:
         real = self._session.run("windows_read", self._file, arguments, host=to_file(HOST, self.emulated))
         model = json.loads(json.dumps(read(self.emulated, arguments, HOST)))
-        assert _without_machine(real) == _without_machine(model)
+        assert told(real) == told(model)
         self.steps += 1
         return look(self.emulated, arguments)
 
@@ -89,35 +88,25 @@ class Both:
             real = self._session.run("windows_write", self._file, arguments)
             model = json.loads(json.dumps(write(self.emulated, arguments, host=HOST)))
             assert not model.get("failed"), model
-            assert _without_machine(real) == _without_machine(model)
+            assert told(real) == told(model)
             self.steps += 1
-        assert _content(Store.load(self._file)) == _content(self.emulated)
+        assert content(Store.load(self._file)) == content(self.emulated)
 
     def _fail(self, arguments: dict[str, Any]) -> None:
         """At the last rule that is made: all that was done before is taken back."""
         made = [one["rule"]["Name"] for one in arguments["operations"] if one["op"] in ("create", "change")]
         if not made:
             return
-        before, fault = _content(self.emulated), f"^Add .*{re.escape(made[-1])}$"
+        before, fault = content(self.emulated), f"^Add .*{re.escape(made[-1])}$"
         real = self._session.run("windows_write", self._file, arguments, fault)
         self.emulated.with_faults(fail_match=fault)
         model = json.loads(json.dumps(write(self.emulated, arguments, host=HOST)))
         self.emulated.with_faults()
         assert real["failed"]
         assert real["undone"]
-        assert _without_machine(real) == _without_machine(model)
-        assert _content(Store.load(self._file)) == _content(self.emulated) == before
+        assert told(real) == told(model)
+        assert content(Store.load(self._file)) == content(self.emulated) == before
         self.steps += 1
-
-
-def _without_machine(answer: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in answer.items() if key not in OF_MACHINE}
-
-
-def _content(store: Store) -> dict[str, Any]:
-    """All of it but what Windows draws by lot."""
-    data = store.to_json()
-    return {**data, "Rules": [{key: value for key, value in rule.items() if key != "Id"} for rule in data["Rules"]]}
 
 
 def test_all_postures_are_tried_and_every_component() -> None:

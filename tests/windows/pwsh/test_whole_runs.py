@@ -5,11 +5,4 @@
 
 from __future__ import annotations
 
-import pytest
 from windows.test_whole_runs import *  # noqa: F403
-
-
-@pytest.fixture(autouse=True)
-def _not_by_ssh(request: pytest.FixtureRequest) -> None:
-    if "[ssh]" in request.node.name:
-        pytest.skip("sshd's variable is that of this machine")

@@ -6,6 +6,7 @@ operations would leave it. Pure."""
 
 from __future__ import annotations
 
+import ntpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
@@ -18,8 +19,9 @@ from .rule import ANY_PROTOCOL, NUMBERS, PROFILES, FirewallRule, StoredRule, Tra
 from .store import Store
 from .texts import Addresses, Ports
 
-SYSTEM = "system"
-"""The program that WinRM's port belongs to: Windows' own, and no service."""
+SYSTEM, SSHD = "system", "sshd.exe"
+"""The programs that hold the ports of WinRM, which is Windows itself and no service, and of sshd."""
+_SERVICES = {SSHD: "sshd"}
 
 
 class Answer(IntEnum):
@@ -30,7 +32,7 @@ class Answer(IntEnum):
 
 @dataclass(frozen=True)
 class Attempt:
-    """As the host sees it. Without a program, any may hold the host's end."""
+    """As the host sees it. The program is SYSTEM or SSHD; without one, any may hold the host's end."""
 
     direction: Direction
     local: str
@@ -188,17 +190,21 @@ def _address(addresses: Addresses, address: str) -> Answer:
 def _process(traffic: Traffic, program: str) -> Answer:
     if not program:
         return Answer.MAYBE if traffic.program or traffic.service else Answer.YES
-    return Answer.YES if traffic.program in ("", program) and not traffic.service else Answer.NO
+    if traffic.program and ntpath.basename(traffic.program) != program:
+        return Answer.NO
+    if traffic.service:
+        return Answer.MAYBE if traffic.service == _SERVICES.get(program) else Answer.NO
+    return Answer.YES
 
 
 def _others(traffic: Traffic, program: str) -> Answer:
-    """Windows' own program is no app's and no user's; nothing is known of interfaces."""
+    """Windows' own programs are no app's and no user's; nothing is known of interfaces."""
     answer = Answer.YES
     for key, value in traffic.others:
         if key == "EdgeTraversalOptions":
             continue
-        of_system = key in ("LocalAppPackageId", "LocalUserOwner") and program == SYSTEM
-        if of_system or (key == "SecureFlags" and value.isdigit() and traffic.action == "allow"):
+        of_windows = key in ("LocalAppPackageId", "LocalUserOwner") and program
+        if of_windows or (key == "SecureFlags" and value.isdigit() and traffic.action == "allow"):
             return Answer.NO
         answer = Answer.MAYBE
     return answer

@@ -132,7 +132,7 @@ class _Deciding:
         decision.words = words
         decision.settings = [setting_text(one) for one in setting]
         decision.operations = in_order([*words.operations, *setting, *switching])
-        if asked.refuses or made.rules:
+        if asked.refuses or asked.strict_out or made.rules:
             refused = few((rule.name for rule in made.rules), 5)
             # What begins to act is read before all else.
             decision.warnings[:0] = profiles.told(

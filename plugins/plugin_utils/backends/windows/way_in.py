@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ...problems import few
-from .admitted import SYSTEM, Answer, Attempt, Firewall
+from .admitted import SSHD, SYSTEM, Answer, Attempt, Firewall
 from .store import Connection, Store
 
 _KINDS = {"winrm": ("winrm",), "psrp": ("winrm",), "ssh": ("ssh",), "paramiko": ("ssh",), "paramiko_ssh": ("ssh",)}
 _EVERY_KIND = ("winrm", "ssh")
+_PROGRAMS = {"winrm": SYSTEM, "ssh": SSHD}
 _DYNAMIC = 49152
 """The first port that Windows gives to who opens a connection."""
 
@@ -95,8 +96,8 @@ class Watch:
         return found[0].why if all(one.answer is Answer.NO for one in found) else ""
 
     def _inbound(self, one: Connection) -> Attempt:
-        winrm = {listener.port for listener in self._store.listeners if listener.kind == "winrm"}
-        program = SYSTEM if one.local_port in winrm else ""
+        programs = {listener.port: _PROGRAMS.get(listener.kind, "") for listener in self._store.listeners}
+        program = programs.get(one.local_port, "")
         return Attempt("in", one.local, one.local_port, one.remote, one.remote_port, program)
 
     def _either_way(self, one: Connection) -> list[Attempt]:

@@ -5,7 +5,10 @@
 // A fake of the Windows Firewall COM store (HNetCfg.FwPolicy2, HNetCfg.FWRule) for PowerShell 7 on any system, for
 // the tests of windows_read and windows_write. Runs on .NET 8+; this file is never sent to a managed host.
 // Environment: FAKEFW_STORE the store's file, SAMPLE empty or a number of rules, JOURNAL a file of writes and of counts
-// of reads, FAIL_WRITE and FAIL_MATCH faults, CRASH_WRITE, DENY, SERVICE_STOPPED, GPO_VISIBLE, SHUFFLE, KEYWORD_COMMA.
+// of reads, FAIL_WRITE and FAIL_MATCH faults, CRASH_WRITE, DENY, SERVICE_STOPPED, GPO_VISIBLE, SHUFFLE, KEYWORD_COMMA;
+// FAIL_AFTER writes that are made and throw, FAIL_READ and NULL_READ properties that throw or give null, ITEM_BLIND names
+// that are not found, CHANGE_AT the write before which CHANGE_TO takes the file's place, NOSAVE keeps the file as it is.
+// FAKEHOST is a file of what the rest of the host says: see FakeFirewall.psm1.
 #nullable disable
 using System;
 using System.Collections;
