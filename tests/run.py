@@ -282,7 +282,7 @@ def _all() -> list[Kind]:
             pwsh_kind(
                 "pwsh-all",
                 "in every posture it leaves what the emulation leaves, and keeps the contract",
-                400,
+                480,
                 # A playbook takes a minute: who is done takes what the other has not begun.
                 *("-n", "2", "--dist", "worksteal"),
             ),
@@ -312,7 +312,7 @@ def _all() -> list[Kind]:
             "cost grows as little with hosts and rules as it should",
             [python, "tests/bench/run.py", "--bars"],
             in_environment("ansible-playbook"),
-            limit=300,
+            limit=200,
             alone=True,
         ),
     ]
