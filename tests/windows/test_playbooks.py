@@ -264,7 +264,7 @@ def test_a_write_that_is_killed_is_finished_by_the_next_run(windows: Windows) ->
     windows.bring().ok()
     windows.site({"portbook_peers": {"pxe_client": ["192.0.2.64/26", "192.0.2.128/25"], "ipxe_console": ["192.0.2.5"]}})
     windows.hosts.inject("pxe", crash_write=[5])
-    windows.bring().failed()
+    assert "the host may be half done: run it again, the next run mends that" in windows.bring().failed().message("pxe")
     windows.hosts.inject("pxe")
     windows.bring().ok()
     brought = {(rule.name, rule.remote_addresses, rule.enabled) for rule in windows.hosts.store("pxe").rules}
