@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
 
 from windows.fake.bringing import HOST
@@ -105,6 +106,11 @@ class Both(Modules):
 
 
 Start = Callable[..., Modules]
+
+
+def statements(module: ModuleType) -> dict[str, Any]:
+    """The tests of a module, for a folder that has another `start`."""
+    return {name: one for name, one in vars(module).items() if name.startswith("test_")}
 
 
 def told(answer: Answer) -> Any:

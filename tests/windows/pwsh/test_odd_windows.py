@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from windows import test_odd_windows
 from windows.fake.host import Host, to_file
-from windows.fake.modules import OURS
+from windows.fake.modules import OURS, statements
 from windows.fake.store import Store
 from windows.pwsh.session import Session
-from windows.test_odd_windows import *  # noqa: F403
+
+globals().update(statements(test_odd_windows))
 
 
 def listeners(session: Session, folder: Path, registry: dict[str, Any]) -> list[list[Any]]:

@@ -5,4 +5,7 @@
 
 from __future__ import annotations
 
-from windows.test_whole_runs import *  # noqa: F403
+from windows import test_whole_runs
+from windows.fake.modules import statements
+
+globals().update(statements(test_whole_runs))
