@@ -79,14 +79,18 @@ class FlowJoin:
         self._groups: dict[End, dict[Side, Group]] = {"initiator": {}, "responder": {}}
         self._by_realm: dict[End, dict[str, list[Group]]] = {"initiator": {}, "responder": {}}
         self._other_ends: dict[tuple[End, Side], OtherEnd] = {}
+        self._sides: dict[tuple[End, str, int], Side] = {}
 
     def side(self, end: End, component: str, settings: HostSettings) -> Side:
-        return Side(
-            component,
-            settings.realms_of(component),
-            self._override(settings) if end == "responder" else None,
-            self._terms.of(self.flow, component, settings) if self.flow.decided_by == end else None,
-        )
+        key = (end, component, id(settings))
+        if key not in self._sides:
+            self._sides[key] = Side(
+                component,
+                settings.realms_of(component),
+                self._override(settings) if end == "responder" else None,
+                self._terms.of(self.flow, component, settings) if self.flow.decided_by == end else None,
+            )
+        return self._sides[key]
 
     def entry_side(self, end: End, component: str, entry: PeerEntry, viewer: HostSettings) -> Side:
         """Somebody outside the inventory, with the viewer's variables where the entry is silent."""

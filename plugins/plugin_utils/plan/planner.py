@@ -46,6 +46,7 @@ class _Planner:
         self.terms = TermsReader(world.catalog, world.run.evidence == "strict")
         self.sets = PeerSets(world.book)
         self.kins = kins_of(world.hosts)
+        self.players = _by_name((part, kin) for kin in self.kins for part in kin.parts)
         self.maker = RuleMaker(world.catalog, self.terms, world.run.evidence == "strict")
         self.missing = MissingPeers(world)
         self.reasons = Reasons(world, self.terms, self.missing)
@@ -55,8 +56,9 @@ class _Planner:
 
     def plan(self) -> Plan:
         viewers = self._guest_kins() if self.guests else self.kins
+        viewers_of = _by_name((component, kin) for kin in viewers for component in kin.components)
         for flow in self.catalog.flows.values():
-            self._plan_flow(flow, viewers)
+            self._plan_flow(flow, viewers_of)
         for kin in viewers:
             self._leave_open(kin)
             self._allow(kin)
@@ -82,19 +84,18 @@ class _Planner:
 
     # -- one flow -----------------------------------------------------------------------------------
 
-    def _plan_flow(self, flow: Flow, viewers: Iterable[Kin]) -> None:
+    def _plan_flow(self, flow: Flow, viewers_of: Mapping[str, list[Kin]]) -> None:
         join = FlowJoin(flow, self.terms, self.today)
         ends: tuple[tuple[End, tuple[str, ...]], ...] = (("initiator", flow.initiators), ("responder", flow.responders))
         for end, components in ends:
             for component in components:
-                for kin in self.kins:
-                    if component in kin.parts and not kin.is_elsewhere(flow, end):
+                for kin in self.players.get(component, ()):
+                    if not kin.is_elsewhere(flow, end):
                         join.add(end, join.side(end, component, kin.settings), kin.hosts)
         for end, components in ends:
             for component in components:
-                for kin in viewers:
-                    if component in kin.components:
-                        self._view(flow, join, end, component, kin)
+                for kin in viewers_of.get(component, ()):
+                    self._view(flow, join, end, component, kin)
 
     def _view(self, flow: Flow, join: FlowJoin, end: End, component: str, kin: Kin) -> None:
         """The flow as hosts at this end see it."""
@@ -306,6 +307,13 @@ class _Planner:
         planned = {(rule.component, rule.flow) for rule in rules}
         more = (NotPlanned(*key, why, missing) for key, (why, missing) in alone.items() if key not in planned)
         return tuple(rules), told_once((*skipped, *more))
+
+
+def _by_name(pairs: Iterable[tuple[str, Kin]]) -> dict[str, list[Kin]]:
+    found: dict[str, list[Kin]] = {}
+    for name, kin in pairs:
+        found.setdefault(name, []).append(kin)
+    return found
 
 
 def _short_digest(peers: Peers | None) -> str:
