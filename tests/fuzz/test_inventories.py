@@ -214,7 +214,7 @@ SURELY_WRONG: dict[str, list[Any]] = {
         "any",
         {"nobody": []},
         {"console": None},
-        {"console": "192.0.2.1"},
+        {"console": "192.0.2.1/24"},
         {"console": ["any"]},
         {"console": ["192.0.2.1/24"]},
         {"console": ["host\n"]},
@@ -247,7 +247,7 @@ SURELY_WRONG: dict[str, list[Any]] = {
         {"acme.talk": {"guard": "perhaps"}},
     ],
     "networks": [None, 5, {}, ["siem"], ["192.0.2.1/24"], "192.0.2.0/33", [None]],
-    "names": [None, "eth0", {}, [""], ["a b"], ["x" * 40], [5]],
+    "names": [None, "eth 0", {}, [""], ["a b"], ["x" * 40], [5]],
     "path": [5, {"a": 1}, ["x"], "  "],
 }
 

@@ -108,10 +108,9 @@ def _expanded(path: str) -> Path:
 def catalog_of(paths: object, problems: Problems) -> Catalog:
     """With the user's own catalogues, if the variable is a list of paths."""
     own: list[Path] = []
-    if isinstance(paths, str):
-        paths = [paths]
-    if isinstance(paths, list) and all(isinstance(path, str) for path in paths):
-        own = [_expanded(path) for path in paths]
+    listed = [paths] if isinstance(paths, str) else paths
+    if isinstance(listed, list) and all(isinstance(path, str) and path.strip() for path in listed):
+        own = [_expanded(path) for path in listed]
     elif isinstance(paths, Untemplated):
         problems.error("all hosts", "portbook_catalogs", f"cannot be rendered: {paths.reason}", "Mend the template")
     elif paths is not None:

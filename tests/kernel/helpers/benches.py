@@ -99,7 +99,8 @@ class OfWindows(Bench):
     platform, writes = "windows", 5
 
     def __init__(self, _folder: Path) -> None:
-        self.store = Store.of(foreign(LocalPorts="9", Action=0))
+        # Who removes must still be let in.
+        self.store = Store.of(foreign(LocalPorts="9", Action=0), foreign(Name="WinRM", LocalPorts="5986"))
 
     def answer(self, module: str, arguments: dict[str, Any]) -> dict[str, Any]:
         return on(self.store, module, arguments, self.check, HOST)

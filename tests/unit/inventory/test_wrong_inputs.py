@@ -87,7 +87,7 @@ WRONG = [
     ({"stifler_server_version": "2.20"}, "stifler_server_version is '2.20', which is no known version. Known versions: 2.10, 2.14"),
     ({"stifler_server_version": "3"}, "Known versions: 2.10, 2.14. Version 3 is that of stifler_cloud"),
     ({"portbook_peers": {"stifler": []}}, "'stifler', which is no component. These begin with it: stifler_client,"),
-    ({"portbook_posture": Untemplated("Attempting to decrypt but no vault secrets found.")}, "no vault secrets found. Give the password of the vault: --ask-vault-pass, or --vault-password-file FILE"),
+    ({"portbook_posture": Untemplated("no vault secrets found.")}, "no vault secrets found. Give the password of the vault: --ask-"),
     ({"stifler_server_version": [2]}, "stifler_server_version is [2], which is no known version"),
     ({"stifler_client_relay": "x"}, "stifler_client_relay is 'x', which is neither true nor false"),
     ({"stifler_server_port": 0}, "stifler_server_port is 0, which is out of range; ports go from 1 to 65535"),
