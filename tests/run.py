@@ -466,6 +466,8 @@ def required_kinds(chosen: list[Kind], asked: list[str], has_pwsh: bool) -> list
 
 
 def main() -> int:
+    # Whoever starts this in the background may have it ignored, and so would all that is started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     every = kinds()
     known = [kind.name for kind in every]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

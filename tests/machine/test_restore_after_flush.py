@@ -49,6 +49,10 @@ def test_the_table_is_back_within_a_second(machine: Laboratory, operator: Operat
         assert machine.table() == table
     print(f"restored after {', '.join(f'{one:.2f}' for one in taken)} s")
     assert max(taken) < WITHIN, taken
+    # The table is there before the unit has said so, and the journal has it last.
+    end = time.monotonic() + 5
+    while loads(machine) < len(taken) and time.monotonic() < end:
+        time.sleep(0.2)
     assert loads(machine) == len(taken)
     operator.run().ok(changed=False)
 
