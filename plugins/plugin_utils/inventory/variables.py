@@ -240,13 +240,6 @@ _GLOBAL = (
         "100%",
     ),
     Variable(
-        "portbook_any_errors_fatal",
-        "bool",
-        "play",
-        "Whether the collection's playbooks stop for all hosts where one fails.",
-        False,
-    ),
-    Variable(
         "portbook_shrink",
         "bool",
         "all",
