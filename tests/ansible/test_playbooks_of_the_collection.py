@@ -32,7 +32,7 @@ def test_hosts_come_in_batches(desk: Desk, serial: object, batches: int):
 def test_one_failed_host_can_stop_all_others(desk: Desk, fatal: bool):
     others = {"portbook_backend": "none", "portbook_unsupported": "fail"}
     desk.inventory(site(others, siem={"portbook_backend": "firewalld"}))
-    # As a variable of the playbook it would be true on ansible-core 2.18, whatever it says.
+    # As a variable of the playbook it would be true before ansible-core 2.21, whatever it says.
     desk.environment["ANSIBLE_ANY_ERRORS_FATAL"] = str(fatal)
     run = desk.run(SITE, keep=False, portbook_serial=2).failed()
     assert run.recap["siem"]["failed"] == 1
