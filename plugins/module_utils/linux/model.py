@@ -78,18 +78,15 @@ class Settings:
         """Of what the module is given and the host remembers."""
         verdicts = raw.get("verdicts", {})
         trusted = raw.get("trusted_interfaces")
+        plain = ("refuse", "log", "cut", "foreign", "restore_after_flush")
         return Settings(
             verdict_in=verdicts.get("in", ACCEPT),
             verdict_out=verdicts.get("out", ACCEPT),
             outbound="out" in raw.get("directions", ()),
-            refuse=raw.get("refuse", "drop"),
-            log=raw.get("log", "off"),
-            cut=raw.get("cut", True),
-            foreign=raw.get("foreign", "auto"),
             management=tuple(raw.get("management") or ()),
             management_ports=tuple(sorted({int(port) for port in raw.get("management_ports") or ()})),
             trusted_interfaces=None if trusted is None else tuple(trusted),
-            restore_after_flush=raw.get("restore_after_flush", False),
+            **{name: raw[name] for name in plain if name in raw},
         )
 
 

@@ -203,8 +203,8 @@ _GLOBAL = (
         "choice",
         "host",
         "Which network profiles of a Windows host are held. in_use are those of the networks that it is in; one that "
-        "is off stays off, and what cannot be held there is told. all switches on all three and holds them; what "
-        "rules of others begin to refuse by that is told first.",
+        "is off stays off, and what cannot be held there is reported. all switches on all three and holds them; what "
+        "rules of others begin to refuse by that is reported first.",
         "in_use",
         ("in_use", "all"),
     ),

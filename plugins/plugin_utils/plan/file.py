@@ -155,21 +155,26 @@ def _rule_digest(data: Mapping[str, Any], sets: Mapping[str, str]) -> str:
 
 
 class _RuleDigests:
-    """Rules are shared by hosts, so each is digested once."""
-
     def __init__(self, sets: Mapping[str, str]) -> None:
-        self._sets = sets
-        self._of_rule: dict[int, str] = {}
+        self._digests = _OncePerRule(lambda rule: _rule_digest(rule_data(rule), sets))
         self._of_rules: dict[int, list[str]] = {}
 
     def of_host(self, rules: tuple[Rule, ...]) -> list[str]:
         if id(rules) not in self._of_rules:
-            self._of_rules[id(rules)] = sorted(self._one(rule) for rule in rules if rule.peers != MANAGEMENT)
+            self._of_rules[id(rules)] = sorted(self._digests.of(rule) for rule in rules if rule.peers != MANAGEMENT)
         return self._of_rules[id(rules)]
 
-    def _one(self, rule: Rule) -> str:
+
+class _OncePerRule:
+    """Rules are shared by hosts, so each is turned into text once."""
+
+    def __init__(self, write: Callable[[Rule], str]) -> None:
+        self._write = write
+        self._of_rule: dict[int, str] = {}
+
+    def of(self, rule: Rule) -> str:
         if id(rule) not in self._of_rule:
-            self._of_rule[id(rule)] = _rule_digest(rule_data(rule), self._sets)
+            self._of_rule[id(rule)] = self._write(rule)
         return self._of_rule[id(rule)]
 
 
@@ -179,7 +184,7 @@ def _canonical(data: Any) -> bytes:
 
 def chunks(plan: Plan, digest_: str) -> Iterator[str]:
     """The file's text."""
-    texts = _RuleTexts(lambda rule: json.dumps(rule_data(rule), ensure_ascii=False))
+    texts = _OncePerRule(lambda rule: json.dumps(rule_data(rule), ensure_ascii=False))
     yield f'{{"format": {FORMAT}, "digest": "{digest_}",\n "peers": {{'
     yield ",".join(f"\n  {json.dumps(name)}: {json.dumps(list(one.networks))}" for name, one in plan.peers.items())
     yield '},\n "hosts": {'
@@ -196,7 +201,7 @@ def chunks(plan: Plan, digest_: str) -> Iterator[str]:
 
 def parts(plan: Plan, digest_: str) -> Iterator[tuple[str, str]]:
     """One text a host: its part of the plan, with the sets that its rules use named and counted."""
-    texts = _RuleTexts(lambda rule: json.dumps({**rule_data(rule), "refusal": rule.refusal}))
+    texts = _OncePerRule(lambda rule: json.dumps({**rule_data(rule), "refusal": rule.refusal}))
     for name, host in plan.hosts.items():
         own = {
             "name": name,
@@ -206,19 +211,6 @@ def parts(plan: Plan, digest_: str) -> Iterator[tuple[str, str]]:
             "sets": {used: _summary(plan.peers[used]) for used in _used(host.rules, plan.peers)},
         }
         yield name, f'{json.dumps(own)[:-1]}, "rules": [{", ".join(map(texts.of, host.rules))}]}}'
-
-
-class _RuleTexts:
-    """Rules are shared by hosts, so each is turned into text once."""
-
-    def __init__(self, write: Callable[[Rule], str]) -> None:
-        self._write = write
-        self._of_rule: dict[int, str] = {}
-
-    def of(self, rule: Rule) -> str:
-        if id(rule) not in self._of_rule:
-            self._of_rule[id(rule)] = self._write(rule)
-        return self._of_rule[id(rule)]
 
 
 def _used(rules: Iterable[Rule], sets: Mapping[str, PeerSet]) -> list[str]:

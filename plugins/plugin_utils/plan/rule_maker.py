@@ -44,27 +44,13 @@ class RuleMaker:
             *(settings.programs.get((component, at.program)) for at in (flow.initiator, flow.responder) if at.program),
         )
         key = (flow.id, end, component, counterpart, protocol, ports, cast, word, of_settings)
-        if key not in self._made:
-            self._made[key] = self._make(flow, end, component, counterpart, settings, protocol, ports, cast, word)
-        return self._made[key]
-
-    def _make(
-        self,
-        flow: Flow,
-        end: End,
-        component: str,
-        counterpart: str,
-        settings: HostSettings,
-        protocol: str,
-        ports: PortSet,
-        cast: str,
-        word: Override,
-    ) -> Rule:
+        if key in self._made:
+            return self._made[key]
         direction: Direction = "in" if end == "responder" else "out"
         at_end = flow.responder if end == "responder" else flow.initiator
         # http.sys and containers hold the responder's socket in the program's place.
         bound = end == "initiator" or flow.listener == "native"
-        return Rule(
+        made = self._made[key] = Rule(
             id=self._id(flow, direction, component, counterpart, protocol, ports, cast),
             component=component,
             flow=flow.id,
@@ -93,6 +79,7 @@ class RuleMaker:
             ticket=word.ticket,
             expires=str(word.expires or ""),
         )
+        return made
 
     def _id(
         self,

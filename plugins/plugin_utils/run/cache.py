@@ -55,7 +55,7 @@ class RunCache:
     def keep(self, head: Head, plan: Plan | None) -> None:
         """The head is written last: who finds it finds all. What was told or derived of an earlier plan is void."""
         (self._folder / "head.json").unlink(missing_ok=True)
-        for outdated in (one for kind in ("*.done", "*host-*.json", "sets-*.json") for one in self._folder.glob(kind)):
+        for outdated in (*self._folder.glob("*.done"), *self._folder.glob("*host-*.json")):
             outdated.unlink()
         if plan is not None:
             for host, text in plan_file.parts(plan, head.digest):
@@ -66,15 +66,11 @@ class RunCache:
 
     def networks(self, digest: str) -> list[str]:
         """Of a peer set, by what it holds: guests' sets may bear the same names."""
-        return list(self._read(_sets_file(digest))[digest])
+        return list(self._read(f"set-{digest}.json"))
 
     def _keep_sets(self, plan: Plan) -> None:
-        """With what is there: whoever reads meanwhile finds all that was."""
-        files: dict[str, dict[str, Any]] = {}
         for one in plan.peers.values():
-            files.setdefault(_sets_file(one.digest), {})[one.digest] = one.networks
-        for name, sets in files.items():
-            self._write(name, json.dumps({**(self._read(name) or {}), **sets}))
+            self._write(f"set-{one.digest}.json", json.dumps(one.networks))
 
     def keep_guests(self, component: str, plan: Plan, digest: str) -> None:
         self._keep_sets(plan)
@@ -123,11 +119,6 @@ def write_private(target: Path, text: Iterable[str]) -> None:
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _sets_file(digest: str) -> str:
-    """Sets share files, since each file takes as long as many sets."""
-    return f"sets-{digest[:2]}.json"
 
 
 def _file(host: str) -> str:

@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, partial
@@ -76,7 +74,7 @@ class Turn:
             )
         head = self._known()
         if head is None:
-            with self._cache.lock(), _rarely_collecting():
+            with self._cache.lock():
                 head = self._known() or self._current()
                 self._cache.mark_looked(self._task.id)
         self._refuse_unseen(head)
@@ -278,19 +276,6 @@ class Turn:
             "not_planned": len(part.not_planned),
             **({"plan_file": head.plan_file} if head.plan_file else {}),
         }
-
-
-@contextmanager
-def _rarely_collecting() -> Iterator[None]:
-    """All that a plan is made of lives until it is done: looking through it for what does not finds little."""
-    gc.freeze()
-    was = gc.get_threshold()
-    gc.set_threshold(100_000, 50, 1000)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*was)
-        gc.unfreeze()
 
 
 def _errors_text(head: Head) -> str:

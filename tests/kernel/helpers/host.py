@@ -19,6 +19,7 @@ from ansible_collections.portbook.firewall.plugins.module_utils.linux.state impo
 from ansible_collections.portbook.firewall.plugins.module_utils.nftables.engine import Nftables
 from ansible_collections.portbook.firewall.plugins.module_utils.nftables.kernel import Nft, meaning
 from ansible_collections.portbook.firewall.plugins.module_utils.nftables.units import TableUnits
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.host_part import HostPart
 
 
 def rule(port: int | tuple[int, int] | None, peers: Iterable[str] | str = "any", **more: Any) -> dict[str, Any]:
@@ -53,10 +54,10 @@ def slice_of(*rules: dict[str, Any], name: str = "one") -> dict[str, Any]:
 def by_posture(settings: dict[str, Any]) -> dict[str, Any]:
     """Postures in the words that the host is given."""
     given = {name: value for name, value in settings.items() if name not in ("posture", "outbound")}
-    if {"posture", "outbound"} & set(settings):
-        words = {"in": settings.get("posture"), "out": settings.get("outbound", "off")}
-        given["verdicts"] = {way: "refuse" if word == "strict" else "accept" for way, word in words.items()}
-        given["directions"] = ["in"] if words["out"] == "off" else ["in", "out"]
+    postures = {name: value for name, value in settings.items() if name not in given}
+    if postures:
+        part = HostPart("host", **postures)
+        given |= {"verdicts": dict(part.verdicts), "directions": list(part.directions)}
     return given
 
 

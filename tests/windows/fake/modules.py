@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 from windows.fake.bringing import HOST
 from windows.fake.emulated import read, write
 from windows.fake.host import Host, to_file
 from windows.fake.store import Faults, Store
+from windows.pwsh.session import Session
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.rule import NAMES, PREFIX
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import Store as Read
@@ -27,19 +28,6 @@ OURS = {"prefix": PREFIX, "names": NAMES}
 WEB = {"Name": "portbook/web", "Grouping": f"{PREFIX}app", "Protocol": 6, "LocalPorts": "80", "Enabled": True}
 # What two machines may differ in: one is Windows Server, the other what PowerShell is run on.
 OF_MACHINE = {"powershell", "os", "programs", "domain", "sockets", "invocation", "exception"}
-
-
-class Real(Protocol):
-    def run(
-        self,
-        module: str,
-        store: Path,
-        arguments: dict[str, Any],
-        fault: str = "",
-        host: dict[str, Any] | None = None,
-        check: bool = False,
-        **faults: str,
-    ) -> Answer: ...
 
 
 class Modules:
@@ -90,7 +78,7 @@ class Modules:
 
 
 class Both(Modules):
-    def __init__(self, store: Store, session: Real, folder: Path, host: Host = HOST) -> None:
+    def __init__(self, store: Store, session: Session, folder: Path, host: Host = HOST) -> None:
         super().__init__(store, host)
         self._session, self._file = session, folder / "store.json"
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a connection of TCP would be let in, or out, if it were opened anew: at a host as it was read, and as
+"""Whether a connection of TCP would be let in, or out, if it were opened again: at a host as it was read, and as
 operations would leave it. Pure."""
 
 from __future__ import annotations

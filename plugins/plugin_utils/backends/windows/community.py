@@ -102,7 +102,7 @@ def remove(groups: Iterable[str], run: Run) -> dict[str, Any]:
 
 
 def _interim(rule: FirewallRule) -> FirewallRule:
-    """What stands in for it while its group is made anew."""
+    """What stands in for it while its group is created again."""
     return replace(rule, name=f"{rule.name}/new", group=_NEVER_WITHOUT[rule.group])
 
 
