@@ -26,6 +26,7 @@ BIN = Path(sys.executable).parent
 CHECKOUT = Path(__file__).resolve().parent.parent
 PLAN = "portbook.firewall.plan"
 APPLY = "portbook.firewall.apply"
+SUMMARY = "portbook.firewall.summary"
 CORE = tuple(int(part) for part in core_version.split(".")[:2])
 TIMEOUT = 150
 
@@ -62,7 +63,8 @@ HOSTS = ("siem", "probe", "web-1", "web-2", "web-3", "desk")
 
 
 NOTHING = "nothing to plan"
-_BLOCK = re.compile(rf"^(\S+): (?:{NOTHING}.*\n|[a-z_0-9, ]+\n(?:  .*\n)+)", re.MULTILINE)
+_BLOCK = re.compile(rf"^(\S+(?:, \S+)*): (?:{NOTHING}.*\n|[a-z_0-9, ]+\n(?:  .*\n)+)", re.MULTILINE)
+_RESULT = re.compile(r"^(ok|changed|fatal): \[([^\]]+)\](?:: \w+!)? => (?=\{)", re.MULTILINE)
 
 
 def site(all_vars: Mapping[str, Any] | None = None, **host_vars: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,6 +77,9 @@ def site(all_vars: Mapping[str, Any] | None = None, **host_vars: Mapping[str, An
             variables.update(given.pop(name, {}))
     assert not given, f"no such host: {given}"
     return made
+
+
+SHOW: dict[str, Any] = {SUMMARY: {"show": "full"}, "run_once": True}
 
 
 def play(*tasks: Mapping[str, Any] | str, **more: Any) -> dict[str, Any]:
@@ -113,9 +118,23 @@ class Run:
         return {peer for rule in self.rules(host, flow) for peer in self.plan["peers"].get(rule["peers"], [])}
 
     @cached_property
+    def results(self) -> list[tuple[str, str, dict[str, Any]]]:
+        """What was printed of results: how the task ended, the host, and the result."""
+        read = json.JSONDecoder().raw_decode
+        return [(one[1], one[2], read(self.output, one.end())[0]) for one in _RESULT.finditer(self.output)]
+
+    @cached_property
+    def texts(self) -> list[list[str]]:
+        """What was said for all hosts, each time by its lines."""
+        return [data["msg"] for _word, _host, data in self.results if isinstance(data.get("msg"), list)]
+
+    @cached_property
     def blocks(self) -> list[tuple[str, str]]:
-        """The hosts' parts as they were printed, in the order of printing."""
-        return [(found[1], found[0]) for found in _BLOCK.finditer(self.stdout)]
+        """The hosts' parts as they were shown, in the order of the text; those of equal hosts stand once there."""
+        found = (block for lines in self.texts for block in _BLOCK.finditer("".join(f"{one}\n" for one in lines)))
+        return [
+            (host, one[0].replace(one[1], host, 1)) for one in found for host in one[1].split(", ")
+        ]
 
     @property
     def shown(self) -> dict[str, str]:
@@ -132,19 +151,19 @@ class Run:
 
     @cached_property
     def errors(self) -> list[str]:
-        """As told once, readably, by whoever computed the plan."""
-        found = re.search(r"^portbook: \d+ errors?; .*\n((?:  - .*\n?)+)", self.stderr, re.MULTILINE)
-        return [line[4:] for line in found[1].splitlines()] if found else []
+        """All of the plan, which one host's result lists."""
+        found = [data["errors"] for word, _host, data in self.results if word == "fatal" and "errors" in data]
+        assert len(found) <= 1, "the list of errors stands once"
+        return [str(one) for one in found[0]] if found else []
 
     def message(self, host: str) -> str:
         return str(self.failure(host)["msg"])
 
     def failure(self, host: str) -> dict[str, Any]:
         """What the host's failed task said."""
-        found = re.search(rf"^fatal: \[{re.escape(host)}\]: FAILED! => (.*)$", self.output, re.MULTILINE)
+        found = [data for word, name, data in self.results if word == "fatal" and name == host]
         assert found, f"{host} did not fail\n{self.output}"
-        result: dict[str, Any] = json.loads(found[1])
-        return result
+        return found[0]
 
     def ok(self) -> Run:
         assert self.rc == 0, f"exit code {self.rc}\n{self.output}"
@@ -185,9 +204,10 @@ class Desk:
         sources: Iterable[str] = ("inventory",),
         **extra: Any,
     ) -> Run:
-        """Play, or run the playbook of that name; `keep` asks for the plan's file, `extra` is what -e gives."""
+        """Play, or run the playbook of that name; `keep` asks for the plan's file, `extra` is what -e gives. Each play
+        shows at its end what it planned and did."""
         names = [one for one in plays if isinstance(one, str)]
-        made = [one for one in plays if not isinstance(one, str)]
+        made = [{"post_tasks": [SHOW], **one} for one in plays if not isinstance(one, str)]
         if made:
             names.append(str(self.write("playbook.yml", made)))
         given = {**({"portbook_plan_file": str(self.plan_file)} if keep else {}), **extra}

@@ -13,7 +13,7 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.utils.display import Display
 
 from ansible_collections.portbook.firewall.plugins.action.plan import ActionModule as PlanModule
-from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.apply import Applying, removed
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.apply import Applying, remove
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.contract import Removal, Unreachable
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.head import Head
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.turn import Turn
@@ -37,22 +37,18 @@ class ActionModule(PlanModule):
             raise AnsibleConnectionFailure(str(error)) from None
 
     def with_plan(
-        self, turn: Turn, head: Head, components: list[str] | None, shown: bool, task_vars: dict[str, Any]
+        self, turn: Turn, head: Head, components: list[str] | None, show: str | None, task_vars: dict[str, Any]
     ) -> dict[str, Any]:
         if head.plan_file:
             turn.refuse_other_plan(Path(head.plan_file).expanduser(), head.digest)
-        turn.tell_summary(head, "as in")
-        return Applying(turn, head, self._target(task_vars), display.display).run(components, shown)
+        return Applying(turn, head, self._target(task_vars)).run(components, show)
 
     def _remove(self, task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Needs no plan: what is taken away is what the host itself remembers."""
+        """Needs no plan: what is removed is what the host itself remembers."""
         _validation, arguments = self.validate_argument_spec(argument_spec=self.ARGUMENTS)
         engine = str(self._templar.template(task_vars.get("portbook_windows_engine", "native")))
-        catalog = self._turn(task_vars).catalog
-        outcome = removed(Removal(arguments["components"], None, engine), self._target(task_vars), catalog)
-        if not outcome.failed:
-            display.display(outcome.text(str(task_vars["inventory_hostname"])))
-        return outcome.data()
+        turn, target = self._turn(task_vars), self._target(task_vars)
+        return remove(Removal(arguments["components"], None, engine), target, turn)
 
     def _target(self, task_vars: dict[str, Any]) -> AnsibleTarget:
         return AnsibleTarget(self, task_vars)

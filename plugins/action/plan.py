@@ -12,21 +12,20 @@ from ansible import constants as C
 from ansible import context
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run import needs
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.cache import RunCache
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.head import Head
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.records import Records
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.summary import BadWord, word
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.turn import Refused, Task, Turn
-
-display = Display()
 
 
 class ActionModule(ActionBase):
     ARGUMENTS: ClassVar[dict[str, Any]] = {
         "components": {"type": "list", "elements": "str"},
-        "show": {"type": "bool", "default": True},
+        "show": {"type": "raw"},
     }
     TRANSFERS_FILES = False
     _requires_connection = False
@@ -39,29 +38,34 @@ class ActionModule(ActionBase):
         lacking = needs.missing()
         if lacking:
             raise AnsibleActionFail(lacking)
+        turn = self._turn(task_vars or {})
         try:
-            return {**result, **self._done(self._turn(task_vars or {}), task_vars or {}, arguments)}
+            done = self._done(turn, task_vars or {}, arguments)
         except Refused as error:
+            turn.record("refused", text=str(error))
             raise AnsibleActionFail(str(error)) from None
+        return {**result, **done, "warnings": [*turn.warnings, *done.get("warnings", ())]}
 
     def _done(self, turn: Turn, task_vars: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
+        try:
+            show = word(arguments["show"])
+        except BadWord as error:
+            raise Refused(f"{turn.host}: show {error}") from None
         head = turn.head()
         if head.errors:
             return {"failed": True, **turn.errors(head)}
         components = turn.components(arguments["components"], head)
-        return self.with_plan(turn, head, components, bool(arguments["show"]), task_vars)
+        return self.with_plan(turn, head, components, show, task_vars)
 
     def with_plan(
-        self, turn: Turn, head: Head, components: list[str] | None, shown: bool, _task_vars: dict[str, Any]
+        self, turn: Turn, head: Head, components: list[str] | None, show: str | None, _task_vars: dict[str, Any]
     ) -> dict[str, Any]:
         """What this action does with the host's part of the plan."""
         if head.plan_file:
-            turn.write_plan(Path(head.plan_file).expanduser())
-        turn.tell_summary(head, "written to")
+            turn.write_plan(Path(head.plan_file).expanduser(), head)
         part, warnings = turn.part(components)
-        if shown:
-            turn.show(part, components)
-        return {"changed": False, "warnings": warnings, **turn.summary(head, part, components)}
+        turn.record("planned", part, components, show, digest=head.digest)
+        return {"changed": False, "warnings": warnings, **turn.found(head, part, components)}
 
     def _turn(self, task_vars: dict[str, Any]) -> Turn:
         task = Task(
@@ -73,23 +77,9 @@ class ActionModule(ActionBase):
             template_errors=(Exception,),
             extra_variables=lambda: load_extra_vars(self._loader),
             default_connection=str(context.CLIARGS.get("connection") or C.DEFAULT_TRANSPORT),
+            check=bool(self._task.check_mode),
         )
-        return Turn(task, RunCache(C.DEFAULT_LOCAL_TMP, _play_of(self._task)), _Display(bool(self._task.no_log)))
-
-
-class _Display:
-    def __init__(self, secret: bool) -> None:
-        self.secret = secret
-        self.columns = int(display.columns)
-
-    def text(self, text: str) -> None:
-        display.display(text)
-
-    def error(self, text: str) -> None:
-        display.display(text, color=C.COLOR_ERROR, stderr=True)
-
-    def warning(self, text: str) -> None:
-        display.warning(text)
+        return Turn(task, RunCache(C.DEFAULT_LOCAL_TMP, _play_of(self._task)), Records(C.DEFAULT_LOCAL_TMP))
 
 
 def _play_of(task: Any) -> str:

@@ -42,9 +42,9 @@ options:
     elements: str
   show:
     description:
-      - Whether to print the host's rules.
-    type: bool
-    default: true
+      - How M(portbook.firewall.summary) shows this task's hosts, V(full), V(summary), V(changes) or V(none), whatever
+        it is told for the others. V(true) means V(full), V(false) V(none). This task prints nothing itself.
+    type: raw
 attributes:
   check_mode:
     description: Can run in check mode and say what would happen without changing the host.
@@ -62,6 +62,7 @@ notes:
   - The plan is computed once a play, for all hosts of the inventory, whatever C(--limit) says.
   - Variables that other hosts cannot see (a play's vars, vars_files, role parameters) are refused.
 seealso:
+  - module: portbook.firewall.summary
   - module: portbook.firewall.plan
 """
 
@@ -79,7 +80,7 @@ digest:
   description: Changes exactly if the meaning of the plan changes.
   returned: success
   type: str
-  sample: 3f2a9c0d7e
+  sample: 3f2a9c0d7e6b41a8f5c2d90e7b63a1f4c8d2e5b7a9036f1c4e8d2b5a7093e6f1
 components:
   description: The components of the host that this task spoke of.
   returned: success
@@ -101,22 +102,94 @@ rules_out:
   returned: success
   type: int
   sample: 1
-not_planned:
-  description: How many flows of the host were not planned; the output says why.
+posture:
+  description: What is refused of inbound traffic.
   returned: success
-  type: int
-  sample: 3
+  type: str
+  sample: guard
+outbound:
+  description: What is refused of outbound traffic.
+  returned: success
+  type: str
+  sample: "off"
+rules:
+  description: The host's rules as in the plan file.
+  returned: success, unless RV(truncated)
+  type: list
+  elements: dict
+  sample:
+    - id: utmstack_master/utmstack.agent-beats/in/1
+      component: utmstack_master
+      flow: utmstack.agent-beats
+      direction: in
+      protocol: tcp
+      ports: ["5044"]
+      source_ports: []
+      peers: utmstack_agent
+      peer_components: [utmstack_agent]
+      cast: unicast
+      group: null
+      guarded: true
+      program: null
+      service: null
+      listener: docker
+      container_ports: []
+      log: false
+      confidence: high
+      rows: [U4.1]
+      why: Event logs of the agents.
+not_planned:
+  description: Flows of the host that got no rule, and why.
+  returned: success, unless RV(truncated)
+  type: list
+  elements: dict
+  sample:
+    - component: utmstack_master
+      flow: utmstack.master-probe
+      why: utmstack_probe has no hosts
+peers:
+  description: The sets of peers that RV(rules) name, with their addresses and networks.
+  returned: success, unless RV(truncated)
+  type: dict
+  sample:
+    utmstack_agent: [192.0.2.31, 192.0.2.32/31]
+notes:
+  description: What an administrator should know of flows of this host, where the vendor's document is in doubt say.
+  returned: success, unless RV(truncated)
+  type: list
+  elements: str
+  sample: []
+truncated:
+  description: Whether RV(rules), RV(not_planned), RV(peers) and RV(notes) were left out, being larger than 50 kB.
+  returned: success
+  type: bool
+  sample: false
+counts:
+  description: How many there are of what was left out. The plan file, see C(portbook_plan_file), has all of it.
+  returned: if RV(truncated)
+  type: dict
+  sample:
+    rules: 900
+    not_planned: 12
+    peers: 40
+    notes: 3
 plan_file:
   description: The file of the plan, if O(ignore:portbook_plan_file) is set.
   returned: if there is one
   type: str
   sample: build/plan.json
 errors:
-  description: All errors of the run, at the host whose task computed the plan.
-  returned: failure
+  description: All errors of the plan. RV(msg) of each host names the host that has them.
+  returned: failure, at one host
   type: list
   elements: str
-  sample: []
+  sample:
+    - "siem-1: utmstack_master_syslog_port is 70000: ports go from 1 to 65535"
+msg:
+  description: What was done, would be done or why nothing was.
+  returned: always
+  type: str
+  sample: "changed: 16 created, 0 rules kept"
 create:
   description: Rules that are new on the host.
   returned: if the host was brought to its part

@@ -10,7 +10,7 @@ DOCUMENTATION = r"""
 module: plan
 short_description: Plan the firewall rules of all hosts from the port book
 description:
-  - Computes, once a play, which rules every host of the inventory needs and from whom, and prints this host's part.
+  - Computes, once a play, which rules every host of the inventory needs and from whom, and returns this host's part.
   - Touches no host and needs no connection.
   - With the variable C(portbook_plan_file) the plan of all hosts is also written as JSON.
 version_added: 0.1.0
@@ -27,9 +27,9 @@ options:
     elements: str
   show:
     description:
-      - Whether to print the host's rules.
-    type: bool
-    default: true
+      - How M(portbook.firewall.summary) shows this task's hosts, V(full), V(summary), V(changes) or V(none), whatever
+        it is told for the others. V(true) means V(full), V(false) V(none). This task prints nothing itself.
+    type: raw
 attributes:
   check_mode:
     description: Can run in check mode and say what would happen without changing the host.
@@ -47,6 +47,7 @@ notes:
   - The plan is computed once a play, for all hosts of the inventory, whatever C(--limit) says.
   - Variables that other hosts cannot see (a play's vars, vars_files, role parameters) are refused.
 seealso:
+  - module: portbook.firewall.summary
   - module: portbook.firewall.apply
 """
 
@@ -64,7 +65,7 @@ digest:
   description: Changes exactly if the meaning of the plan changes.
   returned: success
   type: str
-  sample: 3f2a9c0d7e
+  sample: 3f2a9c0d7e6b41a8f5c2d90e7b63a1f4c8d2e5b7a9036f1c4e8d2b5a7093e6f1
 components:
   description: The components of the host that this task spoke of.
   returned: success
@@ -86,20 +87,92 @@ rules_out:
   returned: success
   type: int
   sample: 1
-not_planned:
-  description: How many flows of the host were not planned; the output says why.
+posture:
+  description: What is refused of inbound traffic.
   returned: success
-  type: int
-  sample: 3
+  type: str
+  sample: guard
+outbound:
+  description: What is refused of outbound traffic.
+  returned: success
+  type: str
+  sample: "off"
+rules:
+  description: The host's rules as in the plan file.
+  returned: success, unless RV(truncated)
+  type: list
+  elements: dict
+  sample:
+    - id: utmstack_master/utmstack.agent-beats/in/1
+      component: utmstack_master
+      flow: utmstack.agent-beats
+      direction: in
+      protocol: tcp
+      ports: ["5044"]
+      source_ports: []
+      peers: utmstack_agent
+      peer_components: [utmstack_agent]
+      cast: unicast
+      group: null
+      guarded: true
+      program: null
+      service: null
+      listener: docker
+      container_ports: []
+      log: false
+      confidence: high
+      rows: [U4.1]
+      why: Event logs of the agents.
+not_planned:
+  description: Flows of the host that got no rule, and why.
+  returned: success, unless RV(truncated)
+  type: list
+  elements: dict
+  sample:
+    - component: utmstack_master
+      flow: utmstack.master-probe
+      why: utmstack_probe has no hosts
+peers:
+  description: The sets of peers that RV(rules) name, with their addresses and networks.
+  returned: success, unless RV(truncated)
+  type: dict
+  sample:
+    utmstack_agent: [192.0.2.31, 192.0.2.32/31]
+notes:
+  description: What an administrator should know of flows of this host, where the vendor's document is in doubt say.
+  returned: success, unless RV(truncated)
+  type: list
+  elements: str
+  sample: []
+truncated:
+  description: Whether RV(rules), RV(not_planned), RV(peers) and RV(notes) were left out, being larger than 50 kB.
+  returned: success
+  type: bool
+  sample: false
+counts:
+  description: How many there are of what was left out. The plan file, see C(portbook_plan_file), has all of it.
+  returned: if RV(truncated)
+  type: dict
+  sample:
+    rules: 900
+    not_planned: 12
+    peers: 40
+    notes: 3
 plan_file:
   description: The file of the plan, if O(ignore:portbook_plan_file) is set.
   returned: if there is one
   type: str
   sample: build/plan.json
 errors:
-  description: All errors of the run, at the host whose task computed the plan.
-  returned: failure
+  description: All errors of the plan. RV(msg) of each host names the host that has them.
+  returned: failure, at one host
   type: list
   elements: str
-  sample: []
+  sample:
+    - "siem-1: utmstack_master_syslog_port is 70000: ports go from 1 to 65535"
+msg:
+  description: What is wrong; the host's own first error, if it has one, and how many there are.
+  returned: failure
+  type: str
+  sample: "siem-1: utmstack_master_syslog_port is 70000: ports go from 1 to 65535"
 """

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 _LONGEST_VALUE = 80
@@ -26,6 +26,8 @@ class Problem:
     what: str
     wrong: str
     right: str = ""
+    places: tuple[str, ...] = field(default=(), compare=False)
+    """All of them; `where` names the first."""
 
     def __str__(self) -> str:
         where, what, wrong, right = (_printable(getattr(self, name), most) for name, most in _LONGEST.items())
@@ -67,11 +69,9 @@ def _note(
 
 
 def _gather(found: dict[tuple[str, str, str], list[str]]) -> list[Problem]:
-    return sorted(Problem(_places(where), *rest) for rest, where in found.items())
-
-
-def _places(where: list[str]) -> str:
-    return few(set(where), _MOST_PLACES)
+    return sorted(
+        Problem(few(set(where), _MOST_PLACES), *rest, tuple(sorted(set(where)))) for rest, where in found.items()
+    )
 
 
 def few(names: Iterable[str], most: int) -> str:

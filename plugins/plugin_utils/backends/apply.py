@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ..run.head import Head
 from ..run.host_part import HostPart
+from ..run.records import Kind
 from ..run.turn import Refused, Turn
 from . import registry
 from .contract import CatalogLoader, Removal, Request, Target, Unreachable
@@ -18,31 +21,47 @@ from .outcome import Outcome
 _ASKABLE = ("ssh", "paramiko", "paramiko_ssh", "local", "winrm", "psrp")
 
 
-def removed(removal: Removal, target: Target, catalog: CatalogLoader) -> Outcome:
+def remove(removal: Removal, target: Target, turn: Turn) -> dict[str, Any]:
+    """The result of a task that needs no plan."""
+    try:
+        outcome = _removed(removal, target, turn.catalog)
+    except Unreachable as error:
+        turn.record("unreachable", text=str(error))
+        raise
+    return _reported(outcome, target, turn.record).data()
+
+
+def _reported(outcome: Outcome, target: Target, record: Callable[..., None], kind: Kind | None = None) -> Outcome:
+    """Recorded, and with what an operator reads of it."""
+    kind, text = kind or outcome.kind(), outcome.text(target.check)
+    record(kind, text=text, details=outcome.details(target.check))
+    if outcome.failed:
+        return outcome
+    return replace(outcome, msg=f"{kind}: {text}" if text else kind).with_warnings(*outcome.remarks(target.host))
+
+
+def _removed(removal: Removal, target: Target, catalog: CatalogLoader) -> Outcome:
     return registry.for_platform(target.platform, catalog).remove(removal, target)
 
 
 class Applying:
-    def __init__(self, turn: Turn, head: Head, target: Target, tell: Callable[[str], None]) -> None:
-        self._turn, self._head, self._target, self._tell = turn, head, target, tell
+    def __init__(self, turn: Turn, head: Head, target: Target) -> None:
+        self._turn, self._head, self._target = turn, head, target
 
-    def run(self, components: list[str] | None, shown: bool) -> dict[str, Any]:
+    def run(self, components: list[str] | None, show: str | None) -> dict[str, Any]:
         """The task's result."""
         part, warnings = self._turn.part(components)
         self._refuse_other_platform(part)
-        summary = self._turn.summary(self._head, part, components)
-        outcome, missing = self._outcome(part, components)
-        if not outcome.failed and (missing is None or outcome.changed):
-            self._told(outcome)
-        if missing is not None and not outcome.failed:
-            if shown and not outcome.changed:
-                self._turn.show(part, components)
-            if missing:
-                outcome = _not_applied(outcome, missing, self._head.unsupported)
-        return {**summary, **outcome.with_warnings(*warnings).data()}
-
-    def _told(self, outcome: Outcome) -> None:
-        self._tell(outcome.text(self._target.host))
+        record = partial(self._turn.record, part=part, components=components, show=show, digest=self._head.digest)
+        try:
+            outcome, missing = self._outcome(part, components)
+        except Unreachable as error:
+            record("unreachable", text=str(error))
+            raise
+        if missing and not outcome.failed:
+            outcome = _not_applied(outcome, missing, self._head.unsupported)
+        outcome = _reported(outcome, self._target, record, "not applied" if missing and not outcome.failed else None)
+        return {**self._turn.found(self._head, part, components), **outcome.with_warnings(*warnings).data()}
 
     def _outcome(self, part: HostPart, components: list[str] | None) -> tuple[Outcome, str | None]:
         """What became of the host; and, if its part was not applied, the backend that is missing, empty if none is."""
@@ -57,7 +76,7 @@ class Applying:
             name = outcome.left_to
         if components is None and part.platform == "unknown" and self._may_be_asked():
             return self._take_away(part), ""
-        return Outcome(), name if name != "none" and (part.rules or part.way_in) else ""
+        return Outcome(), name if part.rules or part.way_in else ""
 
     def _request(self, part: HostPart, components: list[str] | None) -> Request:
         return Request(
@@ -79,7 +98,7 @@ class Applying:
         It may be one that was never ours, a switch say: that it cannot be asked is no failure."""
         removal = Removal(None, self._turn.inventory(part, self._head), self._turn.windows_engine())
         try:
-            outcome = removed(removal, self._target, self._turn.catalog)
+            outcome = _removed(removal, self._target, self._turn.catalog)
         except (Unreachable, Refused) as error:
             outcome = Outcome(failed=True, msg=str(error))
         if not outcome.failed or outcome.losses:
@@ -100,7 +119,9 @@ class Applying:
 
 
 def _not_applied(outcome: Outcome, backend: str, unsupported: str) -> Outcome:
-    text = f"not applied: the backend {backend} comes with a later version. The rules are planned and shown only"
+    if backend == "none":
+        return replace(outcome, msg="portbook_backend is none")
+    text = f"the backend {backend} comes with a later version"
     if unsupported == "fail":
-        return Outcome(failed=True, msg=f"{text} (portbook_unsupported is fail)", warnings=outcome.warnings)
-    return Outcome(warnings=(*outcome.warnings, text))
+        return Outcome(failed=True, msg=f"not applied: {text} (portbook_unsupported is fail)", warnings=outcome.warnings)
+    return Outcome(msg=text, warnings=(*outcome.warnings, f"not applied: {text}. The rules are planned only"))

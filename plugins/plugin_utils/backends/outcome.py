@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from ..run.records import Kind
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -66,26 +68,52 @@ class Outcome:
         }
         return {**self.more, **plain}
 
-    def text(self, host: str) -> str:
-        """One line for a host that stayed as it was, a few for one that changed."""
-        kept = f"{self.keep} rules kept"
-        seconds = f"{self.seconds or 0:.2f} s"
-        if not self.changed:
-            return f"{host}: nothing to change, {kept} ({seconds})"
-        kinds = (("created", self.create), ("changed", self.change), ("deleted", self.delete))
-        counts = [f"{len(names)} {word}" for word, names in kinds if names]
-        lasting = "".join(f"; {one}" for one in (self.unconfirmed, self.persistence) if one)
-        return "\n".join([f"{host}: {', '.join([*counts, kept])} ({seconds}){lasting}", *self._details()])
+    def kind(self) -> Kind:
+        if self.failed:
+            return "failed" if self.more.keys() & _OF_A_CRASH else "refused"
+        return "changed" if self.changed else "unchanged"
 
-    def _details(self) -> list[str]:
+    def text(self, check: bool) -> str:
+        """In a few words: what was done, or would be; or why nothing was."""
+        if self.msg:
+            return self.msg.partition("\n")[0]
+        verbs = (("create", self.create), ("change", self.change), ("delete", self.delete))
+        counted = [(len(names), verb) for verb, names in verbs if names]
+        counts = [f"would {verb} {count}" if check else f"{count} {verb}d" for count, verb in counted]
+        kept = [f"{self.keep} rules kept"] if self.keep is not None else []
+        return ", ".join([*counts, *kept]) if self.changed else ""
+
+    def details(self, check: bool) -> tuple[str, ...]:
+        """What the counts do not say, a line each."""
+        deleted = "would be deleted" if check else "deleted"
         lines = [
-            f"  {name} is no component of this host any more: its {count} rule{'s' * (count != 1)} deleted"
+            f"{name} is no component of this host any more: its {count} rule{'s' * (count != 1)} {deleted}"
             for name, count in sorted((self.left or {}).items())
         ]
-        lines += [f"  {one}" for one in self.settings or ()]
-        lines += [f"  disabled: {name}" for name in self.disabled or ()]
-        lines += [f"  enabled: {name}" for name in self.enabled or ()]
+        lines += self.settings or ()
+        lines += [f"{'would disable' if check else 'disabled'}: {name}" for name in self.disabled or ()]
+        lines += [f"{'would enable' if check else 'enabled'}: {name}" for name in self.enabled or ()]
         if self.mended:
-            lines.append("  the kernel's table was not the one that had been applied; it is mended")
-        lines += [f"  foreign: {one['where']}: {one['flow']} is {one['outcome']}" for one in self.foreign or ()]
-        return lines
+            done = "would be replaced" if check else "was replaced"
+            lines.append(f"what the firewall held was not what had been applied; it {done}")
+        return tuple(lines)
+
+    def remarks(self, host: str) -> tuple[str, ...]:
+        """Warnings that follow from what was found."""
+        lasting = (self.persistence or "").partition("skipped: ")[2] if self.changed else ""
+        return tuple(f"{host}: {one}" for one in filter(None, [self.unconfirmed, lasting, *self._unmanaged()]))
+
+    def _unmanaged(self) -> list[str]:
+        """What rules of others make of flows: a line a chain."""
+        by_place: dict[tuple[str, str], list[str]] = {}
+        for one in self.foreign or ():
+            by_place.setdefault((one["where"], one["outcome"]), []).append(one["flow"])
+        return [
+            f"unmanaged rules, {where}: {_JUDGED.get(outcome, outcome)} {', '.join(dict.fromkeys(flows))}"
+            for (where, outcome), flows in by_place.items()
+        ]
+
+
+# What Ansible reports of a module that ended otherwise than with an answer.
+_OF_A_CRASH = {"exception", "module_stderr", "done", "undone"}
+_JUDGED = {"lost": "they refuse", "unknown": "they may refuse"}

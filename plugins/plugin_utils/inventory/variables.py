@@ -224,7 +224,21 @@ _GLOBAL = (
         "warn",
         ("warn", "fail"),
     ),
-    Variable("portbook_plan_file", "path", "all", "Where the plan is written as JSON."),
+    Variable(
+        "portbook_plan_file",
+        "path",
+        "all",
+        "Where the plan is written: as JSON, which portbook.firewall.site applies exactly or refuses, or, if the name "
+        "ends in .md, as a text for reviewers.",
+    ),
+    Variable(
+        "portbook_show",
+        "any",
+        "play",
+        "How much portbook.firewall.summary, and so the collection's playbooks, show: every rule or host (full), a "
+        "table (summary), only hosts that were changed, refused or not applied (changes), nothing (none). Default: full "
+        "up to 20 hosts, summary for more.",
+    ),
     Variable(
         "portbook_hosts",
         "any",

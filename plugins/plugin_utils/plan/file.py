@@ -213,6 +213,11 @@ def parts(plan: Plan, digest_: str) -> Iterator[tuple[str, str]]:
         yield name, f'{json.dumps(own)[:-1]}, "rules": [{", ".join(map(texts.of, host.rules))}]}}'
 
 
+def part_begins(host: str) -> str:
+    """What is of the host alone in its part's text."""
+    return f'{{"name": {json.dumps(host)}'
+
+
 def _used(rules: Iterable[Rule], sets: Mapping[str, PeerSet]) -> list[str]:
     return sorted({rule.peers for rule in rules if rule.peers in sets})
 

@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ class RunCache:
     """A folder in the run's own temporary folder; `key` is the play."""
 
     def __init__(self, run_folder: str, key: str) -> None:
+        self.key = key
         self._folder = Path(run_folder) / f"portbook-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -45,12 +47,34 @@ class RunCache:
         (self._folder / f"{task}.looked").touch()
 
     def part(self, host: str) -> HostPart | None:
-        data = self._read(f"{_file(host)}.json")
-        return None if data is None else HostPart.of(data)
+        return self._part(f"{_file(host)}.json", host)
 
     def guest(self, component: str, host: str) -> HostPart | None:
-        data = self._read(f"{component}-{_file(host)}.json")
-        return None if data is None else HostPart.of(data)
+        return self._part(f"{component}-{_file(host)}.json", host)
+
+    def part_with_guests(self, host: str, components: Iterable[str]) -> HostPart | None:
+        """With components that the host has in this play only, as far as they were planned."""
+        part = self.part(host)
+        for name in components:
+            guest = None if part and name in part.components else self.guest(name, host)
+            if guest:
+                part = (part or HostPart(host)).united(guest)
+        return part
+
+    def parts(self) -> Iterator[HostPart]:
+        """Of all hosts of the inventory."""
+        for file in self._folder.glob("host-*.json"):
+            name = json.loads(file.read_text(encoding="utf-8"))["name"]
+            part = self.part(name)
+            if part:
+                yield part
+
+    def _part(self, name: str, host: str) -> HostPart | None:
+        text = self._text(name)
+        if text is None:
+            return None
+        but_for_the_name = text.removeprefix(plan_file.part_begins(host))
+        return replace(HostPart.of(json.loads(text)), likeness=hashlib.sha256(but_for_the_name.encode()).hexdigest())
 
     def keep(self, head: Head, plan: Plan | None) -> None:
         """The head is written last: who finds it finds all. What was told or derived of an earlier plan is void."""
@@ -92,13 +116,16 @@ class RunCache:
         return self._folder / "plan.json"
 
     def copy_plan(self, target: Path) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True)
         with self.plan_path.open(encoding="utf-8") as lines:
             write_private(target, lines)
 
     def _read(self, name: str) -> Any:
+        text = self._text(name)
+        return None if text is None else json.loads(text)
+
+    def _text(self, name: str) -> str | None:
         try:
-            return json.loads((self._folder / name).read_text(encoding="utf-8"))
+            return (self._folder / name).read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
 
@@ -112,6 +139,7 @@ class RunCache:
 
 def write_private(target: Path, text: Iterable[str]) -> None:
     """Readable by its owner alone, and never half-written."""
+    target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:

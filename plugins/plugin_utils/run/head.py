@@ -18,7 +18,8 @@ class Head:
     """What all hosts need to know of the plan. With errors, no host has a part."""
 
     digest: str
-    told_by: str
+    listed_by: str
+    """The host whose result has all errors."""
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
     hosts: int
@@ -35,6 +36,8 @@ class Head:
     members: dict[str, int] = field(default_factory=dict)
     """Hosts of each component."""
     shrink: bool = False
+    own_errors: dict[str, int] = field(default_factory=dict)
+    """By host, the first error of its own, which few hosts share."""
 
     def data(self) -> dict[str, Any]:
         vendor_rules = [asdict(one) for one in self.vendor_rules]

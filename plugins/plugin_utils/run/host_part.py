@@ -61,6 +61,8 @@ class HostPart:
     """By the name that rules have for the set."""
     not_planned: tuple[NotPlanned, ...] = ()
     settings: Settings = Settings()
+    likeness: str = ""
+    """The same for hosts whose part is the same but for the host's name."""
 
     @property
     def verdicts(self) -> Mapping[Direction, Verdict]:
@@ -105,6 +107,7 @@ class HostPart:
             way_in=self.way_in or guest.way_in,
             peers={**self.peers, **guest.peers},
             not_planned=(*self.not_planned, *guest.not_planned),
+            likeness=f"{self.likeness} {guest.likeness}",
         )
 
     @staticmethod

@@ -20,7 +20,7 @@ from ..inventory.world import HostInput, Resolver, platform_error
 from ..plan.compute import Computed, compute
 from ..plan.model import Plan
 from ..plan.planner import make_plan
-from ..problems import Problems, shown
+from ..problems import Problem, Problems, shown
 from .head import Head
 
 
@@ -52,7 +52,8 @@ class Planning:
         run = world.run if world else None
         return plan, Head(
             digest=computed.digest,
-            told_by=by,
+            listed_by=by,
+            own_errors=_own_errors(computed.errors),
             errors=tuple(str(one) for one in computed.errors),
             warnings=tuple(str(one) for one in computed.warnings),
             hosts=len(plan.hosts) if plan else 0,
@@ -96,6 +97,18 @@ class Planning:
                 del wanted[host.name]
         plan = make_plan(world, self.today, problems, wanted)
         return plan, [str(one) for one in problems.errors]
+
+
+def _own_errors(errors: Iterable[Problem]) -> dict[str, int]:
+    own: dict[str, int] = {}
+    for number, one in enumerate(errors):
+        for place in one.places if len(one.places) <= _OWN_OF_MOST else ():
+            own.setdefault(place, number)
+    return own
+
+
+# An error that more hosts share is that of a group.
+_OWN_OF_MOST = 5
 
 
 def _expanded(path: str) -> Path:

@@ -13,13 +13,19 @@ from ..plan.model import NotPlanned, Rule
 from .host_part import HostPart, PeerSummary
 
 _NARROWEST = 72
-_WIDEST = 140
+_WIDEST = 120
 _WIDEST_PORTS = 22
 _AFTER_NUMBERS = 99999
+MANAGEMENT_TEXT = "where Ansible comes from"
 
 
 def host_text(part: HostPart, components: Iterable[str] | None, width: int) -> str:
     """All of the host's part, or that of some components."""
+    return "\n".join(host_lines(part, part.name, components, width))
+
+
+def host_lines(part: HostPart, names: str, components: Iterable[str] | None, width: int) -> list[str]:
+    """`names` is this host, or this and others whose part is the same."""
     width = max(_NARROWEST, min(_WIDEST, width))
     wanted = None if components is None else set(components)
     rules = list(part.of_components(wanted))
@@ -28,16 +34,21 @@ def host_text(part: HostPart, components: Iterable[str] | None, width: int) -> s
     skipped = [one for one in part.not_planned if wanted is None or one.component in wanted]
     named = sorted(wanted) if wanted is not None else list(part.components)
     if not rules and not named:
-        return f"{part.name}: nothing to plan: no component, and nothing in portbook_allow"
-    lines = [f"{part.name}: {', '.join(named) or 'no component'}", f"  {_how(part)}"]
+        return [f"{names}: nothing to plan: no component, and nothing in portbook_allow"]
+    lines = [f"{names}: {', '.join(named) or 'no component'}", f"  {settings_text(part)}"]
     lines += _flows(rules, part.peers, width)
     if skipped:
         lines.append("  not planned")
         lines += _skipped(skipped, width)
-    return "\n".join(lines)
+    return lines
 
 
-def _how(part: HostPart) -> str:
+def wrapped(text: str, width: int) -> list[str]:
+    """A line below a host's."""
+    return textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+
+
+def settings_text(part: HostPart) -> str:
     postures = "".join(f", {name} {posture}" for name, posture in part.postures.items())
     return (
         f"{part.platform}, backend {part.backend}; realm {', '.join(part.realms)}; "
@@ -48,9 +59,9 @@ def _how(part: HostPart) -> str:
 def _flows(rules: list[Rule], peers_of: Mapping[str, PeerSummary], width: int) -> list[str]:
     """A paragraph a flow: its port and peers, then why, then what is doubtful."""
     groups: dict[tuple[Any, ...], list[Rule]] = {}
-    for rule in sorted(rules, key=_order):
+    for rule in sorted(rules, key=order):
         groups.setdefault((rule.direction, rule.flow, rule.protocol, rule.ports), []).append(rule)
-    heads = {key: _head(found[0]) for key, found in groups.items()}
+    heads = {key: ports_text(found[0]) for key, found in groups.items()}
     at = 9 + min(_WIDEST_PORTS, max((len(head) for head in heads.values()), default=0))
     lines: list[str] = []
     for key, found in groups.items():
@@ -70,12 +81,12 @@ def _flows(rules: list[Rule], peers_of: Mapping[str, PeerSummary], width: int) -
     return lines
 
 
-def _order(rule: Rule) -> tuple[Any, ...]:
+def order(rule: Rule) -> tuple[Any, ...]:
     first = rule.ports.lowest or (_AFTER_NUMBERS if rule.ports else 0)
     return (rule.direction, rule.protocol, first, rule.flow, rule.id)
 
 
-def _head(rule: Rule) -> str:
+def ports_text(rule: Rule) -> str:
     ports = ", ".join(rule.ports.texts)
     if rule.peers == "management":
         ports = ports or "its port"
@@ -109,7 +120,7 @@ def signature(rule: Rule) -> str:
 def peers_text(rule: Rule, peers_of: Mapping[str, PeerSummary]) -> str:
     peers = rule.peers
     if peers == "management":
-        return "where Ansible comes from"
+        return MANAGEMENT_TEXT
     who = " or ".join(rule.peer_components)
     if peers == "any":
         return f"any ({who})" if who else "any"

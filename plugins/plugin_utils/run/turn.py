@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ...module_utils.shrinking import Inventory
 from ..catalog.book import Catalog
@@ -18,28 +18,17 @@ from ..inventory.hostvars import Reader, counts, fingerprint, rendered, resolve,
 from ..inventory.variables import Names
 from ..inventory.world import HostInput
 from ..problems import Problems, one_of
-from . import show
-from .cache import RunCache
+from . import markdown, result
+from .cache import RunCache, write_private
 from .head import Head
 from .host_part import HostPart, inventory_of
 from .planning import Planning, catalog_of
+from .records import Kind, Record, Records
 from .reviewed import OtherPlan, refuse_other
 
 
 class Refused(ValueError):
     """Why the task cannot go on, and what would be right."""
-
-
-class Teller(Protocol):
-    """What an operator reads beside the task's result."""
-
-    columns: int
-    secret: bool
-    """Nothing of the host may be printed."""
-
-    def text(self, text: str) -> None: ...
-    def error(self, text: str) -> None: ...
-    def warning(self, text: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -55,12 +44,14 @@ class Task:
     extra_variables: Callable[[], Mapping[str, Any]]
     """Those of -e."""
     default_connection: str
+    check: bool = False
 
 
 class Turn:
-    def __init__(self, task: Task, cache: RunCache, teller: Teller) -> None:
+    def __init__(self, task: Task, cache: RunCache, records: Records) -> None:
         self.host = task.host
-        self._task, self._cache, self._teller = task, cache, teller
+        self.warnings: list[str] = []
+        self._task, self._cache, self._records = task, cache, records
         self._vars = task.variables
 
     # -- the plan of the run ------------------------------------------------------------------------
@@ -123,14 +114,11 @@ class Turn:
         plan, head = self._planning.compute(self.host)
         self._cache.keep(head, plan)
         if head.shrink and "portbook_shrink" not in self._task.extra_variables():
-            self._teller.warning(
+            self.warnings.append(
                 "portbook_shrink: true stands in the inventory, so no run notices an inventory that lacks hosts. "
                 "Take it out, and give it with -e to the one run that needs it"
             )
-        for text in head.warnings:
-            self._teller.warning(text)
-        if head.errors and not self._teller.secret:
-            self._teller.error(_errors_text(head))
+        self.warnings += head.warnings
         return head
 
     def catalog(self, problems: Problems | None = None) -> Catalog:
@@ -152,11 +140,12 @@ class Turn:
         )
 
     def errors(self, head: Head) -> dict[str, Any]:
-        count = len(head.errors)
-        counted = f"the plan of this run has {count} error{'s' * (count > 1)}"
-        if head.told_by == self.host:
-            return {"msg": f"{counted}, told above; nothing is applied on any host", "errors": list(head.errors)}
-        return {"msg": f"{counted}, told at {head.told_by}"}
+        """The host's own first, and the count; the whole list stands once, in the result of one host."""
+        listed = head.listed_by == self.host
+        own = head.own_errors.get(self.host)
+        msg = _errors_text(self.host, head, None if own is None else head.errors[own])
+        self.record("refused", text=msg)
+        return {"msg": msg, **({"errors": list(head.errors), "_ansible_verbose_always": True} if listed else {})}
 
     # -- this host's part ---------------------------------------------------------------------------
 
@@ -223,10 +212,15 @@ class Turn:
 
     # -- the plan's file ----------------------------------------------------------------------------
 
-    def write_plan(self, target: Path) -> None:
+    def write_plan(self, target: Path, head: Head) -> None:
+        """As JSON, which portbook.firewall.site applies, or as a text for a reviewer."""
+
         def write() -> None:
             try:
-                self._cache.copy_plan(target)
+                if target.suffix == markdown.SUFFIX:
+                    write_private(target, markdown.lines(head, self._cache.parts(), self.networks))
+                else:
+                    self._cache.copy_plan(target)
             except OSError as error:
                 raise Refused(
                     f"portbook_plan_file: {target} cannot be written: {error.strerror}. Name a file in a "
@@ -237,6 +231,11 @@ class Turn:
 
     def refuse_other_plan(self, target: Path, digest: str) -> None:
         """Looked at once a run: it may be large."""
+        if target.suffix == markdown.SUFFIX:
+            raise Refused(
+                f"portbook_plan_file is {target}, a text for reviewers, which only portbook.firewall.plan writes. To "
+                "apply exactly what was reviewed, give the plan as JSON: portbook_plan_file: plan.json"
+            )
 
         def look() -> None:
             try:
@@ -246,42 +245,57 @@ class Turn:
 
         self._cache.once("reviewed", look)
 
-    # -- telling ------------------------------------------------------------------------------------
+    # -- the result ---------------------------------------------------------------------------------
 
-    def tell_summary(self, head: Head, verb: str) -> None:
-        def tell() -> None:
-            where = f", {verb} {head.plan_file}" if head.plan_file else ""
-            self._teller.text(
-                f"portbook: plan {head.digest[:12]} of {head.hosts} hosts: {head.rules} rules, {head.sets} "
-                f"peer sets{where}. {show.LEGEND}."
+    def found(self, head: Head, part: HostPart, components: list[str] | None) -> dict[str, Any]:
+        return result.of(part, head, components, self.networks)
+
+    def record(
+        self,
+        kind: Kind,
+        part: HostPart | None = None,
+        components: list[str] | None = None,
+        show: str | None = None,
+        text: str = "",
+        details: Iterable[str] = (),
+        digest: str = "",
+    ) -> None:
+        """For the task that says it for all hosts."""
+        rules = result.spoken_of(part, components) if part else []
+        self._records.add(
+            Record(
+                host=self.host,
+                kind=kind,
+                components=tuple(components or (part.components if part else ())),
+                named=components is not None,
+                backend=part.backend if part else "",
+                rules_in=sum(one.direction == "in" for one in rules),
+                rules_out=sum(one.direction == "out" for one in rules),
+                guarded=sum(one.guarded for one in rules),
+                not_planned=len(part.not_planned) if part else 0,
+                text=text,
+                details=tuple(details),
+                check=self._task.check,
+                show=show,
+                play=self._cache.key,
+                digest=digest,
+                likeness=part.likeness if part else "",
             )
-
-        self._cache.once("told", tell)
-
-    def show(self, part: HostPart, components: list[str] | None) -> None:
-        if not self._teller.secret:
-            self._teller.text(show.host_text(part, components, self._teller.columns))
-
-    @staticmethod
-    def summary(head: Head, part: HostPart, components: list[str] | None) -> dict[str, Any]:
-        mine = list(part.of_components(components))
-        if part.way_in and components is None:
-            mine.append(part.way_in)
-        return {
-            "digest": head.digest,
-            "components": components or list(part.components),
-            "backend": part.backend,
-            "rules_in": sum(one.direction == "in" for one in mine),
-            "rules_out": sum(one.direction == "out" for one in mine),
-            "not_planned": len(part.not_planned),
-            **({"plan_file": head.plan_file} if head.plan_file else {}),
-        }
+        )
 
 
-def _errors_text(head: Head) -> str:
+def _errors_text(host: str, head: Head, own: str | None) -> str:
     count = len(head.errors)
-    lines = [f"portbook: {count} error{'s' * (count > 1)}; nothing is planned and nothing applied, on any host:"]
-    return "\n".join(lines + [f"  - {text}" for text in head.errors])
+    errors = f"{count:,} error{'s' * (count > 1)}"
+    if own is not None and count == 1:
+        return f"{own}. Nothing is planned and nothing applied, on any host"
+    where = "in errors below" if head.listed_by == host else f"in the result of {head.listed_by}"
+    if own is not None:
+        return f"{own}. This is one of {errors} (all are {where}): nothing is planned and nothing applied, on any host"
+    return (
+        f"the inventory has {errors}, none of {host} alone (all are {where}): nothing is planned and nothing "
+        "applied, on any host"
+    )
 
 
 def _hidden_text(host: str, names: list[str]) -> str:
