@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from playbook_runs import APPLY, NOTHING, PLAN, Desk, Run, play
+from playbook_runs import APPLY, NOTHING, PLAN, SHOW, Desk, Run, play
 
 AS_AGENT = {"components": ["utmstack_agent"]}
 
@@ -40,7 +40,7 @@ def test_a_host_that_plays_it_by_the_inventory_is_not_warned_of(desk: Desk):
 
 def test_it_follows_a_fact_that_is_set_between_two_tasks(desk: Desk):
     move = {"ansible.builtin.set_fact": {"portbook_realm": "lab"}}
-    run = desk.run(play({PLAN: AS_AGENT}, move, {PLAN: AS_AGENT}, hosts="desk"), keep=False).failed()
+    run = desk.run(play({PLAN: AS_AGENT}, SHOW, move, {PLAN: AS_AGENT}, hosts="desk"), keep=False).failed()
     assert "realm main" in run.shown["desk"]
     assert "none shares a realm with it" in run.message("desk")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from playbook_runs import APPLY, PLAN, Desk, Run, play
+from playbook_runs import APPLY, PLAN, SHOW, Desk, Run, play
 
 AGENT, PROBE, MASTER, HOST = (
     f"portbook.firewall.{name}" for name in ("utmstack_agent", "utmstack_probe", "utmstack_master", "host")
@@ -88,7 +88,7 @@ def test_an_included_role_in_a_block_with_a_loop_gives_each_part(desk: Desk):
 
 
 def test_an_imported_playbook_can_be_followed_by_plays_of_ones_own(desk: Desk, plain_run: Run):
-    plays = [{"ansible.builtin.import_playbook": PLAN}, play(APPLY, hosts="siem")]
+    plays = [{"ansible.builtin.import_playbook": PLAN}, play(APPLY, SHOW, hosts="siem")]
     desk.write("own.yml", plays)
     run = desk.run("own.yml", keep=False).ok()
     assert run.blocks.count(("siem", plain_run.shown["siem"])) == 2

@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playbook_runs import APPLY, PLAN, Desk, Run, play, site
+from playbook_runs import APPLY, PLAN, SHOW, Desk, Run, play, site
 
 LATE = {"portbook_allow": [{"name": "late", "ports": [8443], "peers": ["198.51.100.7"], "why": "came late"}]}
 SET_LATE = {"ansible.builtin.set_fact": LATE}
 
 
 def summaries(run: Run) -> list[str]:
-    return [line for line in run.stdout.splitlines() if line.startswith("portbook: plan ")]
+    return [line for lines in run.texts for line in lines if line.startswith("Plan ")]
 
 
 def test_extra_variables_hold_for_all_hosts(desk: Desk):
@@ -34,14 +34,14 @@ def test_a_fact_that_is_set_before_the_plan_counts(desk: Desk):
 
 
 def test_a_fact_that_is_set_between_two_tasks_makes_the_plan_anew(desk: Desk):
-    run = desk.run(play(PLAN, SET_LATE, PLAN)).ok()
+    run = desk.run(play(PLAN, SHOW, SET_LATE, PLAN)).ok()
     first, second = run.blocks[: len(run.recap)], run.blocks[len(run.recap) :]
     assert all("came late" not in text for _host, text in first)
     assert all("came late" in text for _host, text in second)
 
 
 def test_the_plan_made_anew_is_told_and_written(desk: Desk):
-    run = desk.run(play(PLAN, SET_LATE, PLAN)).ok()
+    run = desk.run(play(PLAN, SHOW, SET_LATE, PLAN)).ok()
     assert len(summaries(run)) == 2
     assert run.plan["digest"][:12] in summaries(run)[1]
     assert run.rules("siem", "allow.late")
@@ -53,7 +53,7 @@ def test_a_fact_of_an_earlier_play_counts_in_the_next(desk: Desk):
 
 
 def test_a_fact_that_changes_nothing_makes_no_new_plan(desk: Desk):
-    run = desk.run(play(PLAN, {"ansible.builtin.set_fact": {"of_mine": "x"}}, PLAN)).ok()
+    run = desk.run(play(PLAN, {"ansible.builtin.set_fact": {"of_mine": "x"}}, SHOW, PLAN)).ok()
     assert len(summaries(run)) == 1
 
 

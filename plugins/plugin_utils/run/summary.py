@@ -67,13 +67,18 @@ def lines(
     default = wanted or ("full" if len({one.host for one in shown}) <= _FULL_UP_TO else "summary")
     found = [_plan_line(head), ""] if head else []
     full = [one for one in shown if (one.show or default) == "full"]
-    found += _parts([one for one in full if one.kind in _SHOWN_AS_PLANNED], part_of, width)
+    found += _parts([one for one in full if one.kind in _SHOWN_AS_PLANNED or _is_empty(one)], part_of, width)
     done = [one for one in shown if one.kind != "planned"]
     if not done:
-        return [*found, *_planned_table(shown, width)]
+        return [*found, *_planned_table(shown)]
     found += _details([one for one in full if one.kind != "planned"], width)
     only_changes = [one for one in done if (one.show or default) != "changes" or one.kind in _WORRYING]
-    return [*found, *_done_table(only_changes, width), _totals(done)]
+    return [*found, *_done_table(only_changes), _totals(done)]
+
+
+def _is_empty(one: Record) -> bool:
+    """Nothing was planned, and so nothing done."""
+    return one.kind == "unchanged" and bool(one.digest) and not one.components and not one.rules_in + one.rules_out
 
 
 def _last(records: Sequence[Record]) -> list[Record]:
@@ -106,7 +111,7 @@ def _parts(records: Iterable[Record], part_of: PartOf, width: int) -> list[str]:
     return [*lines, show.LEGEND, ""] if lines else []
 
 
-def _planned_table(records: Sequence[Record], width: int) -> list[str]:
+def _planned_table(records: Sequence[Record]) -> list[str]:
     head = ("hosts", "in", "guarded", "out", "not planned", "backend", "components")
     rows = [
         (
@@ -119,10 +124,10 @@ def _planned_table(records: Sequence[Record], width: int) -> list[str]:
         )
         for one in records
     ]
-    return _table(head, table.grouped(rows), width)
+    return _table(head, table.grouped(rows))
 
 
-def _done_table(records: Sequence[Record], width: int) -> list[str]:
+def _done_table(records: Sequence[Record]) -> list[str]:
     """What went wrong stands first."""
     if not records:
         return []
@@ -134,14 +139,14 @@ def _done_table(records: Sequence[Record], width: int) -> list[str]:
             if one.kind == kind
         ]
         found += table.grouped(rows)
-    return _table(("hosts", "components", "planned", "result"), found, width)
+    return _table(("hosts", "components", "planned", "result"), found)
 
 
-def _table(head: Sequence[str], groups: Sequence[tuple[list[str], tuple[str, ...]]], width: int) -> list[str]:
+def _table(head: Sequence[str], groups: Sequence[tuple[list[str], tuple[str, ...]]]) -> list[str]:
     rows = [(table.named(hosts), *row) for hosts, row in groups[:_MOST_ROWS]]
     left = groups[_MOST_ROWS:]
     more = [f"and {sum(len(hosts) for hosts, _row in left):,} hosts in {len(left):,} more rows"] if left else []
-    return [*table.lines(head, rows, width), *more]
+    return [*table.lines(head, rows, _WIDEST - _AROUND), *more]
 
 
 def _result(one: Record) -> str:

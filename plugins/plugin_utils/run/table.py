@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-MOST_NAMED = 3
+MOST_NAMED = 4
 _WIDEST_COLUMN = 40
 _CUT = "..."
 

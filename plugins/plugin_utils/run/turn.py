@@ -286,16 +286,15 @@ class Turn:
 
 def _errors_text(host: str, head: Head, own: str | None) -> str:
     count = len(head.errors)
-    errors = f"{count:,} error{'s' * (count > 1)}"
-    if own is not None and count == 1:
-        return f"{own}. Nothing is planned and nothing applied, on any host"
-    where = "in errors below" if head.listed_by == host else f"in the result of {head.listed_by}"
-    if own is not None:
-        return f"{own}. This is one of {errors} (all are {where}): nothing is planned and nothing applied, on any host"
-    return (
-        f"the inventory has {errors}, none of {host} alone (all are {where}): nothing is planned and nothing "
-        "applied, on any host"
-    )
+    where = "in errors here" if head.listed_by == host else f"in the result of {head.listed_by}"
+    if own is None:
+        return f"{host}: {count:,} error{'s' * (count > 1)} elsewhere, listed {where}. {_NOTHING_DONE}"
+    if count == 1:
+        return f"{own}. {_NOTHING_DONE}"
+    return f"{own}. This is one of {count:,} errors, listed {where}. {_NOTHING_DONE}"
+
+
+_NOTHING_DONE = "Nothing is applied on any host"
 
 
 def _hidden_text(host: str, names: list[str]) -> str:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All errors at once, readably at one host and shortly at the others, and nothing is planned."""
+"""All errors at once, in one host's result; each host's message has its own first one; and nothing is planned."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ def error(run: Run, start: str) -> str:
     return found[0]
 
 
-def test_all_errors_are_told_at_once(wrong_run: Run):
+def test_all_errors_are_listed_at_once(wrong_run: Run):
     assert len(wrong_run.errors) == 5
-    assert "portbook: 5 errors; nothing is planned and nothing applied, on any host:" in wrong_run.stderr
+    messages = [data["msg"] for word, _host, data in wrong_run.results if word == "fatal"]
+    assert sum("utmstack_master_syslog_port is 70000" in one for one in messages) == 1
 
 
 def test_an_error_names_host_variable_value_and_what_is_right(wrong_run: Run):
@@ -58,11 +59,47 @@ def test_a_template_that_cannot_be_rendered_is_told_with_host_and_variable(wrong
     assert told.endswith("Mend the template or the variables that it uses")
 
 
-def test_the_first_host_says_all_and_the_others_say_where(wrong_run: Run):
+def test_a_hosts_message_has_its_own_first_error_the_count_and_where_all_are(wrong_run: Run):
     assert wrong_run.failure("siem")["errors"] == wrong_run.errors
-    assert wrong_run.message("siem").startswith("the plan of this run has 5 errors")
-    for host in ("probe", "web-1", "web-2", "web-3", "desk"):
-        assert wrong_run.message(host) == "the plan of this run has 5 errors, told at siem"
+    for host, own in (
+        ("siem", "siem: utmstack_master_syslog_port is 70000"),
+        ("probe", "probe: portbook_allow cannot be rendered"),
+        ("web-1", "web-1: portbook_addresses"),
+    ):
+        assert wrong_run.message(host).startswith(own)
+        assert "This is one of 5 errors" in wrong_run.message(host)
+    assert "listed in errors here" in wrong_run.message("siem")
+    assert "listed in the result of siem" in wrong_run.message("probe")
+
+
+def test_a_host_without_an_error_of_its_own_says_where_they_are(wrong_run: Run):
+    for host in ("web-2", "web-3", "desk"):
+        assert wrong_run.message(host) == (
+            f"{host}: 5 errors elsewhere, listed in the result of siem. Nothing is applied on any host"
+        )
+
+
+def test_an_only_error_is_the_whole_message(desk: Desk):
+    desk.inventory(site(web_3={"portbook_posture": "gaurd"}))
+    message = desk.run(play(PLAN, hosts="web-3"), keep=False).failed().message("web-3")
+    assert message.startswith("web-3: portbook_posture is 'gaurd'. Did you mean guard?")
+    assert message.endswith("Nothing is applied on any host")
+
+
+def test_three_hundred_hosts_do_not_repeat_an_error(desk: Desk):
+    hosts = {f"web-{number}": {"ansible_host": f"192.0.2.{number % 250}"} for number in range(300)}
+    desk.inventory({"utmstack_agent": {"hosts": hosts}})
+    run = desk.run(options=["--forks", "10"], keep=False, portbook_posture="gaurd").failed()
+    assert run.output.count("is 'gaurd'") == 1
+    assert max(len(data["msg"]) for _word, _host, data in run.results) < 100
+
+
+def test_a_message_is_kept_with_no_log_too(desk: Desk):
+    desk.inventory(site(web_3={"portbook_posture": "gaurd"}))
+    plan = {PLAN: None, "no_log": True, "register": "found", "ignore_errors": True}
+    use = {"ansible.builtin.debug": {"msg": "it says {{ found.msg }}"}}
+    run = desk.run(play(plan, use, hosts="web-3"), keep=False).ok()
+    assert "it says web-3: portbook_posture is 'gaurd'" in run.output
 
 
 def test_with_errors_nothing_is_planned_or_shown(wrong_run: Run):
