@@ -132,9 +132,7 @@ class Run:
     def blocks(self) -> list[tuple[str, str]]:
         """The hosts' parts as they were shown, in the order of the text; those of equal hosts stand once there."""
         found = (block for lines in self.texts for block in _BLOCK.finditer("".join(f"{one}\n" for one in lines)))
-        return [
-            (host, one[0].replace(one[1], host, 1)) for one in found for host in one[1].split(", ")
-        ]
+        return [(host, one[0].replace(one[1], host, 1)) for one in found for host in one[1].split(", ")]
 
     @property
     def shown(self) -> dict[str, str]:

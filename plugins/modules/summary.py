@@ -21,7 +21,8 @@ options:
   show:
     description:
       - V(full) shows every rule that was planned, or what became of every host; V(summary) a table; V(changes) a table
-        of the hosts that were changed, refused or not applied; V(none) nothing. V(true) means V(full), V(false) V(none).
+        of the hosts that were changed, refused or not applied; V(none) nothing. V(true) means V(full), V(false) means
+        V(none).
       - Without it, the variable C(portbook_show) decides, and without that the number of hosts, V(full) up to 20 hosts
         and V(summary) for more.
     type: raw

@@ -55,7 +55,7 @@ def test_a_flush_by_hand_is_mended_by_the_next_run(machine: Laboratory, operator
     operator.run().ok(changed=True)
     table = machine.table()
     machine.run("nft", "flush", "ruleset")
-    assert "it is mended" in operator.run().ok(changed=True).words
+    assert "it was replaced" in operator.run().ok(changed=True).words
     assert machine.table() == table
     operator.run().ok(changed=False)
 

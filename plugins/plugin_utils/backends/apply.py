@@ -123,5 +123,7 @@ def _not_applied(outcome: Outcome, backend: str, unsupported: str) -> Outcome:
         return replace(outcome, msg="portbook_backend is none")
     text = f"the backend {backend} comes with a later version"
     if unsupported == "fail":
-        return Outcome(failed=True, msg=f"not applied: {text} (portbook_unsupported is fail)", warnings=outcome.warnings)
+        return Outcome(
+            failed=True, msg=f"not applied: {text} (portbook_unsupported is fail)", warnings=outcome.warnings
+        )
     return Outcome(msg=text, warnings=(*outcome.warnings, f"not applied: {text}. The rules are planned only"))

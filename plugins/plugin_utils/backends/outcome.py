@@ -96,11 +96,13 @@ class Outcome:
         if self.mended:
             done = "would be replaced" if check else "was replaced"
             lines.append(f"what the firewall held was not what had been applied; it {done}")
+        if self.changed and not check and self.persistence and not self.persistence.startswith(_SKIPPED):
+            lines.append(self.persistence)
         return tuple(lines)
 
     def remarks(self, host: str) -> tuple[str, ...]:
         """Warnings that follow from what was found."""
-        lasting = (self.persistence or "").partition("skipped: ")[2] if self.changed else ""
+        lasting = (self.persistence or "").partition(_SKIPPED)[2] if self.changed else ""
         return tuple(f"{host}: {one}" for one in filter(None, [self.unconfirmed, lasting, *self._unmanaged()]))
 
     def _unmanaged(self) -> list[str]:
@@ -114,6 +116,7 @@ class Outcome:
         ]
 
 
+_SKIPPED = "skipped: "
 # What Ansible reports of a module that ended otherwise than with an answer.
 _OF_A_CRASH = {"exception", "module_stderr", "done", "undone"}
 _JUDGED = {"lost": "they refuse", "unknown": "they may refuse"}

@@ -236,8 +236,8 @@ _GLOBAL = (
         "any",
         "play",
         "How much portbook.firewall.summary, and so the collection's playbooks, show: every rule or host (full), a "
-        "table (summary), only hosts that were changed, refused or not applied (changes), nothing (none). Default: full "
-        "up to 20 hosts, summary for more.",
+        "table (summary), only hosts that were changed, refused or not applied (changes), nothing (none). Default: "
+        "full up to 20 hosts, summary for more.",
     ),
     Variable(
         "portbook_hosts",

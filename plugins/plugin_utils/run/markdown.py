@@ -33,7 +33,7 @@ def lines(head: Head, parts: Iterable[HostPart], networks: Callable[[str], list[
 
 def _hosts(equal: list[HostPart]) -> Iterator[str]:
     part, names = equal[0], [one.name for one in equal]
-    yield f"\n## {_plain(table.named(names))}: {', '.join(part.components) or 'no component'}\n\n"
+    yield f"\n## {_plain(table.named(names))}: {_plain(', '.join(part.components)) or 'no component'}\n\n"
     if len(names) > table.MOST_NAMED:
         yield f"Hosts: {_plain(', '.join(names))}\n\n"
     yield f"{show.settings_text(part)}\n"

@@ -19,10 +19,12 @@ MOST_BYTES = 50_000
 """Of a result: callbacks, AWX and ARA keep each of them."""
 
 
-def of(part: HostPart, head: Head, components: list[str] | None, networks: Callable[[str], list[str]]) -> dict[str, Any]:
+def of(
+    part: HostPart, head: Head, components: list[str] | None, networks: Callable[[str], list[str]]
+) -> dict[str, Any]:
     rules = spoken_of(part, components)
     skipped = [one for one in part.not_planned if components is None or one.component in components]
-    sets = sorted({rule.peers for rule in rules if rule.peers not in SYMBOLIC_PEERS and rule.peers != "management"})
+    sets = sorted({rule.peers for rule in rules if rule.peers not in SYMBOLIC_PEERS})
     found = {
         "rules": [plan_file.rule_data(rule) for rule in rules],
         "not_planned": [plan_file.not_planned_data(one) for one in skipped],
@@ -47,7 +49,7 @@ def of(part: HostPart, head: Head, components: list[str] | None, networks: Calla
 def spoken_of(part: HostPart, components: list[str] | None) -> list[Rule]:
     """The rules of some components; of all, with management access."""
     rules = list(part.of_components(components))
-    return [*rules, part.way_in] if part.way_in and components is None else rules
+    return [part.way_in, *rules] if part.way_in and components is None else rules
 
 
 def _notes(rules: list[Rule]) -> list[str]:

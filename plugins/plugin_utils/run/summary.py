@@ -58,9 +58,7 @@ def of_run(records: Records, cache_of: Callable[[str], RunCache], wanted: str | 
     return lines(shown, wanted, head, part_of, min(columns, _WIDEST) - _AROUND)
 
 
-def lines(
-    shown: Sequence[Record], wanted: str | None, head: Head | None, part_of: PartOf, width: int
-) -> list[str]:
+def lines(shown: Sequence[Record], wanted: str | None, head: Head | None, part_of: PartOf, width: int) -> list[str]:
     """`head` is that of a plan that was not spoken of before."""
     if not shown:
         return []

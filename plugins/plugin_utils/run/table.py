@@ -36,9 +36,7 @@ def lines(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> lis
     number = [all(row[at].replace(",", "").isdigit() for row in table[1:]) for at in range(len(head))]
     found = []
     for row in table:
-        cells = [
-            cell.rjust(widths[at]) if number[at] else cell.ljust(widths[at]) for at, cell in enumerate(row)
-        ]
+        cells = [cell.rjust(widths[at]) if number[at] else cell.ljust(widths[at]) for at, cell in enumerate(row)]
         found.append(_cut("  ".join(cells).rstrip(), width))
     return found
 

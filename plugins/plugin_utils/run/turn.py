@@ -261,6 +261,7 @@ class Turn:
         digest: str = "",
     ) -> None:
         """For the task that says it for all hosts."""
+        part = part or self._cache.part(self.host)
         rules = result.spoken_of(part, components) if part else []
         self._records.add(
             Record(
@@ -273,7 +274,7 @@ class Turn:
                 rules_out=sum(one.direction == "out" for one in rules),
                 guarded=sum(one.guarded for one in rules),
                 not_planned=len(part.not_planned) if part else 0,
-                text=text,
+                text=text.removeprefix(f"{self.host}: "),
                 details=tuple(details),
                 check=self._task.check,
                 show=show,
