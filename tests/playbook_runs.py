@@ -88,6 +88,19 @@ def play(*tasks: Mapping[str, Any] | str, **more: Any) -> dict[str, Any]:
     return {"hosts": "all", "gather_facts": False, **({"tasks": listed} if listed else {}), **more}
 
 
+def results_in(output: str) -> list[tuple[str, str, dict[str, Any]]]:
+    read = json.JSONDecoder().raw_decode
+    return [(one[1], one[2], read(output, one.end())[0]) for one in _RESULT.finditer(output)]
+
+
+def words_of(output: str) -> str:
+    """With single spaces, for Ansible breaks lines where it likes, and what was said for all hosts without quotes."""
+    said = [
+        line for _word, _host, data in results_in(output) if isinstance(data.get("msg"), list) for line in data["msg"]
+    ]
+    return " ".join(" ".join([output, *said]).split())
+
+
 @dataclass(frozen=True)
 class Run:
     rc: int
@@ -103,7 +116,7 @@ class Run:
     @property
     def words(self) -> str:
         """All that was printed with single spaces, for Ansible breaks lines where it likes."""
-        return " ".join(self.output.split())
+        return words_of(self.output)
 
     @cached_property
     def plan(self) -> dict[str, Any]:
@@ -120,8 +133,7 @@ class Run:
     @cached_property
     def results(self) -> list[tuple[str, str, dict[str, Any]]]:
         """What was printed of results: how the task ended, the host, and the result."""
-        read = json.JSONDecoder().raw_decode
-        return [(one[1], one[2], read(self.output, one.end())[0]) for one in _RESULT.finditer(self.output)]
+        return results_in(self.output)
 
     @cached_property
     def texts(self) -> list[list[str]]:

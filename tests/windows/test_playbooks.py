@@ -79,7 +79,7 @@ def test_a_run_is_one_read_and_one_write_and_the_next_one_read(windows: Windows)
     again = windows.bring().ok()
     assert windows.hosts.calls() == [READ]
     assert again.recap["pxe"]["changed"] == 0
-    assert "pxe: nothing to change, " in again.output
+    assert "1 host: 1 unchanged" in again.output
 
 
 def test_check_mode_reads_and_says_what_would_be(windows: Windows) -> None:
@@ -216,8 +216,8 @@ def test_a_rule_that_the_product_made_is_told_with_who_made_it_and_a_guard_holds
     theirs = {"Name": TWO_PXE, "Enabled": True, "Action": 1, "Protocol": 6, "LocalPorts": "8050"}
     windows.hosts.add("pxe", Store.of(theirs))
     run = windows.bring().ok()
-    told = f"foreign: rule '{TWO_PXE}', made by 2PXE when it starts, or its installer (FWHTTP): portbook/2pxe.http/in/1"
-    assert f"{told} is refused to others" in run.words
+    told = f"unmanaged: rule '{TWO_PXE}', made by 2PXE when it starts, or its installer (FWHTTP)"
+    assert f"{told} permits others portbook/2pxe.http/in/1" in run.words
     assert windows.hosts.store("pxe").rules[0].enabled
 
 

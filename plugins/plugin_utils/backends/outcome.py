@@ -96,6 +96,7 @@ class Outcome:
         if self.mended:
             done = "would be replaced" if check else "was replaced"
             lines.append(f"what the firewall held was not what had been applied; it {done}")
+        lines += [f"{text} (ours hold against it)" for text in self._unmanaged(_HARMLESS)]
         if self.changed and not check and self.persistence and not self.persistence.startswith(_SKIPPED):
             lines.append(self.persistence)
         return tuple(lines)
@@ -103,20 +104,22 @@ class Outcome:
     def remarks(self, host: str) -> tuple[str, ...]:
         """Warnings that follow from what was found."""
         lasting = (self.persistence or "").partition(_SKIPPED)[2] if self.changed else ""
-        return tuple(f"{host}: {one}" for one in filter(None, [self.unconfirmed, lasting, *self._unmanaged()]))
+        return tuple(f"{host}: {one}" for one in filter(None, [self.unconfirmed, lasting, *self._unmanaged(_JUDGED)]))
 
-    def _unmanaged(self) -> list[str]:
-        """What rules of others make of flows: a line a chain."""
+    def _unmanaged(self, verbs: Mapping[str, str]) -> list[str]:
+        """What rules of others make of flows: a line a chain or rule."""
         by_place: dict[tuple[str, str], list[str]] = {}
         for one in self.foreign or ():
             by_place.setdefault((one["where"], one["outcome"]), []).append(one["flow"])
         return [
-            f"unmanaged rules, {where}: {_JUDGED.get(outcome, outcome)} {', '.join(dict.fromkeys(flows))}"
+            f"unmanaged: {where} {verbs[outcome]} {', '.join(dict.fromkeys(flows))}"
             for (where, outcome), flows in by_place.items()
+            if outcome in verbs
         ]
 
 
 _SKIPPED = "skipped: "
 # What Ansible reports of a module that ended otherwise than with an answer.
 _OF_A_CRASH = {"exception", "module_stderr", "done", "undone"}
-_JUDGED = {"lost": "they refuse", "unknown": "they may refuse"}
+_JUDGED = {"lost": "refuses", "unknown": "may refuse", "open to others": "lets others reach"}
+_HARMLESS = {"refused to others": "permits others"}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from machine.helpers.laboratory import MACHINE, PEER, Laboratory
+from playbook_runs import words_of
 
 BIN = Path(sys.executable).parent
 SITE, REMOVE = "portbook.firewall.site", "portbook.firewall.remove"
@@ -34,7 +35,7 @@ class Run:
     @cached_property
     def words(self) -> str:
         """All that was printed with single spaces, for Ansible breaks lines where it likes."""
-        return " ".join(self.output.split())
+        return words_of(self.output)
 
     @cached_property
     def recap(self) -> dict[str, int]:
