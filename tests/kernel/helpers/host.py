@@ -13,6 +13,7 @@ from typing import Any
 
 from kernel.helpers.commands import run, tables
 
+from ansible_collections.portbook.firewall.plugins.module_utils.difference import Section
 from ansible_collections.portbook.firewall.plugins.module_utils.linux import apply as linux_apply
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.request import Applied, Request
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import HostState
@@ -37,6 +38,16 @@ def rule(port: int | tuple[int, int] | None, peers: Iterable[str] | str = "any",
         "container_spans": [],
         **more,
     }
+
+
+def printed(sections: Iterable[Section]) -> list[str]:
+    found = []
+    for one in sections:
+        assert one["before_header"] == one["after_header"]
+        found.append(one["before_header"])
+        found += [f"-{line}" for line in one["before"].splitlines()]
+        found += [f"+{line}" for line in one["after"].splitlines()]
+    return found
 
 
 def slice_of(*rules: dict[str, Any], name: str = "one") -> dict[str, Any]:
@@ -88,6 +99,10 @@ class Host:
     def apply(self, slices: dict[str, Any], settings: dict[str, Any] | None = None, **request: Any) -> Applied:
         asked = Request(slices=slices, settings=by_posture(settings or {}), **request)
         return linux_apply.apply(self.state, self.engine, asked)
+
+    def diff(self, slices: dict[str, Any], settings: dict[str, Any] | None = None, **request: Any) -> list[str]:
+        """What applying it shows, as Ansible prints it: a title, and lines that go and come."""
+        return printed(self.apply(slices, settings, diff=True, **request).diff)
 
     def strict(self, slices: dict[str, Any], **settings: Any) -> Applied:
         return self.apply(slices, settings={"posture": "strict", **settings})
