@@ -16,7 +16,9 @@ from .networks import Addresses, count, written
 from .networks import difference as of_networks
 
 REFUSED, ALLOWED, OTHER = "newly refused", "newly allowed", "other changes"
-ANYONE, LOCAL_SUBNET = "anyone", "the local subnet"
+ANYONE, LOCAL_SUBNET, MANAGEMENT = "anyone", "the local subnet", "management access"
+PEERS_OF = "peers of "
+"""What the name of a set begins with that the plan does not name."""
 _MOST_MEMBERS = 200
 _MOST_FLOWS = 3
 
@@ -192,7 +194,8 @@ class _Comparison:
         for label, found in sorted(self._sets(pairs, effects).items()):
             for one in found:
                 gone, come = of_networks(one.before or frozenset(), one.after or frozenset())
-                name = label if len(found) == 1 else f"{label} ({_few(sorted(one.flows))})"
+                name = label if label == MANAGEMENT or label.startswith(PEERS_OF) else f"peers {label}"
+                name = name if len(found) == 1 else f"{name} ({_few(sorted(one.flows))})"
                 lines = self._kinds[REFUSED if one.lost else OTHER].before
                 lines += self._members(name, gone)
                 self._kinds[ALLOWED].after += self._members(name, come)
@@ -217,7 +220,7 @@ class _Comparison:
         first = list(islice(written(members), self._most))
         more = count(members) - len(first)
         if first:
-            yield f"peers {name}: {', '.join(first)}" + (f" and {more} more" if more else "")
+            yield f"{name}: {', '.join(first)}" + (f" and {more} more" if more else "")
 
 
 def _name(rule: Rule, old: Optional[Rule], new: Optional[Rule]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Dict, Iterable, List, Tuple
 
 from .. import access, difference
-from ..difference import Rule, Section, Setting, View
+from ..difference import MANAGEMENT, Rule, Section, Setting, View
 from ..intervals import Span
 from . import slices, way_in
 from . import units as boot
@@ -23,7 +23,6 @@ from .wanted import Wanted
 
 _DETAILS = 2
 """The verbosity from which the engine's own text is shown."""
-_MANAGEMENT = "management access"
 _BRIDGES = frozenset({"container bridges"})
 _KNOWN = {"verdicts", "directions", "management", "management_ports", "trusted_interfaces", "mark"}
 _KNOWN |= {"refuse", "log", "cut", "foreign", "restore_after_flush"}
@@ -126,7 +125,7 @@ def view(
     if way_in.endangered(ports, settings, guarded):
         spans = tuple((port, port) for port in sorted(ports))
         who = frozenset([*ways, *settings.management])
-        rules.append(Rule(_MANAGEMENT, "", "in", "tcp", spans, _MANAGEMENT, who))
+        rules.append(Rule(MANAGEMENT, "", "in", "tcp", spans, MANAGEMENT, who))
     trusted = settings.trusted_interfaces
     return View(
         {**_settings(settings), **_others(raw)},
@@ -204,7 +203,7 @@ def _verdict(refused: bool) -> Setting:
 def _others(raw: Dict[str, Any]) -> Dict[str, Setting]:
     """Also what a later version has put there."""
     mark = raw.get("mark")
-    known = isinstance(mark, list) and len(mark) == 2 and all(isinstance(one, int) for one in mark)
-    text = "0x{:x}/0x{:x}".format(*mark) if known else json.dumps(mark) if mark else "none"
-    found = {"mark of permitted packets": Setting(text)}
+    if isinstance(mark, list) and len(mark) == 2 and all(isinstance(one, int) for one in mark):
+        mark = f"0x{mark[0]:x}/0x{mark[1]:x}"
+    found = {"mark of permitted packets": Setting(str(mark or "none"))}
     return {**found, **{name: Setting(json.dumps(raw[name])) for name in sorted(set(raw) - _KNOWN)}}

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from kernel.helpers.commands import run, tables
+from printed_diff import printed
 
-from ansible_collections.portbook.firewall.plugins.module_utils.difference import Section
 from ansible_collections.portbook.firewall.plugins.module_utils.linux import apply as linux_apply
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.request import Applied, Request
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import HostState
@@ -38,16 +38,6 @@ def rule(port: int | tuple[int, int] | None, peers: Iterable[str] | str = "any",
         "container_spans": [],
         **more,
     }
-
-
-def printed(sections: Iterable[Section]) -> list[str]:
-    found = []
-    for one in sections:
-        assert one["before_header"] == one["after_header"]
-        found.append(one["before_header"])
-        found += [f"-{line}" for line in one["before"].splitlines()]
-        found += [f"+{line}" for line in one["after"].splitlines()]
-    return found
 
 
 def slice_of(*rules: dict[str, Any], name: str = "one") -> dict[str, Any]:
