@@ -109,17 +109,17 @@ class _Host:
     @cached_property
     def rules(self) -> list[Rule]:
         """Rules that were split for their number of addresses are one."""
-        whole: dict[tuple[str, str, Traffic], tuple[FirewallRule, Addresses]] = {}
+        whole: dict[tuple[str, str, bool, Traffic], tuple[FirewallRule, Addresses]] = {}
         for one in self.store.owned:
             rule = one.rule
-            if rule.group in (GUARD, MEMORY) or not rule.enabled:
+            if rule.group in (GUARD, MEMORY):
                 continue
-            key = _base(rule.name), rule.group, replace(rule.traffic, remote=ANYWHERE)
+            key = _base(rule.name), rule.group, rule.enabled, replace(rule.traffic, remote=ANYWHERE)
             remote = whole[key][1] if key in whole else Addresses()
             whole[key] = rule, remote | rule.traffic.remote
         count: Counter[str] = Counter()
         found = []
-        for (base, group, _traffic), (rule, remote) in whole.items():
+        for (base, group, _enabled, _traffic), (rule, remote) in whole.items():
             count[base] += 1
             id_ = base if count[base] == 1 else f"{base}#{count[base]}"
             found.append(self._rule(id_, group, rule, remote))
@@ -155,10 +155,14 @@ class _Host:
             protocol=_PROTOCOLS.get(one.protocol, f"protocol {one.protocol}"),
             spans=ports.items,
             who=label,
-            peers=None if everyone else frozenset(entries(known)),
+            # A rule that somebody disabled lets nobody in.
+            peers=frozenset() if not rule.enabled else None if everyone else frozenset(entries(known)),
             guarded=bool(ports) and refused and rule.name in self.memory.guarded.get(group, ()),
             narrowed=tuple(self._narrowed(rule)),
-            notes=(f"also from {words}",) if words and not everyone else (),
+            notes=(
+                *([f"also from {words}"] if words and not everyone else []),
+                *([] if rule.enabled else ["disabled"]),
+            ),
             ports=_ports(one) if has_ports and (one.ports.words or one.ports.every) else "",
         )
 
