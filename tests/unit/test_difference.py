@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -368,10 +369,11 @@ def test_a_range_is_written_as_networks() -> None:
 def test_a_change_of_a_large_set_takes_no_time() -> None:
     """Much less than the half second that is allowed here."""
     many = [f"10.{number // 128}.{number % 128 * 2}.1" for number in range(20000)]
-    sides = [view(*(rule(port, one, id=str(port)) for port in range(50))) for one in (many, [*many[1:], "192.0.2.1"])]
-    start = time.perf_counter()
+    contents = frozenset(many), frozenset([*many[1:], "192.0.2.1"])
+    sides = [view(*(replace(rule(port, id=str(port)), peers=one) for port in range(50))) for one in contents]
+    start = time.process_time()
     assert shown(*sides) == [
         *("newly refused:", "-peers agent: 10.0.0.1"),
         *("newly allowed:", "+peers agent: 192.0.2.1"),
     ]
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5

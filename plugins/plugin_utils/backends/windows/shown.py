@@ -7,14 +7,15 @@ Pure."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
-from ....module_utils import access, difference
+from ....module_utils import access, difference, networks
 from ....module_utils.difference import Rule, Section, Setting, View
 from ....module_utils.intervals import Spans
+from ...net.addresses import AddressSet
 from .admitted import after
 from .decision import Decision
 from .guard import Permission, guards
@@ -34,7 +35,7 @@ from .rule import (
     same_path,
 )
 from .store import Store
-from .texts import ANY_PORTS, ANYWHERE, Addresses, entries, write_addresses, write_ports
+from .texts import ANY_PORTS, ANYWHERE, Addresses, write_addresses, write_ports
 from .wanted import NO_PEERS
 
 _DETAILS = 2
@@ -50,7 +51,9 @@ def sections(
     """`stays` are rules of others that Windows refused to disable."""
     done = [one for one in decision.operations if not (one.get("may_stay") and one["name"] in stays)]
     left, programs = after(store, done), dict[str, str]()
-    before, then = _Host(store, decision.peers, programs), _Host(left, decision.peers, programs)
+    # Rules have their peers in common: those of thousands of addresses are written once.
+    written = cache(lambda known: frozenset(networks.written((known.v4, known.v6))))
+    before, then = (_Host(one, decision.peers, programs, written) for one in (store, left))
     by_hand = _by_hand(store, before.memory, done)
     known = {rule.peers: rule.who for rule in then.rules if rule.peers is not None}
     views = []
@@ -71,6 +74,7 @@ class _Host:
     """Names of sets, by rule."""
     programs: dict[str, str]
     """As they are shown, by what is compared."""
+    networks: Callable[[AddressSet], frozenset[str]]
 
     @cached_property
     def memory(self) -> Memory:
@@ -109,20 +113,19 @@ class _Host:
     @cached_property
     def rules(self) -> list[Rule]:
         """Rules that were split for their number of addresses are one."""
-        whole: dict[tuple[str, str, bool, Traffic], tuple[FirewallRule, Addresses]] = {}
+        whole: dict[tuple[str, str, bool, Traffic], list[FirewallRule]] = {}
         for one in self.store.owned:
             rule = one.rule
             if rule.group in (GUARD, MEMORY):
                 continue
             key = _base(rule.name), rule.group, rule.enabled, replace(rule.traffic, remote=ANYWHERE)
-            remote = whole[key][1] if key in whole else Addresses()
-            whole[key] = rule, remote | rule.traffic.remote
+            whole.setdefault(key, []).append(rule)
         count: Counter[str] = Counter()
         found = []
-        for (base, group, _enabled, _traffic), (rule, remote) in whole.items():
+        for (base, group, _enabled, _traffic), parts in whole.items():
             count[base] += 1
             id_ = base if count[base] == 1 else f"{base}#{count[base]}"
-            found.append(self._rule(id_, group, rule, remote))
+            found.append(self._rule(id_, group, parts[-1], _together([one.traffic.remote for one in parts])))
         return found
 
     @cached_property
@@ -137,7 +140,9 @@ class _Host:
 
     def _rule(self, id_: str, group: str, rule: FirewallRule, remote: Addresses) -> Rule:
         one, flow = rule.traffic, id_.removeprefix(NAMES).partition("/")[0]
-        known = remote.known - NO_PEERS
+        known = remote.known
+        if any(low in known.v4 for low, _high in NO_PEERS.v4):
+            known -= NO_PEERS
         has_ports = one.protocol in WITH_PORTS
         everyone = remote.every or (remote.words and not known)
         words = ", ".join(sorted(remote.words))
@@ -156,7 +161,7 @@ class _Host:
             spans=ports.items,
             who=label,
             # A rule that somebody disabled lets nobody in.
-            peers=frozenset() if not rule.enabled else None if everyone else frozenset(entries(known)),
+            peers=frozenset() if not rule.enabled else None if everyone else self.networks(known),
             guarded=bool(ports) and refused and rule.name in self.memory.guarded.get(group, ()),
             narrowed=tuple(self._narrowed(rule)),
             notes=(
@@ -198,6 +203,12 @@ _WORDS: Mapping[str, tuple[str, Mapping[int, str], int]] = {
 """What a setting is called and its values are, and whether a higher one refuses more."""
 
 
+def _together(found: list[Addresses]) -> Addresses:
+    if any(one.every for one in found):
+        return ANYWHERE
+    return Addresses(AddressSet.union(one.known for one in found), frozenset().union(*(one.words for one in found)))
+
+
 def _ports(traffic: Traffic) -> str:
     return "all ports" if traffic.ports.every else write_ports(traffic.ports)
 
@@ -223,18 +234,17 @@ def _switch(count: int) -> Setting:
 
 def _by_hand(store: Store, memory: Memory, operations: Iterable[Mapping[str, Any]]) -> list[str]:
     """Guards that are written again, and are not what the host's other rules of ours ask for."""
-    touched = {one.get("id") for one in operations if one["op"] in ("delete", "change", "enable")}
+    gone = {one.get("id") for one in operations if one["op"] in ("delete", "change", "enable")}
+    touched = [one.rule for one in store.owned if one.rule.group == GUARD and one.id in gone]
+    if not touched:
+        return []
     permissions = [
         Permission(one.rule.traffic, one.rule.name in memory.guarded.get(one.rule.group, ()))
         for one in store.owned
         if one.rule.group not in (GUARD, MEMORY) and one.rule.enabled and one.rule.traffic.action == "allow"
     ]
     applied = {one.name: one.traffic for one in guards(permissions).rules}
-    return sorted(
-        f"rule {one.rule.name}"
-        for one in store.owned
-        if one.rule.group == GUARD and one.id in touched and applied.get(one.rule.name) != one.rule.traffic
-    )
+    return sorted(f"rule {rule.name}" for rule in touched if applied.get(rule.name) != rule.traffic)
 
 
 def _texts(store: Store, operations: Iterable[Mapping[str, Any]]) -> dict[str, Setting]:
