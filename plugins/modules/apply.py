@@ -51,7 +51,8 @@ attributes:
     support: full
   diff_mode:
     description:
-      - Shows settings, rules and single peers that change, what is newly refused first, then what is newly allowed, then the rest.
+      - Shows settings, rules and single peers that change. What is newly refused stands first, then what is newly
+        allowed, then the rest.
       - From C(-vv) on, the host's own rules that change follow, in the words of its firewall.
     support: full
   platform:
@@ -169,8 +170,8 @@ settings:
 diff:
   description:
     - What changes on the host, or would change, in sections. Sections in which nothing changes are left out.
-    - The sections are C(newly refused), C(newly allowed) and C(other changes), in this order. Others that begin with the name of
-      what was changed by hand, C(ruleset) and C(operations) follow where there is something to show.
+    - They are C(newly refused), C(newly allowed) and C(other changes), in this order. C(ruleset), C(operations) and
+      one that is named after what was changed by hand follow where there is something to show.
   returned: if the host was brought to its part, in diff mode
   type: list
   elements: dict

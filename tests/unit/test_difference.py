@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.plugins.callback import CallbackBase
 from hypothesis import given
 from hypothesis import strategies as st
 from printed_diff import printed
@@ -260,6 +263,23 @@ def test_sections_stand_in_the_order_of_danger() -> None:
 
 def test_equal_sections_are_left_out() -> None:
     assert section("ruleset", ["a"], ["a"]) == []
+
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "getting-started.md"
+
+
+def test_the_example_of_the_guide_is_what_ansible_prints() -> None:
+    def host(agent: str, verdict: Setting, *more: Rule, unnamed: int) -> View:
+        peers = rule(peers=[agent], who="utmstack_agent")
+        return view(peers, *more, settings={"inbound traffic without a rule": verdict}, unnamed=unnamed)
+
+    ssh = rule(22, ["192.0.2.9"], MANAGEMENT, id=MANAGEMENT, flow="", guarded=False)
+    found = sections(
+        host("203.0.113.151", Setting("accepted"), unnamed=EVERYBODY),
+        host("203.0.113.9", Setting("refused", 1), ssh, unnamed=NOBODY),
+    )
+    text = re.sub("\\x1b\\[[0-9;]*m", "", CallbackBase()._get_diff(found)).rstrip()
+    assert f"```text\n{text}\n```" in PAGE.read_text("utf-8")
 
 
 # -- for any two views --------------------------------------------------------------------------------
