@@ -16,6 +16,7 @@ from printed_diff import printed
 
 from ansible_collections.portbook.firewall.plugins.module_utils.linux import local
 
+HALVES = ["192.0.2.0/26", "192.0.2.64/26"]
 ADMIN = {"management": ["192.0.2.9"], "management_ports": [22]}
 STRICT = {"posture": "strict", **ADMIN}
 
@@ -148,6 +149,12 @@ def test_another_name_of_the_same_set_is_no_difference(host: Host) -> None:
     renamed = {"rules": [{**each, "peers": f"agent~{each['peers']}"} for each in one["rules"]]}
     renamed["sets"] = {f"agent~{name}": networks for name, networks in one["sets"].items()}
     assert both(host, {"one": renamed}, {"log": "all"}) == ["other changes:", "-log: off", "+log: all"]
+
+
+def test_what_shows_in_no_other_way_is_named(host: Host) -> None:
+    whole, halves = (slice_of(rule(514, one, refusal="open")) for one in (["192.0.2.0/25"], HALVES))
+    host.apply({"one": whole})
+    assert both(host, {"one": halves}) == [*("other changes:", "-rule one/0: as it was", "+rule one/0: written again")]
 
 
 def test_a_removal_shows_all_that_goes(host: Host) -> None:

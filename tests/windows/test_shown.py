@@ -162,6 +162,15 @@ def test_a_description_that_a_hand_changed_is_shown() -> None:
     ]
 
 
+def test_what_shows_in_no_other_way_is_named() -> None:
+    """That a port is guarded for anyone is remembered, and nobody is refused."""
+    store = Store.of()
+    apply(store, web("*", guarded=False))
+    assert diff(store, web("*")) == [
+        *("other changes:", "-rule portbook/memory/1: as it was", "+rule portbook/memory/1: written again")
+    ]
+
+
 def test_a_removal_shows_what_goes() -> None:
     store = Store.of(foreign(Name="WinRM", LocalPorts="5986"))
     apply(store, web())

@@ -102,9 +102,12 @@ class Change:
         return difference.section("ruleset", *self.engine.difference(before, new.text if new.exists else ""))
 
     def _names(self) -> List[Section]:
-        """Of rules that went and came and mean the same."""
+        """Of rules that are put in other words, or have another name, and mean the same."""
         words = slices.difference(self.kept["slices"], self.wanted.slices)
-        before, after = ([f"rule {one}" for one in words[kind]] for kind in ("delete", "create"))
+        before, after = (
+            [*(f"rule {one}" for one in words[kind]), *(f"rule {one}: {how}" for one in words["change"])]
+            for kind, how in (("delete", "as it was"), ("create", "written again"))
+        )
         return difference.section(difference.OTHER, before, after)
 
 

@@ -57,14 +57,14 @@ def sections(
     by_hand = _by_hand(store, before.memory, done)
     known = {rule.peers: rule.who for rule in then.rules if rule.peers is not None}
     views = []
-    for host, word in ((before, "changed by hand"), (then, "as planned")):
+    for host, word, texts in zip((before, then), ("changed by hand", "as planned"), _texts(store, done), strict=True):
         guarding = {name: Setting(word) for name in by_hand}
-        views.append(host.view({**guarding, **_unmanaged(host.store, done), **_texts(host.store, done)}, known))
+        views.append(host.view({**guarding, **_unmanaged(host.store, done), **texts}, known))
     found = difference.sections(views[0], views[1])
     if verbosity >= _DETAILS:
         names = {one.id: one.rule.name for one in store.rules}
         found += difference.section("operations", (), (_operation(one, names) for one in done))
-    return found or difference.section(difference.OTHER, _names(store, left), _names(left, store))
+    return found or _rest(store, left)
 
 
 @dataclass
@@ -247,21 +247,32 @@ def _by_hand(store: Store, memory: Memory, operations: Iterable[Mapping[str, Any
     return sorted(f"rule {rule.name}" for rule in touched if applied.get(rule.name) != rule.traffic)
 
 
-def _texts(store: Store, operations: Iterable[Mapping[str, Any]]) -> dict[str, Setting]:
-    """What stands beside the traffic of rules that are changed; what comes and goes is shown as such."""
-    changed = {str(one["rule"]["Name"]) for one in operations if one["op"] == "change"}
-    found = {}
-    for one in store.owned:
-        if one.rule.name in changed and one.rule.group != MEMORY:
-            found[f"group of rule {one.rule.name}"] = Setting(one.rule.group)
-            found[f"description of rule {one.rule.name}"] = Setting(one.rule.description)
-    return found
+def _texts(store: Store, operations: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Setting], dict[str, Setting]]:
+    """What stands beside the traffic of rules that are changed, before and after."""
+    rules = {one.id: one.rule for one in store.owned if one.rule.group != MEMORY}
+    before, then = dict[str, Setting](), dict[str, Setting]()
+    for one in operations:
+        old, new = rules.get(one.get("id", "")), one.get("rule")
+        if old and new:
+            name = new["Name"]
+            before |= {
+                f"group of rule {name}": Setting(old.group),
+                f"description of rule {name}": Setting(old.description),
+            }
+            then[f"group of rule {name}"] = Setting(new["Grouping"])
+            then[f"description of rule {name}"] = Setting(new.get("Description", ""))
+    return before, then
 
 
-def _names(store: Store, other: Store) -> list[str]:
-    """Rules of ours that the other one does not have."""
-    there = {one.rule for one in other.owned}
-    return sorted(f"rule {one.rule.name}" for one in store.owned if one.rule not in there)
+def _rest(store: Store, left: Store) -> list[Section]:
+    """By name, what shows in no other way: what the host remembers of us, say."""
+    there, here = ({one.rule for one in side.owned} for side in (store, left))
+    gone, come = ({rule.name for rule in some} for some in (there - here, here - there))
+    lines = (
+        [f"rule {name}{': as it was' if name in gone & come else ''}" for name in sorted(gone)],
+        [f"rule {name}{': written again' if name in gone & come else ''}" for name in sorted(come)],
+    )
+    return difference.section(difference.OTHER, *lines)
 
 
 def _operation(data: Mapping[str, Any], names: Mapping[str, str]) -> str:
