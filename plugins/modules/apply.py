@@ -50,7 +50,10 @@ attributes:
     description: Can run in check mode and say what would happen without changing the host.
     support: full
   diff_mode:
-    description: Can say what differs on the host.
+    description:
+      - Shows settings, rules and single peers that change. What is newly refused stands first, then what is newly
+        allowed, then the rest.
+      - From C(-vv) on, the host's own rules that change follow, in the words of its firewall.
     support: full
   platform:
     description: Platforms of the target hosts.
@@ -237,6 +240,38 @@ settings:
   type: list
   elements: str
   sample: []
+diff:
+  description:
+    - What changes on the host, or would change, in sections. Sections in which nothing changes are left out.
+    - They are C(newly refused), C(newly allowed) and C(other changes), in this order. C(ruleset), C(operations) and
+      one that is named after what was changed by hand follow where there is something to show.
+  returned: if the host was brought to its part, in diff mode
+  type: list
+  elements: dict
+  contains:
+    before_header:
+      description: The title of the section.
+      type: str
+    after_header:
+      description: The same title.
+      type: str
+    before:
+      description: Lines that go, one setting, rule or set of peers a line.
+      type: str
+    after:
+      description: Lines that come.
+      type: str
+  sample:
+    - before_header: newly refused
+      after_header: newly refused
+      before: |
+        peers utmstack_agent: 203.0.113.151
+      after: ""
+    - before_header: newly allowed
+      after_header: newly allowed
+      before: ""
+      after: |
+        peers utmstack_agent: 203.0.113.9
 seconds:
   description: How long the host was worked on.
   returned: if the host was brought to its part

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kernel.helpers.benches import BENCHES, Bench
 from kernel.helpers.memory_backend import Memory, OfMemory
+from printed_diff import printed
 from windows.fake.plans import plain_rule
 
 from ansible_collections.portbook.firewall.plugins.module_utils.shrinking import Inventory
@@ -22,6 +24,7 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variab
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.host_part import HostPart, PeerSummary
 
 PEERS = {"few": ["192.0.2.7"], "more": ["192.0.2.7", "198.51.100.0/24", "2001:db8::7"]}
+PEERS["other"] = ["192.0.2.7", "2001:db8::7", "203.0.113.9"]
 WITH_ONE_MORE = {**BENCHES, "memory": OfMemory}
 
 
@@ -108,6 +111,48 @@ def test_check_writes_nothing_and_predicts_what_apply_then_does(
     assert [getattr(predicted, word) for word in words] == [getattr(done, word) for word in words]
     assert (predicted.applied, done.applied) == (False, True)
     assert bench.touched() != before
+
+
+def shown(backend: Backend, bench: Bench, what: HostPart) -> list[str]:
+    """What a run with --diff shows; check mode shows the same before."""
+    bench.diff = bench.check = True
+    predicted = apply(backend, bench, what).diff
+    bench.check = False
+    done = apply(backend, bench, what).diff
+    assert done == predicted
+    return printed(done)
+
+
+def test_a_first_run_shows_who_is_refused_before_who_is_let_in(backend: Backend, bench: Bench) -> None:
+    first = shown(backend, bench, ONE)
+    rule, members = "+in tcp 1322 from few, guarded (acme.one)", "+peers few: 192.0.2.7"
+    assert first[0] == "newly refused:"
+    assert first.index(rule) < first.index("newly allowed:") < first.index(members)
+
+
+def test_each_change_is_shown_and_what_stays_is_not(backend: Backend, bench: Bench) -> None:
+    apply(backend, bench, BOTH)
+    assert shown(backend, bench, BOTH) == []
+    more = "198.51.100.0/24, 2001:db8::7"
+    assert shown(backend, bench, CHANGED) == ["newly allowed:", f"+peers more (acme.one): {more}"]
+    assert shown(backend, bench, BOTH) == ["newly refused:", f"-peers few: {more}"]
+    assert shown(backend, bench, part(one="few", two="other")) == [
+        *("newly refused:", "-peers other: 198.51.100.0/24"),
+        *("newly allowed:", "+peers other: 203.0.113.9"),
+    ]
+
+
+def test_a_guard_that_goes_is_shown_as_what_is_open(backend: Backend, bench: Bench) -> None:
+    apply(backend, bench, BOTH)
+    open_ = replace(ONE, rules=tuple(replace(rule, refusal="open") for rule in ONE.rules), posture="open")
+    lines = shown(backend, bench, open_)
+    assert "newly allowed:" in lines
+    assert "-in tcp 1322 from few, guarded (acme.one)" in lines
+    assert "+in tcp 1322 from few (acme.one)" in lines
+
+
+def test_there_is_no_diff_where_none_is_asked_for(backend: Backend, bench: Bench) -> None:
+    assert apply(backend, bench, ONE).diff is None
 
 
 def test_components_add_up_in_any_order(backend: Backend, bench: Bench, name: str, tmp_path: Path) -> None:

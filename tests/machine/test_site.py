@@ -44,7 +44,8 @@ def test_check_mode_says_what_would_change_and_leaves_the_host_as_it_was(
     machine: Laboratory, operator: Operator
 ) -> None:
     run = operator.run("portbook.firewall.site", "--check", "--diff").ok(changed=True)
-    assert f"in tcp 5044 {PEER} guarded" in run.output
+    assert "+in tcp 5044 from utmstack_agent, guarded, in a container (utmstack.agent-beats)" in run.output
+    assert f"+peers utmstack_agent: {PEER}" in run.output
     assert machine.run("nft", "list", "ruleset") == ""
     assert not machine.succeeds("ls", "/var/lib/portbook")
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from golden.helpers.running import Machine
+from printed_diff import printed
 from windows.fake.bringing import look, site
 from windows.fake.store import Store
 
-from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import exchange
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import exchange, shown
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "windows.md"
 
@@ -21,4 +22,5 @@ def test_the_listing_of_a_boot_server_is_what_it_gets() -> None:
     company = site([Machine("boot-1", "twopxe_server", ("192.0.2.10",), "windows", clients)])
     before = look(Store.sample(400), exchange.read_arguments(company.parts["boot-1"]))
     brought = company.bring(Store.sample(400), "boot-1")
-    assert f"```text\n{exchange.result(before, brought.decision)['diff']['after']}```" in PAGE.read_text("utf-8")
+    lines = "\n".join(printed(shown.sections(before, brought.decision)))
+    assert f"```text\n{lines}\n```" in PAGE.read_text("utf-8")

@@ -86,7 +86,8 @@ def test_check_mode_reads_and_says_what_would_be(windows: Windows) -> None:
     run = windows.bring("--check", "--diff").ok()
     assert windows.hosts.calls() == [READ]
     assert run.recap["pxe"]["changed"] == 1
-    assert "+[portbook: twopxe_server] portbook/2pxe.http/in/1: in allow protocol 6 8050 * 192.0.2.128/25" in run.output
+    assert "+in tcp 8050 from pxe_client, guarded (2pxe.http)" in run.output
+    assert "+peers pxe_client: 192.0.2.128/25" in run.output
     assert windows.hosts.store("pxe").to_json() == untouched()
 
 

@@ -32,28 +32,33 @@ ARGUMENTS: Dict[str, Any] = {
 def run(engine: Callable[[], Engine]) -> None:
     """A module's whole work."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    done = answer(module.params, HostState(), engine, module.check_mode, module._diff)
+    done = answer(module.params, HostState(), engine, module.check_mode, module._diff, module._verbosity)
     if done.get("failed"):
         module.fail_json(**done)
     module.exit_json(**done)
 
 
 def answer(
-    given: Mapping[str, Any], state: HostState, engine: Callable[[], Engine], check: bool, diff: bool
+    given: Mapping[str, Any],
+    state: HostState,
+    engine: Callable[[], Engine],
+    check: bool,
+    diff: bool,
+    verbosity: int = 0,
 ) -> Dict[str, Any]:
     """The module's result, be it a failure; `given` are its arguments."""
     try:
         if given["state"] == "confirm":
             why_not = confirm(state, engine(), given["token"])
             return {"changed": False, "confirmed": not why_not, "why_not": why_not}
-        return _result(apply(state, engine(), _request(given, check)), diff)
+        return _result(apply(state, engine(), _request(given, check, diff, verbosity)), diff)
     except Shrinks as error:
         return {"failed": True, "msg": str(error), "losses": error.losses}
     except (EngineError, StateError, OSError) as error:
         return {"failed": True, "msg": str(error)}
 
 
-def _request(given: Mapping[str, Any], check: bool) -> Request:
+def _request(given: Mapping[str, Any], check: bool, diff: bool, verbosity: int) -> Request:
     absent = given["state"] == "absent"
     return Request(
         slices={name: {} for name in given["slices"]} if absent else given["slices"],
@@ -64,6 +69,8 @@ def _request(given: Mapping[str, Any], check: bool) -> Request:
         hold=given["hold"],
         token=given["token"],
         check=check,
+        diff=diff,
+        verbosity=verbosity,
         yields_to=given["yields_to"],
         removes=absent,
         inventory=None if given["inventory"] is None else Inventory.of(given["inventory"]),
@@ -86,5 +93,5 @@ def _result(applied: Applied, diff: bool) -> Dict[str, Any]:
         "left_to": applied.left_to,
         "seconds": applied.seconds,
         **({"warnings": applied.warnings} if applied.warnings else {}),
-        **({"diff": {"before": applied.before, "after": applied.after}} if diff else {}),
+        **({"diff": applied.diff} if diff else {}),
     }

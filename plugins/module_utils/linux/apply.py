@@ -9,7 +9,7 @@ import time
 from typing import Any, Dict, List
 
 from .. import shrinking
-from . import programs, slices, way_back, way_in
+from . import programs, shown, slices, way_back, way_in
 from . import units as boot
 from .change import Change
 from .engine import Engine, Present
@@ -71,6 +71,8 @@ def _apply(state: HostState, engine: Engine, request: Request) -> Applied:
     if applied.changed:
         _refuse(engine, request, kept, new, applied)
         engine.check(new.rendered.text)
+        if request.diff:
+            applied.diff = shown.Change(state, engine, request, kept, new, present).sections()
         if not request.check:
             applied.held = Change(state, engine, request, new).make(present)
     applied.seconds = time.monotonic() - start
@@ -110,8 +112,6 @@ def _compared(
         warnings=_warnings(state, kept),
         persistence=rendered.persistence,
         left=_left(request, kept, new, present, engine.what),
-        before=_lines(kept["slices"], words),
-        after=_lines(new.slices, words),
     )
 
 
@@ -173,8 +173,3 @@ def _refuse_lost(foreign: List[Dict[str, str]], settings: Settings) -> None:
             f"rules of others refuse what the plan permits ({flows}): {bad[0]['where']}. Nothing was applied. "
             "Let them pass there, or set portbook_foreign: warn"
         )
-
-
-def _lines(held: Dict[str, slices.Slice], words: Dict[str, List[str]]) -> str:
-    texts = [slices.words(one, held) for kind in ("create", "change", "delete") for one in words[kind]]
-    return "".join(f"{text}\n" for text in sorted(text for text in texts if text))

@@ -7,7 +7,7 @@ units, and knows no firewall by name."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Callable, Dict, List, Protocol
+from typing import Callable, Dict, List, Protocol, Tuple
 
 from .model import Judgement, Local, Permission, Settings
 from .units import Units
@@ -79,6 +79,12 @@ class Engine(Protocol):
 
     def works(self) -> bool:
         """Whether an error of `load` speaks of its text."""
+
+    def difference(self, before: str, after: str) -> Tuple[List[str], List[str]]:
+        """Lines in which two texts of `load` differ, for the operator; an empty text is nothing."""
+
+    def drift(self, text: str) -> Tuple[List[str], List[str]]:
+        """Lines in which what is there differs from what `text` alone makes. None where that cannot be said."""
 
     def judge(self) -> Callable[[Permission], Judgement]:
         """What rules of others make of a flow."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional
 
 from .. import shrinking
+from ..difference import Section
 from . import slices
 
 LOCAL = "local"
@@ -26,6 +27,8 @@ class Request:
     hold: float = 0
     token: str = ""
     check: bool = False
+    diff: bool = False
+    verbosity: int = 0
     yields_to: Dict[str, str] = field(default_factory=dict)
     """Other backends, and the service of each that means that this host has it."""
     removes: bool = False
@@ -59,5 +62,5 @@ class Applied:
     left_to: str = ""
     """Another backend that this host has, so that nothing was done."""
     seconds: float = 0.0
-    before: str = ""
-    after: str = ""
+    diff: List[Section] = field(default_factory=list)
+    """Of a change, if one was asked for."""

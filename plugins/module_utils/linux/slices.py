@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Tuple
 
 from .. import shrinking
 from ..intervals import Spans
-from .model import GUARD, OPEN, Permission, Settings
+from .model import GUARD, Permission, Settings
 
 Slice = Dict[str, Any]
 """`rules`: list of mappings with an id; `sets`: name to networks, for this slice's rules alone."""
@@ -103,20 +103,3 @@ def _by_id(slices: Dict[str, Slice]) -> Dict[str, str]:
 
 def _content(peers: str, sets: Dict[str, List[str]]) -> Any:
     return sorted(sets[peers]) if peers in sets else peers
-
-
-def words(rule_id: str, slices: Dict[str, Slice]) -> Optional[str]:
-    """A rule as a line of a diff."""
-    for one in slices.values():
-        for rule in one["rules"]:
-            if rule["id"] == rule_id:
-                peers = _content(rule["peers"], one.get("sets", {}))
-                who = (
-                    ", ".join(peers[:4]) + (f" and {len(peers) - 4} more" if len(peers) > 4 else "")
-                    if isinstance(peers, list)
-                    else peers
-                )
-                ports = ",".join(str(low) if low == high else f"{low}-{high}" for low, high in rule["spans"])
-                refusal = {OPEN: "", GUARD: " guarded"}.get(rule["refusal"], " watched")
-                return f"{rule['direction']} {rule['protocol']} {ports} {who}{refusal} [{rule_id}]"
-    return None

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, Iterable, List, Tuple
 
+from ..intervals import Span
 from . import local as host_local
 from . import management, slices
 from .model import Local, Permission, Settings
@@ -54,22 +55,23 @@ def _management_ports(settings: Settings, request: Request) -> Tuple[int, ...]:
     return (*management.ssh_ports(), *([came[1]] if came else []))
 
 
+def endangered(ports: Iterable[int], settings: Settings, guarded: Iterable[Span]) -> bool:
+    """Whether the way in, to these ports, could be cut; where not all is refused, by guarded ports of TCP."""
+    return settings.strict_in or any(low <= port <= high for low, high in guarded for port in ports)
+
+
 def local(way_in: WayIn, settings: Settings, permissions: List[Permission]) -> Local:
     """What only the host knows; the way in counts where it could be cut."""
-    endangered = settings.strict_in or any(
-        one.guarded
-        and one.protocol == "tcp"
-        and any(low <= port <= high for low, high in one.spans for port in way_in.ports)
-        for one in permissions
-    )
+    guarded = (span for one in permissions if one.guarded and one.protocol == "tcp" for span in one.spans)
+    cut = endangered(way_in.ports, settings, guarded)
     bridges = host_local.container_bridges()
     trusted = settings.trusted_interfaces
     return Local(
         trusted=tuple(bridges if trusted is None else trusted),
         bridges=tuple(bridges),
         subnets=tuple(host_local.subnets()) if any(one.local_subnet for one in permissions) else (),
-        way_in=tuple(sorted({*way_in.ways, *settings.management})) if endangered else (),
-        way_in_ports=tuple(way_in.ports) if endangered else (),
+        way_in=tuple(sorted({*way_in.ways, *settings.management})) if cut else (),
+        way_in_ports=tuple(way_in.ports) if cut else (),
         resolvers=tuple(host_local.resolvers()) if settings.strict_out else (),
         time_servers=tuple(host_local.time_servers()) if settings.strict_out else (),
     )

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, List, Optional, Tuple
 
 from ..linux.engine import EngineError, Present, Rendered
 from ..linux.model import ALLOWED, LOST, UNKNOWN, Judgement, Local, Permission, Settings
 from ..linux.units import Units, has_systemd
-from . import after_flush, foreign, legacy_tables, ruleset
+from . import after_flush, foreign, legacy_tables, listing, ruleset
 from .kernel import Nft, meaning
 from .units import UNIT, TableUnits
 
@@ -62,6 +62,16 @@ class Nftables:
         except EngineError:
             return False
         return True
+
+    def difference(self, before: str, after: str) -> Tuple[List[str], List[str]]:
+        return listing.difference(before, after)
+
+    def drift(self, text: str) -> Tuple[List[str], List[str]]:
+        try:
+            wanted = self._nft.listing_of(text)
+            return listing.difference(self._nft.listing(), wanted) if wanted else ([], [])
+        except EngineError:
+            return [], []
 
     def judge(self) -> Callable[[Permission], Judgement]:
         others = [*self._nft.others(), *legacy_tables.objects()]

@@ -16,6 +16,8 @@ from ..linux import programs
 from ..linux.engine import EngineError, EngineStopped
 from .ruleset import TABLE
 
+_LISTED = f'"$0" -f - && "$0" -s list table inet {TABLE}'
+
 
 class NftError(EngineError):
     """Of nft, or of what it is given."""
@@ -59,6 +61,15 @@ class Nft:
     def listing(self) -> str:
         """Our table as a script, without counters."""
         return self._run(["-s", "list", "table", "inet", TABLE])
+
+    def listing_of(self, text: str) -> str:
+        """How this nft would list our table, if only `text` was loaded: tried where no packet passes. Empty where the
+        kernel gives no network namespace."""
+        try:
+            done = programs.run(["unshare", "--net", "sh", "-c", _LISTED, self.path], text, {"LC_ALL": "C"})
+        except OSError:
+            return ""
+        return "" if done.code else done.out
 
     def others(self) -> List[Any]:
         """Everything that is not ours."""

@@ -35,7 +35,8 @@ class Outcome:
     left_to: str | None = None
     """Another backend that the host has, so that nothing was done."""
     seconds: float | None = None
-    diff: Mapping[str, str] | None = None
+    diff: tuple[Mapping[str, str], ...] | None = None
+    """Of what was changed, or would be: sections, the most dangerous first."""
     losses: tuple[str, ...] | None = None
     """What the host would lose that nobody decided, so that nothing was done."""
     errors: tuple[str, ...] | None = None

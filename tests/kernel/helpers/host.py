@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kernel.helpers.commands import run, tables
+from printed_diff import printed
 
 from ansible_collections.portbook.firewall.plugins.module_utils.linux import apply as linux_apply
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.request import Applied, Request
@@ -88,6 +89,10 @@ class Host:
     def apply(self, slices: dict[str, Any], settings: dict[str, Any] | None = None, **request: Any) -> Applied:
         asked = Request(slices=slices, settings=by_posture(settings or {}), **request)
         return linux_apply.apply(self.state, self.engine, asked)
+
+    def diff(self, slices: dict[str, Any], settings: dict[str, Any] | None = None, **request: Any) -> list[str]:
+        """What applying it shows, as Ansible prints it: a title, and lines that go and come."""
+        return printed(self.apply(slices, settings, diff=True, **request).diff)
 
     def strict(self, slices: dict[str, Any], **settings: Any) -> Applied:
         return self.apply(slices, settings={"posture": "strict", **settings})

@@ -13,6 +13,8 @@ from typing import Any
 
 from kernel.helpers.benches import Bench
 
+from ansible_collections.portbook.firewall.plugins.module_utils.access import EVERYBODY
+from ansible_collections.portbook.firewall.plugins.module_utils.difference import ANYONE, Rule, View, sections
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.contract import Removal, Request, Target
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.outcome import Outcome
 
@@ -60,7 +62,8 @@ class Memory:
         for rule in request.part.of_components(request.components):
             peers = request.part.peers.get(rule.peers)
             who = request.networks(peers.digest) if peers else rule.peers
-            wanted.setdefault(rule.component, {})[rule.id] = [rule.protocol, list(rule.ports.texts), who, rule.refusal]
+            what = [rule.flow, rule.direction, rule.protocol, [list(span) for span in rule.ports.numbered({})]]
+            wanted.setdefault(rule.component, {})[rule.id] = [*what, rule.refusal, rule.peers, who]
         return self._bring(lambda held: wanted if request.components is None else {**held, **wanted}, target)
 
     def remove(self, removal: Removal, target: Target) -> Outcome:
@@ -78,11 +81,24 @@ class Memory:
             delete=tuple(sorted(set(before) - set(after))),
             keep=sum(after[one] == before.get(one) for one in after),
             applied=not target.check,
+            diff=tuple(sections(_view(before), _view(after))) if target.diff else None,
         )
         if not outcome.changed or target.check:
             return outcome
         done = target.run("write", wanted)
         return Outcome.of(done) if done.get("failed") else outcome
+
+
+def _view(rules: Rules) -> View:
+    return View(rules=tuple(_rule(id_, *rule) for id_, rule in rules.items()), unnamed={"in": EVERYBODY})
+
+
+def _rule(
+    id_: str, flow: str, direction: str, protocol: str, spans: list[list[int]], refusal: str, name: str, who: Any
+) -> Rule:
+    peers = frozenset(who) if isinstance(who, list) else None
+    ports = tuple((low, high) for low, high in spans)
+    return Rule(id_, flow, direction, protocol, ports, name if peers else ANYONE, peers, refusal == "guard")
 
 
 def _by_id(rules: dict[str, Rules]) -> Rules:

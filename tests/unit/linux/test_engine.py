@@ -84,6 +84,12 @@ class Twofold:
     def works(self) -> bool:
         return True
 
+    def difference(self, before: str, after: str) -> tuple[list[str], list[str]]:
+        return [before], [after]
+
+    def drift(self, text: str) -> tuple[list[str], list[str]]:
+        return [self.read().meaning], [text]
+
     def judge(self) -> Callable[[Permission], Judgement]:
         return lambda _permission: Judgement(ALLOWED, "")
 

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.portbook.firewall.plugins.module_utils.linux import remembered, slices
+from ansible_collections.portbook.firewall.plugins.module_utils import difference
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import remembered, shown, slices
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.model import Local, Settings
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import HostState, StateError
 from ansible_collections.portbook.firewall.plugins.module_utils.nftables.ruleset import ruleset
@@ -101,8 +102,9 @@ def used(state: dict[str, Any]) -> None:
     permissions = slices.permissions(slices.united(state["slices"], {}, False))
     ruleset(permissions, Settings.of(state["settings"]), Local())
     slices.difference(state["slices"], {})
-    for rule in slices.difference({}, state["slices"])["create"]:
-        slices.words(rule, state["slices"])
+    settings = Settings.of(state["settings"])
+    shown_as = shown.view(state["slices"], settings, state["settings"], state["way_in"], settings.management_ports)
+    difference.sections(difference.View(), shown_as)
     json.dumps(state).encode()
     [str(one) for one in state["way_in"]]
     state["applied"].get("text")

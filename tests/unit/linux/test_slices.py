@@ -162,26 +162,3 @@ def test_other_addresses_under_the_same_name_are_one() -> None:
 
 def test_a_rule_that_moves_to_another_slice_is_kept() -> None:
     assert slices.difference({"a": A}, {"b": A})["keep"] == ["a"]
-
-
-# -- a line of a diff ---------------------------------------------------------------------------------
-
-
-def test_a_rule_is_a_line() -> None:
-    assert slices.words("a", {"a": A}) == "in tcp 514 192.0.2.1, 192.0.2.2 guarded [a]"
-
-
-def test_a_line_is_short() -> None:
-    many = one(
-        rule("a", refusal="open", spans=[[1, 2], [5, 5]], direction="out"),
-        s=[f"192.0.2.{number}" for number in range(6)],
-    )
-    assert slices.words("a", {"a": many}) == "out tcp 1-2,5 192.0.2.0, 192.0.2.1, 192.0.2.2, 192.0.2.3 and 2 more [a]"
-
-
-def test_a_line_says_who_is_watched_and_who_is_anybody() -> None:
-    assert slices.words("a", {"a": one(rule("a", "any", refusal="watch"))}) == "in tcp 514 any watched [a]"
-
-
-def test_a_rule_that_is_not_there_has_no_line() -> None:
-    assert slices.words("z", {"a": A}) is None

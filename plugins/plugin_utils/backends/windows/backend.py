@@ -17,7 +17,7 @@ from ...net.ports import Numbers
 from ...run.host_part import HostPart
 from ..contract import Removal, Request, Target, Unreachable
 from ..outcome import Outcome
-from . import community, exchange, way_in
+from . import community, exchange, shown, way_in
 from .asked import Asked
 from .decide import decide
 from .decision import Decision
@@ -44,6 +44,7 @@ class WindowsHost:
     diff: bool
     catalog: Callable[[], Catalog]
     vendors: tuple[VendorRule, ...] = ()
+    verbosity: int = 0
 
     @property
     def over_network(self) -> bool:
@@ -148,7 +149,7 @@ class WindowsHost:
 
     def _act(self, store: Store, decision: Decision) -> dict[str, Any]:
         """One write at most, and none in check mode."""
-        result = {**exchange.result(store, decision), "warnings": self._named(decision.warnings)}
+        result = {**exchange.result(decision), "warnings": self._named(decision.warnings)}
         if decision.errors:
             texts = self._named(decision.errors)
             failed = {**result, "changed": False, "failed": True, "msg": "\n".join(texts), "errors": texts}
@@ -160,8 +161,9 @@ class WindowsHost:
             result["warnings"] += self._named(exchange.after_write(store, done))
             if done.get("stays"):
                 result["stays"] = list(done["stays"])
-        if not self.diff:
-            del result["diff"]
+        if self.diff:
+            stays = frozenset(map(str, result.get("stays", ())))
+            result["diff"] = shown.sections(store, decision, self.verbosity, stays) if decision.operations else []
         return result
 
     def _written(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -199,4 +201,5 @@ class Windows:
             diff=target.diff,
             catalog=self.catalog,
             vendors=vendors,
+            verbosity=getattr(target, "verbosity", 0),
         )

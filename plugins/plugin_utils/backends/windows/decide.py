@@ -130,6 +130,7 @@ class _Deciding:
         )
         words = difference([*self.ours.rules, *always, *made.rules, *memory.rules()], self.ours.replaced)
         decision.words = words
+        decision.peers = {rule.name: rule.peers for rule in self.ours.rules if rule.peers}
         decision.settings = [setting_text(one) for one in setting]
         decision.operations = in_order([*words.operations, *setting, *switching])
         if asked.refuses or asked.strict_out or made.rules:

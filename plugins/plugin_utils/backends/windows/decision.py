@@ -31,6 +31,8 @@ class Decision:
     """What the host would lose that nobody decided: an error, too."""
     unconfirmed: str = ""
     """Why a change that refuses something is not confirmed by a new connection."""
+    peers: dict[str, str] = field(default_factory=dict)
+    """Names of the plan's sets of peers, by wanted rule."""
     left: dict[str, int] = field(default_factory=dict)
     """Components that the host no longer has, and how many rules went with each."""
 

@@ -15,9 +15,8 @@ from ...run.host_part import HostPart
 from .asked import Asked
 from .baseline import SVCHOST
 from .decision import Decision
-from .rule import NAMES, PREFIX, PROFILES, FirewallRule, stored
+from .rule import NAMES, PREFIX, PROFILES, FirewallRule
 from .store import SETTINGS, Store, meaning_of_failure
-from .texts import write_addresses, write_ports
 from .wanted import Renderer, programs_of, services_of
 
 _OURS = {"prefix": PREFIX, "names": NAMES}
@@ -109,7 +108,7 @@ def _planned_out(part: HostPart, components: list[str] | None, renderer: Rendere
     return tuple(rule for one in planned.values() for rule in one.rules if rule.traffic.direction == "out")
 
 
-def result(store: Store, decision: Decision) -> dict[str, Any]:
+def result(decision: Decision) -> dict[str, Any]:
     """The same words as of any other backend, and what only Windows has."""
     words = decision.words
     return {
@@ -124,33 +123,7 @@ def result(store: Store, decision: Decision) -> dict[str, Any]:
         "settings": decision.settings,
         "left": decision.left,
         "unconfirmed": decision.unconfirmed,
-        "diff": _diff(store, decision),
     }
-
-
-def _diff(store: Store, decision: Decision) -> dict[str, str]:
-    words = decision.words
-    gone = {*words.change, *words.delete}
-    before = [_line(one.rule) for one in store.owned if one.rule.name in gone]
-    made = [one["rule"] for one in decision.operations if one["op"] in ("create", "change")]
-    after = [_line(stored({"id": "", "owned": True, **record}).rule) for record in made]
-    after += [f"disabled: {name}" for name in decision.disabled] + [f"enabled: {name}" for name in decision.enabled]
-    after += decision.settings
-    return {"before": _text(before), "after": _text(after)}
-
-
-def _text(lines: Iterable[str]) -> str:
-    return "".join(f"{line}\n" for line in sorted(lines))
-
-
-def _line(rule: FirewallRule) -> str:
-    one = rule.traffic
-    parts = (
-        *(one.direction, one.action, f"protocol {one.protocol}"),
-        *(write_ports(one.local_ports), write_ports(one.remote_ports), write_addresses(one.remote)),
-        *(rule.program, rule.service, "" if rule.enabled else "disabled"),
-    )
-    return f"[{rule.group}] {rule.name}: {' '.join(filter(None, parts))}"
 
 
 MENDS = "run it again, the next run mends that"

@@ -82,6 +82,8 @@ class FirewallRule:
     program: str = ""
     service: str = ""
     enabled: bool = True
+    peers: str = field(default="", compare=False)
+    """The name of the set that the plan has for `traffic.remote`; no part of what a host is given."""
 
     def record(self) -> dict[str, Any]:
         """What the write module is told. An empty list would be Windows' default, and that is everything."""

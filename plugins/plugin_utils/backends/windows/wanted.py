@@ -91,7 +91,14 @@ class Renderer:
             service=(first.service or "").lower(),
         )
         rule = FirewallRule(
-            _tame(name), f"{PREFIX}{first.component}", traffic, _description(first), program, first.service or ""
+            _tame(name),
+            f"{PREFIX}{first.component}",
+            traffic,
+            _description(first),
+            program,
+            first.service or "",
+            # Sets of one name are told apart by what follows the tilde.
+            peers="" if first.peers in SYMBOLIC_PEERS else first.peers.partition("~")[0],
         )
         guarded = first.refusal == "guard"
         remote = self._remote(part, rules)
