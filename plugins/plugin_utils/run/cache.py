@@ -16,6 +16,7 @@ from typing import Any
 
 from ..plan import file as plan_file
 from ..plan.model import Plan
+from . import records
 from .head import Head
 from .host_part import HostPart
 
@@ -45,37 +46,41 @@ class RunCache:
         (self._folder / f"{task}.looked").touch()
 
     def part(self, host: str) -> HostPart | None:
-        data = self._read(f"{_file(host)}.json")
-        return None if data is None else HostPart.of(data)
+        return self._part("parts.records", host)
 
     def guest(self, component: str, host: str) -> HostPart | None:
-        data = self._read(f"{component}-{_file(host)}.json")
-        return None if data is None else HostPart.of(data)
+        return self._part(f"parts-{component}.records", host)
+
+    def _part(self, file: str, host: str) -> HostPart | None:
+        text = records.read(self._folder / file, host)
+        return None if text is None else HostPart.of(json.loads(text))
 
     def keep(self, head: Head, plan: Plan | None) -> None:
         """The head is written last: who finds it finds all. What was told or derived of an earlier plan is void."""
         (self._folder / "head.json").unlink(missing_ok=True)
-        for outdated in (*self._folder.glob("*.done"), *self._folder.glob("*host-*.json")):
+        for outdated in (*self._folder.glob("*.done"), *self._folder.glob("parts*.records")):
             outdated.unlink()
         if plan is not None:
-            for host, text in plan_file.parts(plan, head.digest):
-                self._write(f"{_file(host)}.json", text)
             self._keep_sets(plan)
+            self._write("parts.records", records.chunks(plan_file.parts(plan, head.digest)))
             self._write("plan.json", plan_file.chunks(plan, head.digest))
         self._write("head.json", json.dumps(head.data()))
 
     def networks(self, digest: str) -> list[str]:
         """Of a peer set, by what it holds: guests' sets may bear the same names."""
-        return list(self._read(f"set-{digest}.json"))
+        texts = (records.read(path, digest) for path in self._folder.glob("sets-*.records"))
+        return list(json.loads(next(text for text in texts if text is not None)))
 
     def _keep_sets(self, plan: Plan) -> None:
-        for one in plan.peers.values():
-            self._write(f"set-{one.digest}.json", json.dumps(one.networks))
+        # By what they hold, since who read a part of an earlier plan may still ask for its sets.
+        sets = {one.digest: one for one in plan.peers.values()}
+        name = hashlib.sha256("".join(sorted(sets)).encode()).hexdigest()[:16]
+        texts = ((digest, json.dumps(one.networks)) for digest, one in sets.items())
+        self._write(f"sets-{name}.records", records.chunks(texts))
 
     def keep_guests(self, component: str, plan: Plan, digest: str) -> None:
         self._keep_sets(plan)
-        for host, text in plan_file.parts(plan, digest):
-            self._write(f"{component}-{_file(host)}.json", text)
+        self._write(f"parts-{component}.records", records.chunks(plan_file.parts(plan, digest)))
 
     def once(self, what: str, do: Callable[[], None]) -> bool:
         """Do something by one worker only; whether it was this one."""
@@ -119,7 +124,3 @@ def write_private(target: Path, text: Iterable[str]) -> None:
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _file(host: str) -> str:
-    return f"host-{hashlib.sha256(host.encode()).hexdigest()[:32]}"
