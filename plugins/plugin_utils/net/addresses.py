@@ -110,7 +110,8 @@ def _single(text: str) -> netaddr.IPAddress:
     if ":" not in text and not _DOTTED_QUAD.fullmatch(text):
         raise BadAddress("is no address; an address is written like 192.0.2.1 or 2001:db8::1")
     try:
-        return netaddr.IPAddress(text)
+        # Without the version, each IPv6 address is tried as an IPv4 address first, and the failure is kept in a circle.
+        return netaddr.IPAddress(text, 6 if ":" in text else 4)
     except (netaddr.AddrFormatError, ValueError):
         raise BadAddress("is no address; an address is written like 192.0.2.1 or 2001:db8::1") from None
 

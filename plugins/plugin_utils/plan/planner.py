@@ -20,7 +20,7 @@ from . import empty_groups
 from .empty_groups import OpenQuestion, behind
 from .expiries import Expiries
 from .join import OTHER, Encounter, EncounterKey, FlowJoin, Side
-from .kin import Kin, RuleDraft, kins_of
+from .kin import Kin, RuleDraft, alike, kins_of
 from .missing_peers import MissingPeers
 from .model import HostPlan, NotPlanned, Plan, Rule
 from .not_planned import Reasons, told_once
@@ -89,12 +89,12 @@ class _Planner:
         ends: tuple[tuple[End, tuple[str, ...]], ...] = (("initiator", flow.initiators), ("responder", flow.responders))
         for end, components in ends:
             for component in components:
-                for kin in self.players.get(component, ()):
+                for kin in alike(flow, self.players.get(component, ())):
                     if not kin.is_elsewhere(flow, end):
                         join.add(end, join.side(end, component, kin.settings), kin.hosts)
         for end, components in ends:
             for component in components:
-                for kin in viewers_of.get(component, ()):
+                for kin in alike(flow, viewers_of.get(component, ())):
                     self._view(flow, join, end, component, kin)
 
     def _view(self, flow: Flow, join: FlowJoin, end: End, component: str, kin: Kin) -> None:
@@ -208,7 +208,9 @@ class _Planner:
                 components = behind(rule, self.catalog.spans(rule.ports), kin.questions)
                 if components:
                     kin.rules[number] = replace(draft, rule=replace(rule, refusal="open", empty_groups=components))
-                    self.unguarded.setdefault((rule.flow, components), set()).update(draft.only or kin.hosts)
+                    hosts = kin.hosts.keys() if draft.only is None else draft.only & kin.hosts.keys()
+                    if hosts:
+                        self.unguarded.setdefault((rule.flow, components), set()).update(hosts)
 
     def _admitted(self, kin: Kin, peers: Peers) -> frozenset[str]:
         """Hosts of the kin that the responder lets in."""
@@ -274,14 +276,12 @@ class _Planner:
         realms = tuple(
             sorted({realm for one in kin.components for realm in kin.settings.realms_of(one)} or kin.settings.realm)
         )
-        members = set(kin.hosts)
-        shared = all(
-            draft.only is None and (draft.set_number < 0 or named[draft.set_number].sole not in members)
-            for _rule, draft in drafts
-        )
-        for host in kin.hosts:
+        narrowed = any(draft.only is not None for _rule, draft in drafts)
+        alone = {named[draft.set_number].sole for _rule, draft in drafts if draft.set_number >= 0}
+        for host, settings in kin.hosts.items():
+            shared = not narrowed and host not in alone
             rules, not_planned = (everyone, skipped) if shared else self._for_host(host, drafts, named, skipped)
-            yield HostPlan(host, kin.platform, kin.settings, kin.components, realms, rules, not_planned)
+            yield HostPlan(host, kin.platform, settings, kin.components, realms, rules, not_planned)
 
     def _named(self, rule: Rule, peers: str) -> Rule:
         """The same one for all kins that share the rule."""

@@ -17,8 +17,11 @@ from typing import Any
 
 from ..plan import file as plan_file
 from ..plan.model import Plan
+from . import packed
 from .head import Head
 from .host_part import HostPart
+
+PARTS = "parts.packed"
 
 
 class RunCache:
@@ -47,10 +50,10 @@ class RunCache:
         (self._folder / f"{task}.looked").touch()
 
     def part(self, host: str) -> HostPart | None:
-        return self._part(f"{_file(host)}.json", host)
+        return self._part(PARTS, host)
 
     def guest(self, component: str, host: str) -> HostPart | None:
-        return self._part(f"{component}-{_file(host)}.json", host)
+        return self._part(f"parts-{component}.packed", host)
 
     def part_with_guests(self, host: str, components: Iterable[str]) -> HostPart | None:
         """With components that the host has in this play only, as far as they were planned."""
@@ -63,14 +66,13 @@ class RunCache:
 
     def parts(self) -> Iterator[HostPart]:
         """Of all hosts of the inventory."""
-        for file in self._folder.glob("host-*.json"):
-            name = json.loads(file.read_text(encoding="utf-8"))["name"]
-            part = self.part(name)
+        for host in packed.names(self._folder / PARTS):
+            part = self.part(host)
             if part:
                 yield part
 
-    def _part(self, name: str, host: str) -> HostPart | None:
-        text = self._text(name)
+    def _part(self, file: str, host: str) -> HostPart | None:
+        text = packed.read(self._folder / file, host)
         if text is None:
             return None
         but_for_the_name = text.removeprefix(plan_file.part_begins(host))
@@ -79,27 +81,29 @@ class RunCache:
     def keep(self, head: Head, plan: Plan | None) -> None:
         """The head is written last: who finds it finds all. What was told or derived of an earlier plan is void."""
         (self._folder / "head.json").unlink(missing_ok=True)
-        for outdated in (*self._folder.glob("*.done"), *self._folder.glob("*host-*.json")):
+        for outdated in (*self._folder.glob("*.done"), *self._folder.glob("parts*.packed")):
             outdated.unlink()
         if plan is not None:
-            for host, text in plan_file.parts(plan, head.digest):
-                self._write(f"{_file(host)}.json", text)
             self._keep_sets(plan)
+            self._write(PARTS, packed.chunks(plan_file.parts(plan, head.digest)))
             self._write("plan.json", plan_file.chunks(plan, head.digest))
         self._write("head.json", json.dumps(head.data()))
 
     def networks(self, digest: str) -> list[str]:
         """Of a peer set, by what it holds: guests' sets may bear the same names."""
-        return list(self._read(f"set-{digest}.json"))
+        texts = (packed.read(path, digest) for path in self._folder.glob("sets-*.packed"))
+        return list(json.loads(next(text for text in texts if text is not None)))
 
     def _keep_sets(self, plan: Plan) -> None:
-        for one in plan.peers.values():
-            self._write(f"set-{one.digest}.json", json.dumps(one.networks))
+        # By what they hold, since who read a part of an earlier plan may still ask for its sets.
+        sets = {one.digest: one for one in plan.peers.values()}
+        name = hashlib.sha256("".join(sorted(sets)).encode()).hexdigest()[:16]
+        texts = ((digest, json.dumps(one.networks)) for digest, one in sets.items())
+        self._write(f"sets-{name}.packed", packed.chunks(texts))
 
     def keep_guests(self, component: str, plan: Plan, digest: str) -> None:
         self._keep_sets(plan)
-        for host, text in plan_file.parts(plan, digest):
-            self._write(f"{component}-{_file(host)}.json", text)
+        self._write(f"parts-{component}.packed", packed.chunks(plan_file.parts(plan, digest)))
 
     def once(self, what: str, do: Callable[[], None]) -> bool:
         """Do something by one worker only; whether it was this one."""
@@ -147,7 +151,3 @@ def write_private(target: Path, text: Iterable[str]) -> None:
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _file(host: str) -> str:
-    return f"host-{hashlib.sha256(host.encode()).hexdigest()[:32]}"

@@ -119,6 +119,50 @@ def test_a_group_that_is_said_to_be_none_satisfies_who_requires_it() -> None:
     assert required.errors(host("c1", "client", "192.0.2.11", **said)) == []
 
 
+NARROWED = book(
+    {"agent": {}, "master": {}, "relay": {}, "console": PARTY},
+    {
+        "acme.up": flow("agent", "master", 5000, exclusive=True),
+        "acme.relay": flow("agent", "relay", 5000),
+        "acme.ui": flow("console", "agent", 6000),
+    },
+)
+
+
+def narrowed(peers: list[str], **of_a2: Any) -> Planned:
+    """Of two agents, the master lets in `peers`."""
+    return NARROWED.plan(
+        host(*MASTER, portbook_flows={"acme.up": {"peers": peers}}),
+        host("a1", "agent", "192.0.2.11", portbook_outbound="guard"),
+        host("a2", "agent", "192.0.2.13", portbook_outbound="guard", **of_a2),
+        groups="relay",
+    )
+
+
+@pytest.mark.parametrize(
+    "of_a2",
+    [
+        {},
+        {"portbook_management": ["192.0.2.99"]},
+        {"portbook_peers": {"console": []}},
+        {"portbook_posture": "watch"},
+    ],
+)
+def test_a_host_that_has_no_such_rule_is_not_named_by_the_warning(of_a2: dict[str, Any]) -> None:
+    """Whether or not it is planned together with one that has it."""
+    planned = narrowed(["a1"], **of_a2)
+    assert [rule.empty_groups for rule in planned.rules("a1", "acme.up")] == [("relay",)]
+    assert planned.rules("a2", "acme.up") == []
+    assert [one.partition(":")[0] for one in planned.warnings] == ["a1"]
+
+
+def test_a_host_that_says_that_there_is_none_is_not_named_by_the_warning() -> None:
+    planned = narrowed(["a1", "a2"], portbook_peers={"relay": []})
+    assert not planned.rule("a1", "acme.up").guarded
+    assert planned.rule("a2", "acme.up").guarded
+    assert [one.partition(":")[0] for one in planned.warnings] == ["a1"]
+
+
 # -- names ---------------------------------------------------------------------------------------------
 def near(*hosts: Any, **more: Any) -> tuple[list[str], list[str]]:
     outcome = BOOK.compute(host(*MASTER), *hosts, **more)

@@ -25,3 +25,53 @@ def test_a_host_that_is_no_longer_planned_has_no_part(tmp_path):
     cache.keep(replace(HEAD, digest="2"), Plan(plan.peers, {"s1": plan.hosts["s1"]}))
     assert cache.part("c1") is None
     assert cache.part("s1") is not None
+
+
+def test_the_number_of_files_does_not_grow_with_hosts_and_peer_sets(tmp_path):
+    """Making thousands of them took longer than planning."""
+    counts = []
+    for number in (2, 20):
+        clients = [
+            host(f"c{one}", "client", f"192.0.2.{1 + 2 * one}", portbook_realm=f"r{one}") for one in range(number)
+        ]
+        servers = [
+            host(f"s{one}", "server", f"192.0.2.{101 + 2 * one}", portbook_realm=f"r{one}") for one in range(number)
+        ]
+        plan = SIMPLE.compute(*clients, *servers).plan
+        assert plan is not None
+        assert len(plan.peers) == 2 * number
+        cache = RunCache(str(tmp_path), f"a play of {number}")
+        cache.keep(HEAD, plan)
+        for one in plan.peers.values():
+            assert cache.networks(one.digest) == list(one.networks)
+        counts.append(len(list(cache.plan_path.parent.iterdir())))
+    assert counts[0] == counts[1]
+
+
+def test_who_read_a_part_of_an_earlier_plan_still_gets_its_peers(tmp_path):
+    cache = RunCache(str(tmp_path), "a play")
+    earlier, later = (
+        SIMPLE.compute(host("c1", "client", at), host("s1", "server", "192.0.2.1")).plan
+        for at in ("192.0.2.11", "192.0.2.13")
+    )
+    assert earlier is not None
+    assert later is not None
+    cache.keep(HEAD, earlier)
+    cache.keep(replace(HEAD, digest="2"), later)
+    for plan in (earlier, later):
+        for one in plan.peers.values():
+            assert cache.networks(one.digest) == list(one.networks)
+
+
+def test_what_guests_were_planned_is_read_as_such_and_void_with_the_next_plan(tmp_path):
+    cache = RunCache(str(tmp_path), "a play")
+    plan = SIMPLE.compute(host("c1", "client", "192.0.2.11"), host("s1", "server", "192.0.2.1")).plan
+    assert plan is not None
+    cache.keep(HEAD, plan)
+    assert cache.guest("server", "s1") is None
+    cache.keep_guests("server", Plan(plan.peers, {"s1": plan.hosts["s1"]}), HEAD.digest)
+    assert cache.guest("server", "s1") is not None
+    assert cache.guest("server", "c1") is None
+    assert cache.guest("client", "s1") is None
+    cache.keep(replace(HEAD, digest="2"), plan)
+    assert cache.guest("server", "s1") is None
