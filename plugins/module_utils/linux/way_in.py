@@ -55,12 +55,16 @@ def _management_ports(settings: Settings, request: Request) -> Tuple[int, ...]:
 
 
 def local(way_in: WayIn, settings: Settings, permissions: List[Permission]) -> Local:
-    """What only the host knows; the way in counts where it could be cut."""
-    endangered = settings.strict_in or any(
-        one.guarded
-        and one.protocol == "tcp"
-        and any(low <= port <= high for low, high in one.spans for port in way_in.ports)
-        for one in permissions
+    """What only the host knows; the way in counts where it could be cut, or carries a mark."""
+    endangered = (
+        settings.strict_in
+        or settings.mark is not None
+        or any(
+            one.guarded
+            and one.protocol == "tcp"
+            and any(low <= port <= high for low, high in one.spans for port in way_in.ports)
+            for one in permissions
+        )
     )
     bridges = host_local.container_bridges()
     trusted = settings.trusted_interfaces

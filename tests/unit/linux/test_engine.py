@@ -26,6 +26,7 @@ from ansible_collections.portbook.firewall.plugins.module_utils.linux.model impo
     ALLOWED,
     Judgement,
     Local,
+    Mark,
     Permission,
     Settings,
 )
@@ -84,8 +85,11 @@ class Twofold:
     def works(self) -> bool:
         return True
 
-    def judge(self) -> Callable[[Permission], Judgement]:
+    def judge(self, mark: Mark | None) -> Callable[[Permission], Judgement]:
         return lambda _permission: Judgement(ALLOWED, "")
+
+    def mark_users(self, mark: Mark) -> list[str]:
+        return []
 
     def _text(self, name: str) -> str:
         path = self.folder / name
