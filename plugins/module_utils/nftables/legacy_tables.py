@@ -127,10 +127,9 @@ def parsed(family: str, saved: str, mark: str = LEGACY) -> List[Object]:
         elif line.startswith(":"):
             name, policy = line[1:].split()[:2]
             chains.add(name)
-            base: Object = (
-                {"hook": name.lower(), "policy": policy.lower()} if name in _HOOKS and table in _FILTERING else {}
-            )
-            base = {**base, "prio": _FILTERING[table]} if base else {}
+            base: Object = {}
+            if name in _HOOKS and table in _FILTERING:
+                base = {"hook": name.lower(), "policy": policy.lower(), "prio": _FILTERING[table]}
             found.append(_chain(family, table + mark, name, base))
         elif line.startswith("-A "):
             name, expressions = _rule(line, chains)

@@ -35,7 +35,9 @@ def mark(pieces: Pieces, bits: Mark, permissions: Sequence[Permission]) -> None:
 
 def _inbound(pieces: Pieces, permissions: Sequence[Permission]) -> None:
     body = ["iif lo accept", *_NEW]
-    cast = _dispatch(pieces, "mark_cast", [one for one in permissions if one.cast in CASTS], "saddr")
+    # Protocols without ports have no word for casts, and some of them, such as VRRP, are nothing else.
+    casts = [one for one in permissions if one.cast in CASTS or one.protocol not in PORTS]
+    cast = _dispatch(pieces, "mark_cast", casts, "saddr")
     if cast:
         pieces.chain("mark_cast", cast)
         body.append("fib daddr type { broadcast, multicast } goto mark_cast")
