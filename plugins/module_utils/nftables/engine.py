@@ -90,7 +90,7 @@ class Nftables:
 def _unused(others: List[Any]) -> Mark:
     """One to propose."""
     bits = [Mark(1 << place, 1 << place) for place in _PROPOSED]
-    unused = (one for one in bits if not (mark_users.users(others, one) or policy_routes.users(one)[0]))
+    unused = (one for one in bits if not (mark_users.users(others, one, asking=True) or policy_routes.users(one)[0]))
     return next(unused, bits[0])
 
 

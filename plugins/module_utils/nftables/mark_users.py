@@ -14,21 +14,22 @@ _EVERY_BIT = 0xFFFFFFFF
 _XT_SETS = ("MARK", "CONNMARK", "HMARK", "TPROXY")
 
 
-def users(objects: Iterable[Dict[str, Any]], mark: Mark) -> List[str]:
-    """Whose rules use bits of it otherwise than to ask whether a packet carries it."""
+def users(objects: Iterable[Dict[str, Any]], mark: Mark, asking: bool = False) -> List[str]:
+    """Whose rules use bits of it. Those that ask whether a packet carries it do what it is there for: they count only
+    if `asking`."""
     found = []
     for one in objects:
         rule = one.get("rule", {})
-        for what in _uses(rule.get("expr", []), mark):
+        for what in _uses(rule.get("expr", []), mark, asking):
             found.append(f"table {rule['family']} {rule['table']}, chain {rule['chain']} {what}")
     return list(dict.fromkeys(found))
 
 
-def _uses(expressions: Sequence[Any], mark: Mark) -> Iterator[str]:
+def _uses(expressions: Sequence[Any], mark: Mark, asking: bool) -> Iterator[str]:
     for one in expressions:
         if not isinstance(one, dict):
             continue
-        set_, read = _set_by(one), _read_by(one, mark)
+        set_, read = _set_by(one), _used(one) if asking else _read_by(one, mark)
         if set_ & mark.mask:
             yield f"sets {set_:#x}"
         if read & mark.mask:
