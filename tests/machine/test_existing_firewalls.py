@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hosts that have a firewall already, as docs/existing-firewall.md shows them: ufw, hand-made nftables, fail2ban beside."""
+"""Hosts that have a firewall already (ufw, hand-made nftables, fail2ban beside), as docs/existing-firewall.md has it."""
 
 from __future__ import annotations
 

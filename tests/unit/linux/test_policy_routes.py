@@ -44,7 +44,7 @@ def test_one_that_does_not_is_not(more: dict[str, Any]) -> None:
 
 def test_an_ip_that_knows_no_json_is_read_as_text() -> None:
     told = (
-        "0:\tfrom all lookup local\n7:\tnot from all fwmark 0xca6c lookup 9\n8:\tfrom all fwmark 0x100/0xff00 lookup 9"
+        "0:\tfrom all lookup local\n7:\tnot from all fwmark 0xca6c lookup 9\n8:\tfrom all fwmark 0x100/0xff00 lookup 1"
     )
     assert policy_routes.using(told, MARK, "ip rule") == ["ip rule 7 (fwmark 0xca6c)"]
 
