@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hosts that have a firewall already (ufw, hand-made nftables, fail2ban beside), as docs/existing-firewall.md has it."""
+"""Hosts that have a firewall already: ufw, hand-made nftables, fail2ban, as docs/existing-firewall.md has them."""
 
 from __future__ import annotations
 
@@ -37,13 +37,17 @@ def banning(machine: Laboratory, action: str) -> Callable[[str], None]:
     return do
 
 
-@pytest.mark.parametrize("kind", ["nft", "legacy"])
-def test_beside_ufw(machine: Laboratory, operator: Operator, kind: str) -> None:
+def ufw(machine: Laboratory, kind: str = "nft") -> None:
     for program in ("iptables", "ip6tables"):
         machine.run("update-alternatives", "--set", program, f"/usr/sbin/{program}-{kind}")
     machine.run("ufw", "allow", f"{SSH}/tcp")
     machine.run("ufw", "--force", "enable")
     machine.run("systemctl", "--quiet", "enable", "ufw")
+
+
+@pytest.mark.parametrize("kind", ["nft", "legacy"])
+def test_beside_ufw(machine: Laboratory, operator: Operator, kind: str) -> None:
+    ufw(machine, kind)
     refused = operator.run().failed().words
     assert "Set portbook_mark: 0x10/0x10 for this host." in refused
     assert f"Add to table ip filter{' (iptables-legacy)' if kind == 'legacy' else ''}, chain INPUT" in refused
@@ -69,6 +73,15 @@ def test_beside_ufw(machine: Laboratory, operator: Operator, kind: str) -> None:
         assert machine.reached(ASKED) == set(), action
         ban("unbanip")
         assert machine.reached(ASKED) == {(PEER, GUARDED)}
+
+
+def test_ufw_and_the_mark_are_there_after_a_restart_of_the_host(machine: Laboratory, operator: Operator) -> None:
+    ufw(machine)
+    machine.run("sh", "-euc", shown("ufw"))
+    operator.inventory(portbook_mark="0x10")
+    operator.run().ok(changed=True)
+    # The network outlives this machine, and so would its rules.
+    machine.run("nft", "flush", "ruleset")
     machine.reboot()
     machine.listen(GUARDED, OTHER)
     assert machine.reached(ASKED) == {(PEER, GUARDED)}
