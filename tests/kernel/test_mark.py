@@ -34,6 +34,7 @@ from kernel.helpers.wire import (
     udp,
 )
 
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import policy_routes
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import StateError
 
 PORT, UNGUARDED, ANYBODY, UNPLANNED = 514, 515, 516, 517
@@ -347,6 +348,15 @@ def test_a_policy_route_that_uses_its_bits_is_an_error(host: Host, words: list[s
 def test_a_policy_route_with_other_bits_is_no_matter(host: Host) -> None:
     run("ip", "rule", "add", "fwmark", "0x100/0xff00", "lookup", "100")
     host.apply({"one": slice_of(rule(PORT, PEER))}, settings={"mark": MARK})
+
+
+def test_where_policy_routes_cannot_be_read_a_warning_says_so(
+    host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(policy_routes, "_PATH", str(tmp_path))
+    said = host.apply({"one": slice_of(rule(PORT, PEER))}, settings={"mark": MARK}).warnings
+    missing = "the program ip (package iproute2) is missing"
+    assert said == [f"whether a policy route uses bits of portbook_mark is not known: {missing}"]
 
 
 @pytest.mark.parametrize(
