@@ -134,7 +134,9 @@ why_not:
   returned: with O(state=confirm)
   type: str
 warnings:
-  description: What the host remembered and could not be read, and what follows.
+  description:
+    - What the host remembered and could not be read, and what follows.
+    - Why it is not known whether a policy route uses bits of the mark.
   returned: if there is something to warn of
   type: list
   elements: str

@@ -28,6 +28,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "guard": {},
     "strict": {"portbook_posture": "strict", "portbook_outbound": "strict"},
     "log-all": {"portbook_log": "all", "portbook_outbound": "guard"},
+    "open-mark": {"portbook_posture": "open", "portbook_outbound": "open", "portbook_mark": "0x10/0x30"},
 }
 # What these variables change in a ruleset, wherever a line stands.
 REJECT = {"portbook_refuse": "reject", "portbook_log": "refused", "portbook_cut": False}
@@ -101,6 +102,20 @@ def test_watch_guards_the_same_ports_and_refuses_nothing(inventory: str, host: s
 @pytest.mark.parametrize(("inventory", "host"), HOSTS)
 def test_open_refuses_nothing(inventory: str, host: str, tmp_path: Path) -> None:
     assert "hook" not in rendered(inventory, host, {"portbook_posture": "open"}, tmp_path / "portbook")
+
+
+@pytest.mark.parametrize("posture", ["open", "guard", "strict", "watch"])
+@pytest.mark.parametrize(("inventory", "host"), HOSTS)
+def test_a_mark_is_put_on_the_same_packets_in_every_posture(
+    inventory: str, host: str, posture: str, tmp_path: Path
+) -> None:
+    def marks(variables: dict[str, Any]) -> list[str]:
+        text = rendered(inventory, host, {**variables, "portbook_mark": "0x10"}, tmp_path / "portbook")
+        return [line for line in text.splitlines() if "goto permitted" in line or "meta mark set" in line]
+
+    wanted = marks({"portbook_posture": "open"})
+    assert len(wanted) > 1
+    assert marks({"portbook_posture": posture}) == wanted
 
 
 @pytest.mark.parametrize(("posture", "refuses"), [("strict", True), ("guard", False)])

@@ -25,6 +25,7 @@ from ansible_collections.portbook.firewall.plugins.module_utils.linux.model impo
     OPEN,
     REFUSE,
     Local,
+    Mark,
     Permission,
     Settings,
 )
@@ -212,6 +213,33 @@ def test_the_order_of_permissions_means_nothing(mine: list[Permission], chosen: 
     assert load(mine, chosen) == load(mine[::-1], chosen)
 
 
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(mine=permissions, chosen=choices)
+def test_marked_is_what_is_permitted_and_the_rest_of_the_table_is_what_it_was(
+    mine: list[Permission], chosen: Settings
+) -> None:
+    before = load(mine, chosen)
+    opened = load(mine, replace(chosen, mark=Mark(0x10, 0x30)))
+    assert [one for one in opened if not one.where.startswith("mark_")] == before
+    different = []
+    for where, protocol, port in product(("in", "cast", "out"), ("tcp", "udp", "sctp"), PORTS):
+        here = [
+            one
+            for one in mine
+            if one.protocol == protocol
+            and any(low <= port <= high for low, high in one.spans)
+            and (one.direction if one.direction == "out" else "cast" if one.cast in CASTS else "in") == where
+            and (where != "out" or chosen.outbound)
+        ]
+        opening = opened_at(opened, f"mark_{where}", protocol, port)
+        for source, peer in product(SOURCES, PEERS) if here or opening else ():
+            wanted = any(lets(one, port, source, peer) for one in here)
+            told = opening is not None and names(opening.peers, source, peer)
+            if wanted != told:
+                different.append((where, protocol, port, source, peer, wanted, told))
+    assert different == []
+
+
 def test_a_strict_host_ends_with_a_refusal_and_a_guarded_one_does_not() -> None:
     one = Permission("in", "tcp", ((514, 514),), refusal="guard")
     for strict, last in ((True, "jump refused"), (False, "vmap @in_ports")):
@@ -250,7 +278,8 @@ def test_every_setting_of_the_host_loads() -> None:
     ]
     for refuse in ("drop", "reject"):
         for log in ("off", "refused", "all"):
-            nft(ruleset(mine, Settings(REFUSE, REFUSE, refuse=refuse, log=log), local))
+            for mark in (None, Mark(0x10, 0x30), Mark(1, 0xFFFFFFFF)):
+                nft(ruleset(mine, Settings(REFUSE, REFUSE, refuse=refuse, log=log, mark=mark), local))
 
 
 def test_everybody_as_a_network_loads() -> None:

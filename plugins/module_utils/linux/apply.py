@@ -9,11 +9,10 @@ import time
 from typing import Any, Dict, List
 
 from .. import shrinking
-from . import programs, shown, slices, way_back, way_in
+from . import programs, shown, slices, unmanaged, way_back, way_in
 from . import units as boot
 from .change import Change
 from .engine import Engine, Present
-from .model import ALLOWED, LOST, Settings
 from .request import Applied, Request
 from .state import RULESET, STATE, HostState, StateError, sha
 from .wanted import Wanted, wanted
@@ -142,34 +141,9 @@ def _refuse(engine: Engine, request: Request, kept: Dict[str, Any], new: Wanted,
         way_in.refuse_lock_out(kept, new.way_in, new.settings, new.access, request.transport)
     if new.rendered.refuses and request.local:
         applied.unconfirmed = "not confirmed: local connection"
-    applied.foreign = _foreign(engine, new)
-    _refuse_lost(applied.foreign, new.settings)
-
-
-def _foreign(engine: Engine, new: Wanted) -> List[Dict[str, str]]:
-    """Documented flows that rules of others do not surely let pass."""
-    asked = [
-        (component, one)
-        for component, one in slices.by_component(new.slices)
-        if one.direction in new.settings.directions and one.protocol in ("tcp", "udp") and one.spans
-    ]
-    if not asked:
-        return []
-    judge = engine.judge()
-    found = [(component, one.flow, judge(one)) for component, one in asked]
-    return [
-        {"component": component, "flow": flow, "outcome": one.outcome, "where": one.where}
-        for component, flow, one in found
-        if one.outcome != ALLOWED
-    ]
-
-
-def _refuse_lost(foreign: List[Dict[str, str]], settings: Settings) -> None:
-    word = settings.foreign
-    bad = [one for one in foreign if word == "fail" or (word == "auto" and one["outcome"] == LOST)]
-    if bad:
-        flows = ", ".join(sorted({one["flow"] for one in bad})[:5])
-        raise StateError(
-            f"rules of others refuse what the plan permits ({flows}): {bad[0]['where']}. Nothing was applied. "
-            "Let them pass there, or set portbook_foreign: warn"
-        )
+    if new.settings.mark and new.rendered.exists:
+        unsure = unmanaged.refuse_used(engine, new.settings.mark)
+        applied.warnings += [unsure] if unsure else []
+    lost = unmanaged.judged(engine, new.slices, new.settings)
+    applied.foreign = [one.data() for one in lost]
+    unmanaged.refuse_lost(lost, new.settings)

@@ -7,9 +7,9 @@ units, and knows no firewall by name."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Callable, Dict, List, Protocol, Tuple
+from typing import Callable, Dict, List, Optional, Protocol, Tuple
 
-from .model import Judgement, Local, Permission, Settings
+from .model import Judgement, Local, Mark, Permission, Settings
 from .units import Units
 
 
@@ -30,7 +30,7 @@ class Rendered:
     exists: bool
     """Whether anything of ours is to be there."""
     refuses: bool
-    """Whether somebody is refused anything."""
+    """Whether it lies in the way of packets: somebody may be refused something, or packets are marked."""
     persistence: str
     """What brings it back, for the operator."""
     files: Dict[str, str] = field(default_factory=dict)
@@ -86,5 +86,8 @@ class Engine(Protocol):
     def drift(self, text: str) -> Tuple[List[str], List[str]]:
         """Lines in which what is there differs from what `text` alone makes. None where that cannot be said."""
 
-    def judge(self) -> Callable[[Permission], Judgement]:
-        """What rules of others make of a flow."""
+    def judge(self, mark: Optional[Mark]) -> Callable[[Permission], Judgement]:
+        """What rules of others make of a flow whose packets carry the mark."""
+
+    def mark_users(self, mark: Mark) -> List[str]:
+        """What else uses bits of it."""

@@ -6,13 +6,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 from ..intervals import Span
 
 OPEN, GUARD, WATCH = "open", "guard", "watch"
 ACCEPT, REFUSE = "accept", "refuse"
 ALLOWED, LOST, UNKNOWN = "allowed", "lost", "unknown"
+
+
+class Mark(NamedTuple):
+    """Bits of a packet's mark: those of the mask are set to the value."""
+
+    value: int
+    mask: int
+
+    def __str__(self) -> str:
+        return f"{self.value:#x}/{self.mask:#x}"
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,8 @@ class Settings:
     trusted_interfaces: Optional[Tuple[str, ...]] = None
     """None: the bridges of containers that the host has."""
     restore_after_flush: bool = False
+    mark: Optional[Mark] = None
+    """What is permitted carries it."""
 
     @property
     def strict_in(self) -> bool:
@@ -77,7 +89,7 @@ class Settings:
     def of(raw: Dict[str, Any]) -> Settings:
         """Of what the module is given and the host remembers."""
         verdicts = raw.get("verdicts", {})
-        trusted = raw.get("trusted_interfaces")
+        trusted, mark = raw.get("trusted_interfaces"), raw.get("mark")
         plain = ("refuse", "log", "cut", "foreign", "restore_after_flush")
         return Settings(
             verdict_in=verdicts.get("in", ACCEPT),
@@ -86,6 +98,7 @@ class Settings:
             management=tuple(raw.get("management") or ()),
             management_ports=tuple(sorted({int(port) for port in raw.get("management_ports") or ()})),
             trusted_interfaces=None if trusted is None else tuple(trusted),
+            mark=Mark(int(mark[0]), int(mark[1])) if mark else None,
             **{name: raw[name] for name in plain if name in raw},
         )
 
@@ -105,8 +118,21 @@ class Local:
 
 
 @dataclass(frozen=True)
+class Chain:
+    """One of others that a flow has to get past, and the rule that lets pass there what carries the mark."""
+
+    where: str
+    accepts: str = ""
+    """Empty: none does, since packets come there before they carry it."""
+    mark: Optional[Mark] = None
+    """One that nothing uses, where the host has none yet."""
+
+
+@dataclass(frozen=True)
 class Judgement:
     """What rules of others make of a flow: allowed, lost or unknown; and which rule does."""
 
     outcome: str
     where: str
+    chains: Tuple[Chain, ...] = ()
+    """All that do not surely let it pass."""

@@ -128,6 +128,13 @@ def _interface(value: Any) -> bool:
     return _text(value) and 0 < len(value) <= 32 and '"' not in value and value.strip() == value
 
 
+def _mark(value: Any) -> bool:
+    """Value and mask."""
+    if not (isinstance(value, list) and len(value) == 2 and all(type(one) is int for one in value)):
+        return value is None
+    return bool(0 < value[0] <= 0xFFFFFFFF and value[0] | value[1] == value[1] <= 0xFFFFFFFF)
+
+
 def _list_of(check: Check) -> Check:
     return lambda value: isinstance(value, list) and all(map(check, value))
 
@@ -159,6 +166,7 @@ _SETTINGS: Dict[str, Check] = {
     "foreign": _text,
     "cut": _truth,
     "restore_after_flush": _truth,
+    "mark": _mark,
     "management": _list_of(_address),
     "management_ports": _list_of(_port),
     "trusted_interfaces": lambda value: value is None or _list_of(_interface)(value),

@@ -61,17 +61,17 @@ def endangered(ports: Iterable[int], settings: Settings, guarded: Iterable[Span]
 
 
 def local(way_in: WayIn, settings: Settings, permissions: List[Permission]) -> Local:
-    """What only the host knows; the way in counts where it could be cut."""
+    """What only the host knows; the way in counts where it could be cut, or carries a mark."""
     guarded = (span for one in permissions if one.guarded and one.protocol == "tcp" for span in one.spans)
-    cut = endangered(way_in.ports, settings, guarded)
+    counts = settings.mark is not None or endangered(way_in.ports, settings, guarded)
     bridges = host_local.container_bridges()
     trusted = settings.trusted_interfaces
     return Local(
         trusted=tuple(bridges if trusted is None else trusted),
         bridges=tuple(bridges),
         subnets=tuple(host_local.subnets()) if any(one.local_subnet for one in permissions) else (),
-        way_in=tuple(sorted({*way_in.ways, *settings.management})) if cut else (),
-        way_in_ports=tuple(way_in.ports) if cut else (),
+        way_in=tuple(sorted({*way_in.ways, *settings.management})) if counts else (),
+        way_in_ports=tuple(way_in.ports) if counts else (),
         resolvers=tuple(host_local.resolvers()) if settings.strict_out else (),
         time_servers=tuple(host_local.time_servers()) if settings.strict_out else (),
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 
-from .ruleset import TABLE
+from .pieces import TABLE
 
 UNIT = "portbook-restore.service"
 SCRIPT = "restore.sh"

@@ -5,21 +5,28 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Callable, List, Optional, Tuple
 
+from ..linux import policy_routes
 from ..linux.engine import EngineError, Present, Rendered
-from ..linux.model import ALLOWED, LOST, UNKNOWN, Judgement, Local, Permission, Settings
+from ..linux.model import ALLOWED, Judgement, Local, Mark, Permission, Settings
 from ..linux.units import Units, has_systemd
-from . import after_flush, foreign, legacy_tables, listing, ruleset
+from . import after_flush, legacy_tables, listing, mark_users, ruleset
+from .judging import judged
 from .kernel import Nft, meaning
+from .pieces import TABLE
 from .units import UNIT, TableUnits
+
+# Bits that container engines, Kubernetes and VPNs are not known to use, from 0x10 on.
+_PROPOSED = (4, 5, 6, 7, 20, 21, 22, 23)
 
 
 class Nftables:
     name = "nftables"
-    what = f"the table inet {ruleset.TABLE}"
+    what = f"the table inet {TABLE}"
     gone = (
-        f"the table inet {ruleset.TABLE} was gone right after it was loaded: something on this host flushes or deletes "
+        f"the table inet {TABLE} was gone right after it was loaded: something on this host flushes or deletes "
         "it (nft monitor shows what happens). Stop that, then run again"
     )
     replaced = (
@@ -73,29 +80,28 @@ class Nftables:
         except EngineError:
             return [], []
 
-    def judge(self) -> Callable[[Permission], Judgement]:
-        others = [*self._nft.others(), *legacy_tables.objects()]
-        return lambda permission: _judged(others, permission)
+    def judge(self, mark: Optional[Mark]) -> Callable[[Permission], Judgement]:
+        others = self._others()
+        proposed = lru_cache(maxsize=None)(lambda: _unused(others))
+
+        def one(permission: Permission) -> Judgement:
+            found = judged(others, permission, mark, mark)
+            return found if mark or found.outcome == ALLOWED else judged(others, permission, None, proposed())
+
+        return one
+
+    def mark_users(self, mark: Mark) -> List[str]:
+        return mark_users.users(self._others(), mark)
+
+    def _others(self) -> List[Any]:
+        return [*legacy_tables.translated(self._nft.others()), *legacy_tables.objects()]
 
 
-def _judged(others: List[Any], permission: Permission) -> Judgement:
-    """Lost is a flow of which no family gets through to one of its ports."""
-    networks = permission.networks
-    families = [
-        family
-        for family, mark in (("ip", "."), ("ip6", ":"))
-        if networks is None or any(mark in network for network in networks)
-    ]
-    worst = Judgement(ALLOWED, "")
-    for low, _high in permission.spans:
-        packets = [foreign.Packet(permission.protocol, low, family, permission.direction) for family in families]
-        found = [foreign.judge(others, packet) for packet in packets]
-        if found and all(one.outcome == LOST for one in found):
-            return found[0]
-        for one in found:
-            if one.outcome != ALLOWED:
-                worst = Judgement(UNKNOWN, one.where)
-    return worst
+def _unused(others: List[Any]) -> Mark:
+    """One to propose."""
+    bits = [Mark(1 << place, 1 << place) for place in _PROPOSED]
+    unused = (one for one in bits if not (mark_users.users(others, one, asking=True) or policy_routes.users(one)[0]))
+    return next(unused, bits[0])
 
 
 def _persistence(restores: bool) -> str:

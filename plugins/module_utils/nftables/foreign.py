@@ -8,9 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
-from ..linux.model import ALLOWED, LOST, UNKNOWN, Judgement
+from ..linux.model import ALLOWED, LOST, UNKNOWN, Chain, Judgement, Mark
+from .accepting import accepting
+from .marking import OUTPUT, PREROUTING
 
-_HOOKS = {"in": ("prerouting", "input"), "out": ("output", "postrouting")}
+_HOOKS = {"in": ("prerouting", "input"), "out": ("output", "postrouting"), "forward": ("forward",)}
+_TO = {"in": "local", "out": "unicast", "forward": "unicast"}
+# Hooks on which packets get the mark, and where: what comes there earlier does not see it.
+_MARKED_AT = {"prerouting": PREROUTING, "output": OUTPUT}
+_INTERFACES = ("iif", "iifname", "oif", "oifname")
+_EVERY_BIT = 0xFFFFFFFF
 # Chains of container engines and libvirt judge other traffic than what is meant for this host.
 _KNOWN = ("docker", "podman", "netavark", "libvirt", "cni-", "kube-")
 # Statements after which a rule goes on as if they were not there.
@@ -26,28 +33,33 @@ _DOUBT: Answer = ("unknown", "")
 
 @dataclass(frozen=True)
 class Packet:
-    """The first packet of a new connection: from some peer to a port of this host, or out to a peer's port."""
+    """The first packet of a new connection: from some peer to a port of this host, out to a peer's port, or forwarded
+    to a container whose port is published."""
 
     protocol: str
     port: int
     family: str = "ip"
     direction: str = "in"
+    mark: Optional[Mark] = None
+    """That we have put on it."""
 
 
-def judge(objects: Iterable[Dict[str, Any]], packet: Packet) -> Judgement:
-    """What base chains of others make of the packet. It has to get past all of them."""
+def judge(objects: Iterable[Dict[str, Any]], packet: Packet, shown: Optional[Mark] = None) -> Judgement:
+    """What base chains of others make of the packet. It has to get past all of them. `shown` is the mark in rules that
+    would let it pass, if it carries none yet."""
     ruleset = _Ruleset(objects, packet)
-    found = [ruleset.verdict(base) for base in ruleset.bases()]
+    found = [ruleset.verdict(base, packet.mark or shown) for base in ruleset.bases()]
     for outcome in (LOST, UNKNOWN):
-        for one in found:
-            if one.outcome == outcome:
-                return one
+        bad = [one for one in found if one.outcome == outcome]
+        if bad:
+            return Judgement(outcome, bad[0].where, tuple(chain for one in bad for chain in one.chains))
     return Judgement(ALLOWED, "")
 
 
 class _Ruleset:
     def __init__(self, objects: Iterable[Dict[str, Any]], packet: Packet) -> None:
         self._packet = packet
+        self._mark: Optional[Mark] = None
         self._chains: Dict[Key, Dict[str, Any]] = {}
         self._rules: Dict[Key, List[List[Any]]] = {}
         self._sets: Dict[Key, List[Any]] = {}
@@ -68,14 +80,20 @@ class _Ruleset:
             if body.get("hook") in _HOOKS[self._packet.direction]
             and body.get("type") == "filter"
             and key[0] in ("inet", self._packet.family)
+            and not (self._packet.direction == "forward" and key[1].startswith(_KNOWN))
         )
 
-    def verdict(self, key: Key) -> Judgement:
+    def verdict(self, key: Key, shown: Optional[Mark]) -> Judgement:
+        base = self._chains[key]
+        marked = base.get("prio", 0) > _MARKED_AT.get(base["hook"], base.get("prio", 0) - 1)
+        self._mark = self._packet.mark if marked else None
         ends = self._walk(key, ())
         if "through" in ends:
-            ends = (ends - {"through"}) | {self._chains[key].get("policy", "accept")}
+            ends = (ends - {"through"}) | {base.get("policy", "accept")}
         outcome = ALLOWED if ends == {"accept"} else LOST if ends <= {"drop", "reject"} else UNKNOWN
-        return Judgement(outcome, self._chains[key].get("where") or f"table {key[0]} {key[1]}, chain {key[2]}")
+        where = base.get("where") or f"table {key[0]} {key[1]}, chain {key[2]}"
+        can = shown and marked and not base.get("where")
+        return Judgement(outcome, where, (Chain(where, accepting(key, shown) if can and shown else "", shown),))
 
     def _walk(self, key: Key, above: Tuple[Key, ...]) -> Set[str]:
         """All ways that the packet may end here; where something is not understood, there are several."""
@@ -88,7 +106,12 @@ class _Ruleset:
                 continue
             kind, target = answer
             if kind in ("jump", "goto"):
-                if target.lower().startswith(_KNOWN):
+                if self._engine_decides(target):
+                    # What a container engine publishes, it lets pass.
+                    if self._packet.direction == "forward":
+                        ends.add("accept")
+                        if match is True:
+                            return ends
                     continue
                 inner = self._walk((key[0], key[1], target), (*above, key))
                 ends |= inner - {"through"}
@@ -101,6 +124,11 @@ class _Ruleset:
             if match is True and kind != "unknown":
                 return ends
         return ends | {"through"}
+
+    def _engine_decides(self, chain: str) -> bool:
+        """A chain of a container engine or libvirt; one of Docker's is the administrator's."""
+        ours = chain == "DOCKER-USER" and self._packet.direction == "forward"
+        return chain.lower().startswith(_KNOWN) and not ours
 
     def _rule(self, expressions: Sequence[Any], key: Key) -> Tuple[Optional[bool], Optional[Answer]]:
         """Whether the rule is for the packet (None: not understood), and what it then does (None: nothing)."""
@@ -159,6 +187,8 @@ class _Ruleset:
             return None
         if self._other_header(left):
             return False
+        if "&" in left or ("meta" in left and left["meta"].get("key") == "mark"):
+            return self._carries(left, right, str(op))
         value = self._value(left)
         if value is None:
             return None
@@ -168,6 +198,26 @@ class _Ruleset:
             return {"<": value < right, ">": value > right, "<=": value <= right, ">=": value >= right}[str(op)]
         known = self._contains(right, value, key)
         return None if known is None else known != (op == "!=")
+
+    def _carries(self, left: Dict[str, Any], right: Any, op: str) -> Optional[bool]:
+        """Whether bits of the packet's mark are these, as far as they are ours."""
+        one, asked = left.get("&", [left, _EVERY_BIT])
+        if (
+            self._mark is None
+            or one != {"meta": {"key": "mark"}}
+            or op not in ("==", "!=")
+            or not isinstance(asked, int)
+        ):
+            return None
+        value, mask = self._mark
+        listed = right.get("set") if isinstance(right, dict) else [right]
+        if not isinstance(listed, list) or not all(isinstance(number, int) for number in listed):
+            return None
+        # Bits that are not ours may be anything.
+        alike = [number for number in listed if (number ^ value) & asked & mask == 0]
+        if alike and asked & ~mask:
+            return None
+        return bool(alike) != (op == "!=")
 
     def _other_header(self, left: Dict[str, Any]) -> bool:
         """A rule that looks into a header is only for packets that have it, negated or not."""
@@ -186,12 +236,13 @@ class _Ruleset:
             return self._packet.protocol if payload.get("field") in ("protocol", "nexthdr") else None
         if isinstance(meta, dict):
             known = {"l4proto": self._packet.protocol, "nfproto": {"ip": "ipv4", "ip6": "ipv6"}[self._packet.family]}
-            here = ("iif", "iifname") if self._packet.direction == "in" else ("oif", "oifname")
+            here = {"in": ("iif", "iifname"), "out": ("oif", "oifname")}.get(self._packet.direction, _INTERFACES)
             return _Interface() if meta.get("key") in here else known.get(str(meta.get("key")))
         if isinstance(ct, dict):
-            return "new" if ct.get("key") == "state" else None
+            known = {"state": "new", **({"status": "dnat"} if self._packet.direction == "forward" else {})}
+            return known.get(str(ct.get("key")))
         if isinstance(fib, dict) and fib.get("result") == "type" and fib.get("flags") in ("daddr", ["daddr"]):
-            return "local" if self._packet.direction == "in" else "unicast"
+            return _TO[self._packet.direction]
         return None
 
     def _named(self, name: str, key: Key) -> List[Any]:

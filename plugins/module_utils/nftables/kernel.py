@@ -14,7 +14,7 @@ from typing import Any, Dict, List, Optional
 
 from ..linux import programs
 from ..linux.engine import EngineError, EngineStopped
-from .ruleset import TABLE
+from .pieces import TABLE
 
 _LISTED = f'"$0" -f - && "$0" -s list table inet {TABLE}'
 

@@ -1,7 +1,8 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rules of iptables-legacy, which nft does not see, as nft would list them."""
+"""Rules of iptables, as nft would list them: of iptables-legacy, which nft does not see, and of iptables over nftables,
+of whose extensions nft knows no more than the name."""
 
 from __future__ import annotations
 
@@ -10,18 +11,26 @@ import shutil
 from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
 
 from ..linux import programs
+from . import iptables_marks
 
 _NAMES = {"ip": "/proc/net/ip_tables_names", "ip6": "/proc/net/ip6_tables_names"}
 _PROGRAMS = {"ip": "iptables", "ip6": "ip6tables"}
 _PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
 # What only rewrites cannot refuse.
-_FILTERING = ("filter", "mangle", "raw", "security")
-_HOOKS = ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING")
+_FILTERING = {"raw": -300, "mangle": -150, "filter": 0, "security": 50}
+"""With the priority of its chains."""
+TABLES = (*_FILTERING, "nat")
+_HOOKS = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
 _VERDICTS = ("ACCEPT", "DROP", "RETURN")
-_KNOWN_MATCHES = ("tcp", "udp", "sctp", "multiport", "conntrack", "state", "comment")
+_KNOWN_MATCHES = (
+    *("tcp", "udp", "sctp", "multiport", "conntrack", "state", "comment"),
+    *("mark", "connmark", "addrtype"),
+)
 _SYN = ["FIN,SYN,RST,ACK", "SYN"]
 
+LEGACY = " (iptables-legacy)"
 Object = Dict[str, Any]
+_DESTINATION: Object = {"fib": {"result": "type", "flags": ["daddr"]}}
 _UNKNOWN: Object = {"xt": {"type": "match"}}
 _NEVER: Object = {"match": {"op": "==", "left": {"meta": {"key": "l4proto"}}, "right": "none"}}
 
@@ -32,26 +41,49 @@ def objects() -> List[Object]:
     for family in _NAMES:
         loaded = _loaded(family)
         if loaded:
-            told = _saved(family)
+            told = _saved(family, "legacy")
             found += _unreadable(family, loaded) if told is None else parsed(family, told)
     return found
+
+
+def translated(objects: List[Object]) -> List[Object]:
+    """Those of nft, with tables of iptables as iptables itself tells of them where nft does not understand them."""
+    for family in _NAMES:
+        unclear = {
+            one["rule"]["table"]
+            for one in objects
+            if "rule" in one and one["rule"]["family"] == family and any("xt" in part for part in one["rule"]["expr"])
+        } & set(TABLES)
+        told = _saved(family, "nft") if unclear else None
+        # A table that somebody wrote into with nft is left out there.
+        clear = unclear & {line[1:].strip() for line in (told or "").splitlines() if line.startswith("*")}
+        if told and clear:
+            objects = [one for one in objects if not _of(one, family, clear)]
+            objects += [one for one in parsed(family, told, "") if _of(one, family, clear)]
+    return objects
+
+
+def _of(one: Object, family: str, tables: Set[str]) -> bool:
+    body = one.get("rule") or one.get("chain") or {}
+    return body.get("family") == family and body.get("table") in tables
 
 
 def _loaded(family: str) -> List[str]:
     try:
         with open(_NAMES[family], encoding="utf-8") as file:
-            return sorted(set(file.read().split()) & set(_FILTERING))
+            return sorted(set(file.read().split()) & set(TABLES))
     except OSError:
         return []
 
 
-def _saved(family: str) -> Optional[str]:
-    for name in (f"{_PROGRAMS[family]}-legacy-save", f"{_PROGRAMS[family]}-save"):
+def _saved(family: str, kind: str) -> Optional[str]:
+    for name in (f"{_PROGRAMS[family]}-{kind}-save", f"{_PROGRAMS[family]}-save"):
         program = shutil.which(name, path=_PATH)
-        # A program of the same name may speak to nftables.
-        if program and (
-            name.endswith("legacy-save") or "nf_tables" not in (_told(program, "--version") or "nf_tables")
-        ):
+        if program is None:
+            continue
+        # A program of the same name may be of the other kind.
+        speaks = "" if name.endswith(f"{kind}-save") else _told(program, "--version")
+        if speaks == "" or (speaks and ("nf_tables" in speaks) == (kind == "nft")):
             return _told(program)
     return None
 
@@ -65,6 +97,9 @@ def _told(*command: str) -> Optional[str]:
 
 
 def _unreadable(family: str, loaded: List[str]) -> List[Object]:
+    loaded = [table for table in loaded if table in _FILTERING]
+    if not loaded:
+        return []
     where = f"iptables-legacy rules are loaded ({family}: {', '.join(loaded)}) and cannot be read here"
     return [
         _chain(family, "iptables-legacy", hook, {"hook": hook.lower(), "policy": "unknown", "where": where})
@@ -79,30 +114,28 @@ def _chain(family: str, table: str, name: str, base: Object) -> Object:
 # -- pure ---------------------------------------------------------------------------------------------
 
 
-def parsed(family: str, saved: str) -> List[Object]:
-    """What iptables-save prints."""
+def parsed(family: str, saved: str, mark: str = LEGACY) -> List[Object]:
+    """What iptables-save prints; `mark` goes behind the names of tables."""
     found: List[Object] = []
     table = ""
     chains: Set[str] = set()
     for line in saved.splitlines():
         if line.startswith("*"):
             table, chains = line[1:].strip(), set()
-        elif table not in _FILTERING:
+        elif table not in TABLES:
             continue
         elif line.startswith(":"):
             name, policy = line[1:].split()[:2]
             chains.add(name)
-            base = {"hook": name.lower(), "policy": policy.lower()} if name in _HOOKS else {}
-            found.append(_chain(family, _named(table), name, base))
+            base: Object = {}
+            if name in _HOOKS and table in _FILTERING:
+                base = {"hook": name.lower(), "policy": policy.lower(), "prio": _FILTERING[table]}
+            found.append(_chain(family, table + mark, name, base))
         elif line.startswith("-A "):
             name, expressions = _rule(line, chains)
-            rule = {"family": family, "table": _named(table), "chain": name, "expr": expressions}
+            rule = {"family": family, "table": table + mark, "chain": name, "expr": expressions}
             found.append({"rule": rule})
     return found
-
-
-def _named(table: str) -> str:
-    return f"{table} (iptables-legacy)"
 
 
 def _rule(line: str, chains: Set[str]) -> Tuple[str, List[Object]]:
@@ -110,19 +143,26 @@ def _rule(line: str, chains: Set[str]) -> Tuple[str, List[Object]]:
     next(words)
     name = next(words)
     found: List[Object] = []
-    for option, values in _options(list(words)):
+    module = ""
+    options = list(_options(list(words)))
+    for place, (option, values) in enumerate(options):
         op = "!=" if option.startswith("!") else "=="
         option = option.lstrip("!")
         value = values[0] if values else ""
         if option in ("-j", "-g"):
-            found.append(_target(option, value, chains))
+            found += _target(option, value, chains, dict(options[place + 1 :]))
             break
+        module = value if option == "-m" else module
         if option == "-p":
             found.append(_match({"meta": {"key": "l4proto"}}, value, op))
         elif option in ("--dport", "--dports"):
             found.append(_match({"payload": {"field": "dport"}}, [_ports(one) for one in value.split(",")], op))
-        elif option in ("--ctstate", "--state"):
+        elif option in ("--ctstate", "--state") and not set(value.lower().split(",")) & {"dnat", "snat"}:
             found.append(_match({"ct": {"key": "state"}}, value.lower().split(","), op))
+        elif option == "--mark":
+            found.append(_match(*iptables_marks.asked(module, value), op))
+        elif option == "--dst-type":
+            found.append(_match(_DESTINATION, value.lower().split(","), op))
         elif option in ("-i", "-o"):
             key = {"-i": "iifname", "-o": "oifname"}[option]
             found.append(_UNKNOWN if value.endswith("+") else _match({"meta": {"key": key}}, value, op))
@@ -147,12 +187,13 @@ def _options(words: List[str]) -> Iterator[Tuple[str, List[str]]]:
             yield mark + words[start], words[start + 1 : at]
 
 
-def _target(option: str, name: str, chains: Set[str]) -> Object:
+def _target(option: str, name: str, chains: Set[str], more: Dict[str, List[str]]) -> List[Object]:
+    """`more` are the target's own options."""
     if name in chains:
-        return {"goto" if option == "-g" else "jump": {"target": name}}
+        return [{"goto" if option == "-g" else "jump": {"target": name}}]
     if name in _VERDICTS:
-        return {name.lower(): None}
-    return {"xt": {"type": "target", "name": name}}
+        return [{name.lower(): None}]
+    return iptables_marks.set_by(name, more) or [{"xt": {"type": "target", "name": name}}]
 
 
 def _match(left: Object, right: Any, op: str) -> Object:

@@ -11,7 +11,7 @@ from typing import Dict
 from ..linux import state
 from ..linux.units import FOLDER, Service, Units
 from . import after_flush
-from .ruleset import TABLE
+from .pieces import TABLE
 
 UNIT = "portbook-firewall.service"
 # Without default dependencies no target waits by itself. There is no word of nftables.service: where that comes after

@@ -21,7 +21,10 @@ from .outcome import Outcome
 CONFIRM_WITHIN = 30
 _CONFIRM_SPARE = 3
 _CONFIRM_PAUSE = 1
-_FOR_THE_HOST = ("refuse", "log", "cut", "foreign", "trusted_interfaces", "management", "restore_after_flush")
+_FOR_THE_HOST = (
+    *("refuse", "log", "cut", "foreign", "trusted_interfaces", "management"),
+    *("restore_after_flush", "mark"),
+)
 
 
 class Linux:

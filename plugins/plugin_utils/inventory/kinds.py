@@ -24,6 +24,7 @@ from .values import (
     interface,
     literal,
     mapping,
+    mark,
     ports,
     text,
     words,
@@ -93,6 +94,9 @@ class _Kinds:
                 "Write it like C:\\Program Files\\Vendor\\program.exe",
             )
         return path
+
+    def _mark(self, _variable: Variable, raw: object) -> tuple[int, int] | None:
+        return None if raw is None or raw == "" else mark(raw)
 
     def _any(self, _variable: Variable, raw: object) -> object:
         """Ansible has judged it."""

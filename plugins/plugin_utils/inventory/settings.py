@@ -94,6 +94,8 @@ class HostSettings:
     windows_app_rules: str = "as_others"
     windows_profiles: str = "in_use"
     restore_after_flush: bool = False
+    mark: tuple[int, int] | None = None
+    """Value and mask."""
 
     def realms_of(self, component: str) -> frozenset[str]:
         return self.realms.get(component, self.realm)

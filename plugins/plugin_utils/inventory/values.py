@@ -18,6 +18,8 @@ from ..problems import shown
 T = TypeVar("T")
 _REALM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _INTERFACE = re.compile(r"[A-Za-z0-9_.:@*+-]{1,32}")
+_NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,16}|[0-9]{1,16}")
+_MARK_BITS = 0xFFFFFFFF
 _TRUE = ("yes", "true", "on", "1", "y", "t")
 _FALSE = ("no", "false", "off", "0", "n", "f")
 
@@ -115,6 +117,27 @@ def boolean(raw: object) -> bool:
     if word in _TRUE or word in _FALSE:
         return word in _TRUE
     raise Wrong(f"is {shown(raw)}, which is neither true nor false", "Write true or false")
+
+
+def mark(raw: object) -> tuple[int, int]:
+    """Value and mask; YAML reads 0x10 as a number."""
+    written = raw if isinstance(raw, str) else f"{raw}" if isinstance(raw, int) and not isinstance(raw, bool) else ""
+    numbers = [_number(part) for part in written.split("/")]
+    if len(numbers) > 2 or None in numbers:
+        raise Wrong(f"is {shown(raw)}, which is no packet mark", "Write value/mask, like 0x10/0x10, or 0x10 for both")
+    value, mask = int(numbers[0] or 0), int(numbers[-1] or 0)
+    if not 0 < value <= _MARK_BITS or mask > _MARK_BITS:
+        raise Wrong(f"is {shown(raw)}", "A mark has 32 bits, and 0 is that of every packet: write one like 0x10")
+    if value & ~mask:
+        raise Wrong(f"is {shown(raw)}, whose value has bits that its mask lacks", f"Write {value:#x}/{value | mask:#x}")
+    return value, mask
+
+
+def _number(written: str) -> int | None:
+    try:
+        return int(written, 0) if _NUMBER.fullmatch(written.strip()) else None
+    except ValueError:
+        return None
 
 
 def ports(raw: object) -> PortSet:

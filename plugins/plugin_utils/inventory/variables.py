@@ -217,6 +217,13 @@ _GLOBAL = (
         False,
     ),
     Variable(
+        "portbook_mark",
+        "mark",
+        "host",
+        "A packet mark, as value/mask or as a value that is its own mask (0x10), for what the plan permits on a Linux "
+        "host. A ruleset of your own that drops by default then needs one rule that accepts the mark.",
+    ),
+    Variable(
         "portbook_unsupported",
         "choice",
         "all",

@@ -183,6 +183,13 @@ def platform_of(one: HostInput, settings: HostSettings, default_connection: str)
 
 def _check_platforms(catalog: Catalog, hosts: Iterable[Host], problems: Problems) -> None:
     for host in hosts:
+        if host.settings.mark and host.platform == "windows" and (host.components or host.settings.allow):
+            problems.warn(
+                host.name,
+                "portbook_mark",
+                "does nothing on Windows, which has no packet marks",
+                "Set it for Linux hosts alone, for example in the group_vars of a group of theirs",
+            )
         for name in host.components:
             wrong = platform_error(catalog, name, host.platform)
             if wrong:

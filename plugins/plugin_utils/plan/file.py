@@ -81,6 +81,7 @@ def host_head(host: HostPlan) -> dict[str, Any]:
         "log": settings.log,
         "cut": settings.cut,
         **({"restore_after_flush": True} if settings.restore_after_flush else {}),
+        **({"mark": list(settings.mark)} if settings.mark and host.platform != "windows" else {}),
         **(_of_windows(host) if host.platform == "windows" else {}),
     }
 
@@ -109,6 +110,7 @@ def _head_meaning(head: Mapping[str, Any], management_ports: Iterable[str]) -> d
             key: head[key] for key in ("backend", "management", "trusted_interfaces", "foreign", "refuse", "log", "cut")
         },
         **({"restore_after_flush": True} if head.get("restore_after_flush") else {}),
+        **({"mark": list(head["mark"])} if head.get("mark") else {}),
         "management_ports": list(management_ports),
         "inbound": head["posture"] if head["posture"] in ("strict", "watch") else "",
         "watched": [one for one in head["components"] if postures.get(one, head["posture"]) == "watch"],

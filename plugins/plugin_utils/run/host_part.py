@@ -37,6 +37,8 @@ class Settings:
     log: str = "off"
     cut: bool = True
     restore_after_flush: bool = False
+    mark: tuple[int, int] | None = None
+    """Value and mask."""
     windows_engine: str = "native"
     windows_policy: str = "fail"
     windows_foreign: str = "report"
@@ -117,6 +119,7 @@ class HostPart:
         rules = [_rule(one) for one in data["rules"]]
         trusted = head["trusted_interfaces"]
         given = {key: head[key] for key in _SETTINGS if key in head}
+        mark = head.get("mark")
         return HostPart(
             name=data["name"],
             components=tuple(head["components"]),
@@ -139,6 +142,7 @@ class HostPart:
             settings=Settings(
                 management=tuple(head["management"]),
                 trusted_interfaces=None if trusted is None else tuple(trusted),
+                mark=(int(mark[0]), int(mark[1])) if mark else None,
                 **given,
             ),
         )

@@ -42,7 +42,7 @@ def openings(objects: Iterable[dict[str, Any]]) -> list[Opening]:
         for key, verdict in elements:
             protocol, port = key["concat"]
             low, high = port["range"] if isinstance(port, dict) else (port, port)
-            chain = rules.get(verdict["jump"]["target"], [])
+            chain, statement = _reached(verdict, rules)
             found.append(
                 Opening(
                     name.rpartition("_")[0],
@@ -50,11 +50,21 @@ def openings(objects: Iterable[dict[str, Any]]) -> list[Opening]:
                     low,
                     high,
                     any("jump" in expression for rule in chain for expression in rule),
-                    _peers(chain, sets, "accept"),
+                    _peers(chain, sets, statement),
                     _peers(chain, sets, "log"),
                 )
             )
     return sorted(found)
+
+
+def _reached(verdict: dict[str, Any], rules: dict[str, list[list[Any]]]) -> tuple[list[list[Any]], str]:
+    """The chain of a stretch of ports, and what is done there with its peers."""
+    ((kind, body),) = verdict.items()
+    chain = rules.get(body["target"], [])
+    if kind == "jump":
+        return chain, "accept"
+    # Where everybody is a peer, there is no chain but the one that marks.
+    return (chain if any("goto" in part for rule in chain for part in rule) else [[{"goto": {}}]]), "goto"
 
 
 def _peers(

@@ -14,11 +14,16 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 GIVEN = "PORTBOOK_MACHINE_ROOT"
 SUITE = os.environ.get("PORTBOOK_MACHINE_SUITE", "bookworm")
 """Of Debian: bullseye has nft 0.9.8 and Python 3.9, trixie 1.1 and 3.13."""
-_PACKAGES = "systemd systemd-sysv dbus libpam-systemd python3 nftables openssh-server netbase iproute2 sudo"
+_PACKAGES = (
+    "systemd systemd-sysv dbus libpam-systemd python3 nftables openssh-server netbase iproute2 sudo "
+    # What hosts have beside us; off, until a test switches it on.
+    "iptables ufw fail2ban"
+)
 _UNREAD = ("man", "doc", "info", "locale")
 _PREPARE = (
     # Nothing here waits for a terminal, and every boot is one of the same machine.
     'chroot "$1" systemctl --quiet mask console-getty.service getty.target systemd-firstboot.service',
+    'chroot "$1" systemctl --quiet disable ufw.service fail2ban.service',
     'chroot "$1" systemd-machine-id-setup',
     'echo machine >"$1/etc/hostname"',
     'chroot "$1" useradd --create-home --shell /bin/sh deploy',

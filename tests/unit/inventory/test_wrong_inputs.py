@@ -110,6 +110,12 @@ WRONG = [
     ({"portbook_management": ["10.0.0.1/8"]}, "portbook_management has '10.0.0.1/8', which has host bits; write the network as 10.0.0.0/8"),
     ({"portbook_management": {"a": 1}}, "portbook_management is {'a': 1}, which is no list"),
     ({"portbook_trusted_interfaces": ["docker 0"]}, "portbook_trusted_interfaces has 'docker 0', which is no interface name"),
+    ({"portbook_mark": "0x10/0x20"}, "portbook_mark is '0x10/0x20', whose value has bits that its mask lacks. Write 0x10/0x30"),
+    ({"portbook_mark": True}, "portbook_mark is True, which is no packet mark. Write value/mask, like 0x10/0x10"),
+    ({"portbook_mark": "16/"}, "portbook_mark is '16/', which is no packet mark"),
+    ({"portbook_mark": [16, 16]}, "portbook_mark is [16, 16], which is no packet mark"),
+    ({"portbook_mark": 0}, "portbook_mark is 0. A mark has 32 bits, and 0 is that of every packet"),
+    ({"portbook_mark": "0x100000000"}, "portbook_mark is '0x100000000'. A mark has 32 bits"),
     ({"portbook_trusted_interfaces": 5}, "portbook_trusted_interfaces is 5, which is no list"),
     ({"portbook_catalogs": 5}, "portbook_catalogs is 5, which is no list"),
     ({"portbook_plan_file": ["x"]}, "portbook_plan_file has ['x'], which is no text"),
@@ -175,6 +181,17 @@ LISTS = {
     "portbook_groups": {"siem": "logs"},
     "portbook_peers": {"siem": "192.0.2.5"},
 }
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("0x10", (16, 16)), ("0x10/0x10", (16, 16)), (16, (16, 16)), ("16", (16, 16)), (" 0x10/0x30 ", (16, 48)),
+        ("0x1/0xffffffff", (1, 0xFFFFFFFF)), ("0XF0/0xff", (0xF0, 0xFF)), (None, None), ("", None),
+    ],
+)  # fmt: skip
+def test_a_mark_is_a_value_and_a_mask(written: object, meant: object) -> None:
+    assert read_value(BOOK.catalog, VARIABLES.known["portbook_mark"], written) == (meant, [])
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -386,6 +403,7 @@ NAMES = sorted(
         "portbook_allow", "portbook_backend", "portbook_posture", "portbook_outbound", "portbook_flows",
         "portbook_catalogs", "portbook_evidence", "portbook_management", "portbook_management_ports",
         "portbook_trusted_interfaces", "portbook_foreign", "portbook_refuse", "portbook_log", "portbook_cut",
+        "portbook_mark",
         "portbook_plan_file", "portbook_unsupported", "portbook_addresses_from", "stifler_server_port",
         "stifler_server_version", "stifler_server_realm", "stifler_server_posture",
         "stifler_server_main_program", "stifler_client_relay", "portbook_siem_port", "portbook_siem_tls",

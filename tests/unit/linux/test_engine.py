@@ -26,6 +26,7 @@ from ansible_collections.portbook.firewall.plugins.module_utils.linux.model impo
     ALLOWED,
     Judgement,
     Local,
+    Mark,
     Permission,
     Settings,
 )
@@ -90,8 +91,11 @@ class Twofold:
     def drift(self, text: str) -> tuple[list[str], list[str]]:
         return [self.read().meaning], [text]
 
-    def judge(self) -> Callable[[Permission], Judgement]:
+    def judge(self, mark: Mark | None) -> Callable[[Permission], Judgement]:
         return lambda _permission: Judgement(ALLOWED, "")
+
+    def mark_users(self, mark: Mark) -> list[str]:
+        return []
 
     def _text(self, name: str) -> str:
         path = self.folder / name

@@ -49,6 +49,7 @@ WHOLE: dict[str, Any] = {
         "management": ["192.0.2.0/29"],
         "management_ports": [22],
         "restore_after_flush": False,
+        "mark": [16, 48],
         "of a later version": {"x": [1]},
     },
     "way_in": ["192.0.2.3"],

@@ -85,6 +85,7 @@ def test_the_digest_stands_in_the_file():
         {"portbook_log": "refused"},
         {"portbook_cut": False},
         {"portbook_restore_after_flush": True},
+        {"portbook_mark": "0x10"},
         {"portbook_foreign": "fail"},
         {"portbook_trusted_interfaces": ["br0"]},
         {"portbook_components": ["client"]},

@@ -45,6 +45,7 @@ def plan() -> Any:
             portbook_allow=[{"name": "vrrp", "protocol": "vrrp", "peers": "local_subnet", "expires": "2099-01-31"}],
             portbook_management="198.51.100.0/24",
             portbook_trusted_interfaces=["docker0"],
+            portbook_mark="0x10/0x30",
         ),
     ).data
 
