@@ -65,6 +65,7 @@ class AnsibleTarget:
         self.transport = str(self._connection.transport)
         self.check = bool(action._task.check_mode)
         self.diff = bool(action._task.diff)
+        self.verbosity = int(display.verbosity)
 
     @property
     def port(self) -> int:

@@ -30,6 +30,7 @@ class Target(Protocol):
     """Of the connection: ssh, winrm, local, ..."""
     check: bool
     diff: bool
+    verbosity: int
 
     @property
     def port(self) -> int:

@@ -201,5 +201,5 @@ class Windows:
             diff=target.diff,
             catalog=self.catalog,
             vendors=vendors,
-            verbosity=getattr(target, "verbosity", 0),
+            verbosity=target.verbosity,
         )
