@@ -25,7 +25,7 @@ from ansible_collections.portbook.firewall.plugins.module_utils.linux.answer imp
 class Bench(ABC):
     """A target of the contract; what it answers has been through JSON, as over the wire."""
 
-    host, transport, port, check, diff = "host", "ssh", 5986, False, False
+    host, transport, port, check, diff, verbosity = "host", "ssh", 5986, False, False, 0
     platform: str
     writes: int
     """Steps that can fail, at least."""

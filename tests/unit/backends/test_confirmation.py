@@ -35,7 +35,7 @@ class Clock:
 class Target:
     """With answers in place of a host; each attempt takes its time."""
 
-    host, transport, platform, port, check, diff = "siem", "ssh", "linux", 22, False, False
+    host, transport, platform, port, check, diff, verbosity = "siem", "ssh", "linux", 22, False, False, 0
 
     def __init__(self, clock: Clock, answer: Callable[[int], dict[str, Any]], takes: float) -> None:
         self._clock, self._answer, self._takes = clock, answer, takes
