@@ -12,7 +12,7 @@ from typing import Any
 
 from ..run.head import Head
 from ..run.host_part import HostPart
-from ..run.records import Kind
+from ..run.records import Kind, in_words
 from ..run.turn import Refused, Turn
 from . import registry
 from .contract import CatalogLoader, Removal, Request, Target, Unreachable
@@ -28,16 +28,17 @@ def remove(removal: Removal, target: Target, turn: Turn) -> dict[str, Any]:
     except Unreachable as error:
         turn.record("unreachable", text=str(error))
         raise
-    return _reported(outcome, target, turn.record).data()
+    record = partial(turn.record, components=sorted(outcome.left or ()), details=outcome.details(target.check))
+    return _reported(outcome, target, record).data()
 
 
 def _reported(outcome: Outcome, target: Target, record: Callable[..., None], kind: Kind | None = None) -> Outcome:
     """Recorded, and with what an operator reads of it."""
     kind, text = kind or outcome.kind(), outcome.text(target.check)
-    record(kind, text=text, details=outcome.details(target.check))
+    record(kind, text=text)
     if outcome.failed:
         return outcome
-    return replace(outcome, msg=f"{kind}: {text}" if text else kind).with_warnings(*outcome.remarks(target.host))
+    return replace(outcome, msg=in_words(kind, text, target.check)).with_warnings(*outcome.remarks(target.host))
 
 
 def _removed(removal: Removal, target: Target, catalog: CatalogLoader) -> Outcome:
@@ -60,6 +61,9 @@ class Applying:
             raise
         if missing and not outcome.failed:
             outcome = _not_applied(outcome, missing, self._head.unsupported)
+        check = self._target.check
+        details = (*outcome.leavings(check), *outcome.details(check), *outcome.lasting(check))
+        record = partial(record, details=details)
         outcome = _reported(outcome, self._target, record, "not applied" if missing and not outcome.failed else None)
         return {**self._turn.found(self._head, part, components), **outcome.with_warnings(*warnings).data()}
 

@@ -81,26 +81,32 @@ class Outcome:
         verbs = (("create", self.create), ("change", self.change), ("delete", self.delete))
         counted = [(len(names), verb) for verb, names in verbs if names]
         counts = [f"would {verb} {count}" if check else f"{count} {verb}d" for count, verb in counted]
-        kept = [f"{self.keep} rules kept"] if self.keep is not None else []
+        kept = [f"{self.keep} kept"] if self.keep else []
         return ", ".join([*counts, *kept]) if self.changed else ""
+
+    def leavings(self, check: bool) -> tuple[str, ...]:
+        """Components that the host had."""
+        deleted = "would be deleted" if check else "deleted"
+        return tuple(
+            f"{name} is no component of this host any more: its {count} rule{'s' * (count != 1)} {deleted}"
+            for name, count in sorted((self.left or {}).items())
+        )
 
     def details(self, check: bool) -> tuple[str, ...]:
         """What the counts do not say, a line each."""
-        deleted = "would be deleted" if check else "deleted"
-        lines = [
-            f"{name} is no component of this host any more: its {count} rule{'s' * (count != 1)} {deleted}"
-            for name, count in sorted((self.left or {}).items())
-        ]
-        lines += self.settings or ()
+        lines = list(self.settings or ())
         lines += [f"{'would disable' if check else 'disabled'}: {name}" for name in self.disabled or ()]
         lines += [f"{'would enable' if check else 'enabled'}: {name}" for name in self.enabled or ()]
         if self.mended:
             done = "would be replaced" if check else "was replaced"
             lines.append(f"what the firewall held was not what had been applied; it {done}")
         lines += [f"{text} (ours hold against it)" for text in self._unmanaged(_HARMLESS)]
-        if self.changed and not check and self.persistence and not self.persistence.startswith(_SKIPPED):
-            lines.append(self.persistence)
         return tuple(lines)
+
+    def lasting(self, check: bool) -> tuple[str, ...]:
+        """What brings the rules back after a restart."""
+        shown = self.changed and not check and self.persistence and not self.persistence.startswith(_SKIPPED)
+        return (self.persistence or "",) if shown else ()
 
     def remarks(self, host: str) -> tuple[str, ...]:
         """Warnings that follow from what was found."""

@@ -47,6 +47,13 @@ class Record:
         return Record(**{**data, "components": tuple(data["components"]), "details": tuple(data["details"])})
 
 
+def in_words(kind: Kind, text: str, check: bool) -> str:
+    """How a task ended on a host."""
+    if kind == "changed" and check:
+        return text or "would change"
+    return f"{kind}: {text}" if text else kind
+
+
 class Records:
     """In the run's own temporary folder, for all of its plays."""
 

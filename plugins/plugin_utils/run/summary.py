@@ -12,7 +12,7 @@ from . import show, table
 from .cache import RunCache
 from .head import Head
 from .host_part import HostPart
-from .records import Record, Records
+from .records import Record, Records, in_words
 
 WORDS = ("full", "summary", "changes", "none")
 _FULL_UP_TO = 20
@@ -148,8 +148,7 @@ def _table(head: Sequence[str], groups: Sequence[tuple[list[str], tuple[str, ...
 
 
 def _result(one: Record) -> str:
-    kind = "would change" if one.check and one.kind == "changed" else one.kind
-    return f"{kind}: {one.text}" if one.text else kind
+    return in_words(one.kind, one.text, one.check)
 
 
 def _details(records: Iterable[Record], width: int) -> list[str]:

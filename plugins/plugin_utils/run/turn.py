@@ -290,9 +290,8 @@ def _errors_text(host: str, head: Head, own: str | None) -> str:
     where = "in errors here" if head.listed_by == host else f"in the result of {head.listed_by}"
     if own is None:
         return f"{host}: {count:,} error{'s' * (count > 1)} elsewhere, listed {where}. {_NOTHING_DONE}"
-    if count == 1:
-        return f"{own}. {_NOTHING_DONE}"
-    return f"{own}. This is one of {count:,} errors, listed {where}. {_NOTHING_DONE}"
+    own = own if own.endswith("?") else f"{own}."
+    return f"{own} {f'This is one of {count:,} errors, listed {where}. ' if count > 1 else ''}{_NOTHING_DONE}"
 
 
 _NOTHING_DONE = "Nothing is applied on any host"
