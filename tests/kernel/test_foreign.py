@@ -212,6 +212,14 @@ def test_rules_of_iptables_legacy_that_nobody_can_read_are_unknown(
     assert "portbook" in tables()
 
 
+def test_where_that_is_to_fail_the_error_says_why_they_are_unknown(host: Host, legacy: Callable[..., None]) -> None:
+    legacy(None)
+    with pytest.raises(
+        StateError, match=r"may refuse .* iptables-legacy rules are loaded .* here: one\.0, one\.1\. Or"
+    ):
+        host.apply(ONE, settings={"foreign": "fail"})
+
+
 def test_tables_that_only_rewrite_are_no_matter(host: Host, legacy: Callable[..., None]) -> None:
     legacy(None, tables="nat\n")
     assert host.apply(ONE).foreign == []

@@ -169,7 +169,7 @@ def test_without_the_rule_nothing_is_applied_and_the_error_names_it_for_each_cha
 def test_without_a_mark_the_error_says_which_to_set(wire: Wire, apply: Marked) -> None:
     with wire.host.inside():
         by_nft("meta mark and 0xf0 == 0x20 counter")
-        with pytest.raises(StateError, match=r"Set portbook_mark: 0x100000/0x100000 for this host\. Add to"):
+        with pytest.raises(StateError, match=r"Set portbook_mark: 0x1000/0x1000 for this host\. Add to"):
             apply(mark=None)
         with pytest.raises(StateError, match="Or set portbook_foreign: warn"):
             apply(mark=None)
@@ -348,6 +348,15 @@ def test_a_policy_route_that_uses_its_bits_is_an_error(host: Host, words: list[s
 def test_a_policy_route_with_other_bits_is_no_matter(host: Host) -> None:
     run("ip", "rule", "add", "fwmark", "0x100/0xff00", "lookup", "100")
     host.apply({"one": slice_of(rule(PORT, PEER))}, settings={"mark": MARK})
+
+
+def test_a_clash_stands_in_the_way_of_no_removal(host: Host) -> None:
+    both = {name: slice_of(rule(port, PEER), name=name) for name, port in (("one", PORT), ("two", UNPLANNED))}
+    host.apply(both, settings={"mark": MARK})
+    run("ip", "rule", "add", "fwmark", "0x10", "lookup", "100")
+    for gone in both:
+        host.apply({gone: {}}, removes=True)
+    assert host.table() == ""
 
 
 def test_where_policy_routes_cannot_be_read_a_warning_says_so(

@@ -141,7 +141,7 @@ def _refuse(engine: Engine, request: Request, kept: Dict[str, Any], new: Wanted,
         way_in.refuse_lock_out(kept, new.way_in, new.settings, new.access, request.transport)
     if new.rendered.refuses and request.local:
         applied.unconfirmed = "not confirmed: local connection"
-    if new.settings.mark and new.rendered.exists:
+    if new.settings.mark and new.rendered.exists and not request.removes:
         unsure = unmanaged.refuse_used(engine, new.settings.mark)
         applied.warnings += [unsure] if unsure else []
     lost = unmanaged.judged(engine, new.slices, new.settings)

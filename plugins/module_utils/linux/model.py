@@ -123,7 +123,9 @@ class Chain:
 
     where: str
     accepts: str = ""
-    """Empty: none does, since packets come there before they carry it."""
+    """Empty: none does."""
+    early: bool = False
+    """Packets come there before they carry it."""
     mark: Optional[Mark] = None
     """One that nothing uses, where the host has none yet."""
 

@@ -130,9 +130,13 @@ def _interface(value: Any) -> bool:
 
 def _mark(value: Any) -> bool:
     """Value and mask."""
-    if not (isinstance(value, list) and len(value) == 2 and all(type(one) is int for one in value)):
+    if not (isinstance(value, list) and len(value) == 2 and all(map(_bits, value))):
         return value is None
-    return bool(0 < value[0] <= 0xFFFFFFFF and value[0] | value[1] == value[1] <= 0xFFFFFFFF)
+    return bool(value[0] & ~value[1] == 0)
+
+
+def _bits(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 0xFFFFFFFF
 
 
 def _list_of(check: Check) -> Check:

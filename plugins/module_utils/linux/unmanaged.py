@@ -62,11 +62,12 @@ def _remedy(bad: Sequence[Judged], settings: Settings) -> str:
     texts = [] if not marks or settings.mark else [f"Set portbook_mark: {marks[0]} for this host."]
     for chain in chains:
         flows = ", ".join(sorted(set(flows_of[chain])))
-        texts.append(
-            f"Add to {chain.where}, in front of what refuses: {chain.accepts} (for {flows})."
-            if chain.accepts
-            else f"Let pass in {chain.where}, where packets are not marked yet or no rule can be read: {flows}."
-        )
+        if chain.accepts:
+            texts.append(f"Add to {chain.where}, in front of what refuses: {chain.accepts} (for {flows}).")
+        elif chain.early:
+            texts.append(f"Let pass in {chain.where}, where packets are not marked yet: {flows}.")
+        else:
+            texts.append(f"{chain.where}: {flows}.")
     return " ".join(texts)
 
 

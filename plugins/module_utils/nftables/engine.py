@@ -18,8 +18,8 @@ from .kernel import Nft, meaning
 from .pieces import TABLE
 from .units import UNIT, TableUnits
 
-# Bits that container engines, Kubernetes and VPNs are not known to use, from 0x10 on.
-_PROPOSED = (4, 5, 6, 7, 20, 21, 22, 23)
+# Places of bits that container engines, Kubernetes and VPNs are not known to use.
+_PROPOSED = (4, 5, 6, 7, 12, 3, 2, 1)
 
 
 class Nftables:

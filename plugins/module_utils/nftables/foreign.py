@@ -92,8 +92,8 @@ class _Ruleset:
             ends = (ends - {"through"}) | {base.get("policy", "accept")}
         outcome = ALLOWED if ends == {"accept"} else LOST if ends <= {"drop", "reject"} else UNKNOWN
         where = base.get("where") or f"table {key[0]} {key[1]}, chain {key[2]}"
-        can = shown and marked and not base.get("where")
-        return Judgement(outcome, where, (Chain(where, accepting(key, shown) if can and shown else "", shown),))
+        accepts = accepting(key, shown) if shown and marked and not base.get("where") else ""
+        return Judgement(outcome, where, (Chain(where, accepts, not marked, shown),))
 
     def _walk(self, key: Key, above: Tuple[Key, ...]) -> Set[str]:
         """All ways that the packet may end here; where something is not understood, there are several."""

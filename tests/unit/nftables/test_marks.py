@@ -230,7 +230,7 @@ def test_all_chains_that_refuse_are_named() -> None:
 
 def test_the_mark_that_is_proposed_is_no_mark_that_packets_carry() -> None:
     one = Permission("in", "tcp", ((514, 514),))
-    proposed = Chain("table inet other, chain input", "meta mark and 0x30 == 0x10 accept", MARK)
+    proposed = Chain("table inet other, chain input", "meta mark and 0x30 == 0x10 accept", mark=MARK)
     assert judged([base()], one, None, MARK).chains == (proposed,)
     asks = {"rule": {"family": "inet", "table": "other", "chain": "input", "expr": [bits(0x30, 0x10), ACCEPT]}}
     assert judged([base(), asks], one, None, MARK).outcome == UNKNOWN
