@@ -41,6 +41,7 @@ class ActionModule(PlanModule):
     ) -> dict[str, Any]:
         if head.plan_file:
             turn.refuse_other_plan(Path(head.plan_file).expanduser(), head.digest)
+        turn.remember_role_variables(components)
         turn.tell_summary(head, "as in")
         return Applying(turn, head, self._target(task_vars), display.display).run(components, shown)
 

@@ -72,6 +72,7 @@ class ActionModule(ActionBase):
             # Filters and tests raise what they like, and ansible-core 2.18 passes it on.
             template_errors=(Exception,),
             extra_variables=lambda: load_extra_vars(self._loader),
+            name=str(self._task.get_name()),
             default_connection=str(context.CLIARGS.get("connection") or C.DEFAULT_TRANSPORT),
         )
         return Turn(task, RunCache(C.DEFAULT_LOCAL_TMP, _play_of(self._task)), _Display(bool(self._task.no_log)))

@@ -63,7 +63,7 @@ class Applying:
         return Request(
             part,
             components,
-            self._head.digest,
+            part.digest or self._head.digest,
             self._head.tokens,
             self._turn.networks,
             self._turn.inventory(part, self._head),

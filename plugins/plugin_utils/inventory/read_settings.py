@@ -124,6 +124,14 @@ class SettingsReader:
         return self._values[key]
 
 
+def with_values(settings: HostSettings, given: Iterable[tuple[Variable, Any]]) -> HostSettings:
+    """With other values for variables of components."""
+    found: dict[str, Any] = {name: dict(getattr(settings, name)) for name in _OF_COMPONENT.values()}
+    for variable, value in given:
+        _place(_Given(variable.name, variable, value), found, {})
+    return replace(settings, **found)
+
+
 def _place(one: _Given, settings: dict[str, Any], merged: dict[str, list[tuple[str, Any]]]) -> None:
     variable = one.variable
     if variable.name in SUFFIXED:

@@ -201,7 +201,7 @@ def chunks(plan: Plan, digest_: str) -> Iterator[str]:
 
 def parts(plan: Plan, digest_: str) -> Iterator[tuple[str, str]]:
     """One text a host: its part of the plan, with the sets that its rules use named and counted."""
-    texts = _OncePerRule(lambda rule: json.dumps({**rule_data(rule), "refusal": rule.refusal}))
+    texts = _OncePerRule(_part_of_rule)
     for name, host in plan.hosts.items():
         own = {
             "name": name,
@@ -211,6 +211,12 @@ def parts(plan: Plan, digest_: str) -> Iterator[tuple[str, str]]:
             "sets": {used: _summary(plan.peers[used]) for used in _used(host.rules, plan.peers)},
         }
         yield name, f'{json.dumps(own)[:-1]}, "rules": [{", ".join(map(texts.of, host.rules))}]}}'
+
+
+def _part_of_rule(rule: Rule) -> str:
+    """With what a role's variables may change: the file has what came of it."""
+    more = {"refusal": rule.refusal, "guards": rule.guards, "waits_for": rule.waits_for}
+    return json.dumps({**rule_data(rule), **more})
 
 
 def _used(rules: Iterable[Rule], sets: Mapping[str, PeerSet]) -> list[str]:

@@ -9,15 +9,18 @@ import fcntl
 import hashlib
 import json
 import os
+import pickle
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..plan import file as plan_file
 from ..plan.model import Plan
 from .head import Head
 from .host_part import HostPart
+
+T = TypeVar("T")
 
 
 class RunCache:
@@ -57,6 +60,8 @@ class RunCache:
         (self._folder / "head.json").unlink(missing_ok=True)
         for outdated in (*self._folder.glob("*.done"), *self._folder.glob("*host-*.json")):
             outdated.unlink()
+        for outdated in self._folder.glob("*.pickle"):
+            outdated.unlink()
         if plan is not None:
             for host, text in plan_file.parts(plan, head.digest):
                 self._write(f"{_file(host)}.json", text)
@@ -76,6 +81,22 @@ class RunCache:
         self._keep_sets(plan)
         for host, text in plan_file.parts(plan, digest):
             self._write(f"{component}-{_file(host)}.json", text)
+
+    def kept(self, what: str, make: Callable[[], T]) -> T:
+        """An object that one worker makes of the variables as they are, for all others. Under the lock."""
+        target = self._folder / f"{what}.pickle"
+        if target.exists():
+            # The folder is the run's own, and nobody else may write to it.
+            found: T = pickle.loads(target.read_bytes())
+            return found
+        made = make()
+        target.write_bytes(pickle.dumps(made))
+        return made
+
+    @property
+    def run_folder(self) -> Path:
+        """What all plays of the run share."""
+        return self._folder.parent
 
     def once(self, what: str, do: Callable[[], None]) -> bool:
         """Do something by one worker only; whether it was this one."""

@@ -61,6 +61,8 @@ class HostPart:
     """By the name that rules have for the set."""
     not_planned: tuple[NotPlanned, ...] = ()
     settings: Settings = Settings()
+    digest: str = ""
+    """Of the plan that it is part of; one of its own, if role variables change it."""
 
     @property
     def verdicts(self) -> Mapping[Direction, Verdict]:
@@ -116,6 +118,7 @@ class HostPart:
         given = {key: head[key] for key in _SETTINGS if key in head}
         return HostPart(
             name=data["name"],
+            digest=data["digest"],
             components=tuple(head["components"]),
             platform=head["platform"],
             backend=head["backend"],
