@@ -108,8 +108,8 @@ def test_what_other_hosts_cannot_see_is_refused_and_belongs_in_the_inventory(des
     run = desk.run(HIDDEN[where], keep=False).failed()
     assert run.message("probe") == (
         "probe: utmstack_probe_scanner_gmp_port is 9391 here and 9390 in the inventory or by default, and rules of "
-        "siem follow it (utmstack.scanner-gmp), which cannot see it here. Set it in the inventory: host_vars/probe.yml, "
-        "group_vars/utmstack_probe.yml"
+        "siem follow it (utmstack.scanner-gmp), which cannot see it here. Set it in the inventory: "
+        "host_vars/probe.yml, group_vars/utmstack_probe.yml"
     )
     assert run.shown == {}
 
