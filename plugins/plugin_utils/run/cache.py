@@ -29,12 +29,21 @@ class RunCache:
     def __init__(self, run_folder: str, key: str) -> None:
         self._folder = Path(run_folder) / f"portbook-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._locked = False
 
     @contextmanager
     def lock(self) -> Iterator[None]:
+        """Whoever has it may ask again."""
+        if self._locked:
+            yield
+            return
         with (self._folder / "lock").open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+            self._locked = True
+            try:
+                yield
+            finally:
+                self._locked = False
 
     def head(self) -> Head | None:
         data = self._read("head.json")
@@ -83,15 +92,19 @@ class RunCache:
             self._write(f"{component}-{_file(host)}.json", text)
 
     def kept(self, what: str, make: Callable[[], T]) -> T:
-        """An object that one worker makes of the variables as they are, for all others. Under the lock."""
+        """An object that one worker makes of the variables as they are, for all others."""
         target = self._folder / f"{what}.pickle"
-        if target.exists():
-            # The folder is the run's own, and nobody else may write to it.
-            found: T = pickle.loads(target.read_bytes())
-            return found
-        made = make()
-        target.write_bytes(pickle.dumps(made))
-        return made
+        if not target.exists():
+            with self.lock():
+                if not target.exists():
+                    made = make()
+                    draft = self._folder / f".{what}.{os.getpid()}"
+                    draft.write_bytes(pickle.dumps(made))
+                    draft.replace(target)
+                    return made
+        # The folder is the run's own, and nobody else may write to it.
+        found: T = pickle.loads(target.read_bytes())
+        return found
 
     @property
     def run_folder(self) -> Path:

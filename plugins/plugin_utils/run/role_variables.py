@@ -87,6 +87,10 @@ def key_of(given: Iterable[Given], of_what: str = "") -> str:
     return hashlib.sha256(json.dumps([of_what, listed]).encode()).hexdigest() if listed else of_what
 
 
+def key_of_names(given: Iterable[Given]) -> str:
+    return hashlib.sha256(repr([one.name for one in given]).encode()).hexdigest()[:16]
+
+
 def read(
     host: str,
     hidden: Mapping[str, Any],
@@ -95,7 +99,7 @@ def read(
     catalog: Callable[[], Catalog],
 ) -> RoleVariables:
     """`hidden` are the variables that the task sees otherwise than the host's own. The catalogue is only asked for
-    where a variable of a component other than its posture is among them."""
+    where a variable of a component other than its posture is among them: reading it takes its time."""
     known = {name: GLOBAL[name] for name in overlay.OF_THE_HOST}
     for name in components:
         variable = f"{name}{_POSTURE}"

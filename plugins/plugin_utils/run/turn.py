@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -26,7 +27,7 @@ from .planning import Planning, catalog_of
 from .refused import Refused as Refused
 from .reviewed import OtherPlan, refuse_other
 from .role_plan import RolePlan
-from .role_variables import Given, Memory, RoleVariables, Said, key_of, refuse_beside_a_plan_file
+from .role_variables import Given, Memory, RoleVariables, Said, key_of, key_of_names, refuse_beside_a_plan_file
 from .role_variables import read as read_role_variables
 
 
@@ -119,17 +120,25 @@ class Turn:
                 f"{self.host}: {', '.join(restless)} has another value at each look, so no plan could be relied on. "
                 "Give it one that stays, by set_fact say"
             )
-        given = read_role_variables(
-            self.host, {name: in_task[name] for name in hidden}, own, head.components, self._kept_catalog
-        )
+        given = self._read_role_variables({name: in_task[name] for name in hidden}, own, head)
         if head.plan_file:
             refuse_beside_a_plan_file(self.host, given.all, head.plan_file)
         return given
 
-    def _kept_catalog(self) -> Catalog:
-        """Without reading its files again."""
-        with self._cache.lock():
-            return self._cache.kept("catalog", self.catalog)
+    def _read_role_variables(self, hidden: Mapping[str, Any], own: Mapping[str, Any], head: Head) -> RoleVariables:
+        """Once for all hosts that have the same; what cannot be taken is refused to each."""
+        texts = sorted((name, repr(value), repr(own.get(name))) for name, value in hidden.items())
+        key = hashlib.sha256(repr(texts).encode()).hexdigest()[:32]
+        return (
+            self._cache.kept(
+                f"variables-{key}",
+                lambda: read_role_variables(
+                    self.host, hidden, own, head.components, lambda: self._cache.kept("catalog", self.catalog)
+                ),
+            )
+            if hidden
+            else RoleVariables()
+        )
 
     def remember_role_variables(self, components: list[str] | None) -> None:
         """A host has one value of each: what an earlier task of the run applied is not taken back by this one."""
@@ -231,7 +240,9 @@ class Turn:
                 found = self._cache.guest(key, self.host)
                 if found is None:
                     hosts = [str(name) for name in self._vars.get("ansible_play_hosts_all", ())]
-                    plan = self._role_plan.of(self.host, hosts, component, given)
+                    # Where hosts have values of their own, none will ask for what another one did.
+                    first = self._cache.once(f"of-play-{component}-{key_of_names(given)}", lambda: None)
+                    plan = self._role_plan.of(self.host, hosts if first else (), component, given)
                     head = self._cache.head()
                     self._cache.keep_guests(key, plan, head.digest if head else "")
                     found = self._cache.guest(key, self.host)
