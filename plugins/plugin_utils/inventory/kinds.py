@@ -22,6 +22,7 @@ from .values import (
     address_or_name,
     boolean,
     interface,
+    listed,
     literal,
     mapping,
     ports,
@@ -105,22 +106,22 @@ class _Kinds:
         return tuple(text(one) for one in words(raw, "paths"))
 
     def _names(self, _variable: Variable, raw: object) -> tuple[str, ...]:
-        return tuple(sorted(set(self._told.each(words(raw, "interface names"), interface))))
+        return tuple(sorted(set(self._told.each(listed(raw, "interface names"), interface))))
 
     def _realm(self, _variable: Variable, raw: object) -> frozenset[str]:
         return self._entries.realms(raw)
 
     def _addresses(self, _variable: Variable, raw: object) -> tuple[str, ...]:
-        items = words(raw, "addresses")
+        items = listed(raw, "addresses")
         if not items:
             raise Wrong("is empty", "Give at least one address, or leave the variable out")
         return tuple(self._told.each(items, address_or_name))
 
     def _networks(self, _variable: Variable, raw: object) -> AddressSet:
-        return AddressSet.union(self._told.each(words(raw, "addresses"), literal))
+        return AddressSet.union(self._told.each(listed(raw, "addresses"), literal))
 
     def _components(self, _variable: Variable, raw: object) -> tuple[str, ...]:
-        found = self._told.each(words(raw, "components"), self._entries.component)
+        found = self._told.each(listed(raw, "components"), self._entries.component)
         return tuple(sorted({one.name for one in found}))
 
     def _groups(self, _variable: Variable, raw: object) -> dict[str, tuple[str, ...]]:

@@ -110,6 +110,8 @@ def read(
     refused: list[str] = []
     names: Names | None = None
     for name, raw in sorted(hidden.items()):
+        if raw is None:
+            continue  # Sets nothing.
         found = known.get(name)
         if found is None and name not in GLOBAL:
             names = names or Names(catalog(), Problems())
