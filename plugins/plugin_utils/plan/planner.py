@@ -16,7 +16,7 @@ from ..inventory.settings import Override, PeerEntry, Peers
 from ..inventory.world import Host, World
 from ..net.addresses import AddressSet, parse
 from ..problems import Problems
-from . import empty_groups
+from . import empty_groups, idle_peers
 from .empty_groups import OpenQuestion, behind
 from .expiries import Expiries
 from .join import OTHER, Encounter, EncounterKey, FlowJoin, Side
@@ -53,6 +53,7 @@ class _Planner:
         self.missing = MissingPeers(world)
         self.reasons = Reasons(world, self.terms, self.missing)
         self.expiries = Expiries(today)
+        self.used_peers: set[str] = set()
         self.unguarded: dict[tuple[str, tuple[str, ...]], set[str]] = {}
         self.named_rules: dict[tuple[int, str], Rule] = {}
 
@@ -68,6 +69,8 @@ class _Planner:
         self.missing.tell(self.problems)
         self.expiries.warn(self.problems)
         empty_groups.warn(self.unguarded, self.problems)
+        if self.viewers is None:
+            idle_peers.warn(self.world, self.kins, self.used_peers, self.problems)
         named = self.sets.named()
         hosts = {
             plan.name: plan
@@ -150,6 +153,7 @@ class _Planner:
                 if terms.off:
                     off.append(terms.off)
                 continue
+            self.used_peers.add(counterpart)
             key = (counterpart, terms.ports, narrowing)
             before = found.get(key) or Encounter(*key)
             outsiders = (*before.outsiders, self.world.book.entry(entry))
