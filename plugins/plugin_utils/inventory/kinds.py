@@ -72,14 +72,18 @@ class _Kinds:
         return text
 
     def _elsewhere(self, variable: Variable, version: str) -> str:
-        """A version that another component of the product has: there the part has another name."""
+        """A version that another component of the product has in this one's place: there the part has another name."""
         mine = self._catalog.components[str(variable.component)]
         others = [
             one.name
             for one in self._catalog.components.values()
-            if one.product == mine.product and not one.party and version in one.versions and one.name != mine.name
+            if one.product == mine.product
+            and not one.party
+            and version in one.versions
+            # Who shares a version with it stands beside it.
+            and not set(one.versions) & set(mine.versions)
         ]
-        return f". Version {version} is that of {' or '.join(others)}" if others else ""
+        return f". Version {version} is that of {' or '.join(others)}: use that component" if others else ""
 
     def _ports(self, _variable: Variable, raw: object) -> PortSet:
         return ports(raw)

@@ -439,3 +439,16 @@ def test_a_value_of_any_depth_is_an_error_and_no_exception(name):
         one = HostInput("h1", frozenset({"stifler_server"}), {"portbook_addresses": "192.0.2.1", **read.variables})
         assert fingerprint([one], VARIABLES.known)
         assert BOOK.errors(one)
+
+
+def test_a_version_of_another_component_names_the_one_that_stands_in_its_place():
+    two = book(
+        {
+            "agent": {"versions": {"known": ["1", "2"], "default": "1"}},
+            "master": {"versions": {"known": ["1"], "default": "1"}},
+            "server": {"versions": {"known": ["2"], "default": "2"}},
+        },
+        {"a.old": flow("agent", "master", 9100)},
+    )
+    (error,) = two.errors(host("m1", "master", "192.0.2.1", master_version="2"), groups="agent")
+    assert error.endswith("Known versions: 1. Version 2 is that of server: use that component")
