@@ -18,7 +18,8 @@ from ansible.utils.vars import load_extra_vars
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run import needs
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.cache import RunCache
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.head import Head
-from ansible_collections.portbook.firewall.plugins.plugin_utils.run.turn import Refused, Task, Turn
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.refused import Refused
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.turn import Task, Turn
 
 display = Display()
 

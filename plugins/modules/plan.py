@@ -73,7 +73,7 @@ not_planned:
   type: int
   sample: 3
 role_variables:
-  description: Variables of the task that the inventory has otherwise, or not at all. The digest is then this host's own.
+  description: Variables of the task that the inventory has otherwise, or not at all. The digest is then the host's own.
   returned: if there are any
   type: dict
   sample: {"portbook_log": "refused"}

@@ -10,7 +10,8 @@ from typing import Any
 
 from ..run.head import Head
 from ..run.host_part import HostPart
-from ..run.turn import Refused, Turn
+from ..run.refused import Refused
+from ..run.turn import Turn
 from . import registry
 from .contract import CatalogLoader, Removal, Request, Target, Unreachable
 from .outcome import Outcome

@@ -24,7 +24,7 @@ from .cache import RunCache
 from .head import Head
 from .host_part import HostPart, inventory_of
 from .planning import Planning, catalog_of
-from .refused import Refused as Refused
+from .refused import Refused
 from .reviewed import OtherPlan, refuse_other
 from .role_plan import RolePlan
 from .role_variables import Given, Memory, RoleVariables, Said, key_of, key_of_names, refuse_beside_a_plan_file
