@@ -27,6 +27,6 @@ requirements:
 notes:
   - The plan is computed once a play, for all hosts of the inventory, whatever C(--limit) says.
   - Of variables that other hosts cannot see (a play's vars, vars_files, a role's) those are taken that concern this
-    host alone, C(portbook_posture) say, and ports, versions and features of components that the rules of no other managed
-    host follow. Others are refused.
+    host alone, C(portbook_posture) say, and ports, versions and features of components that the rules of no other
+    managed host follow. Others are refused.
 """
