@@ -20,7 +20,7 @@ if [ -n "$missing" ] && [ "${1:-}" != --which ]; then
 fi
 
 # Whether a Python has all that is needed, and its ansible-playbook beside it.
-complete() {
+has_all() {
     [ -x "$1" ] && "$1" - <<'CHECK' >/dev/null 2>&1
 import importlib, os, sys
 for name in ("jsonschema", "netaddr", "yaml"):
@@ -35,9 +35,9 @@ CHECK
 on_path=$(command -v ansible-playbook || true)
 [ -z "$on_path" ] || on_path=$(sed -n '1s/^#! *//p' "$on_path")
 
-if complete .venv/bin/python && [ -e ".venv/collections/$LINK" ]; then
+if has_all .venv/bin/python && [ -e ".venv/collections/$LINK" ]; then
     python=.venv/bin/python
-elif [ -n "$on_path" ] && complete "$on_path"; then
+elif [ -n "$on_path" ] && has_all "$on_path"; then
     python=$on_path
 else
     python=.venv-demo/bin/python
@@ -47,7 +47,7 @@ if [ "${1:-}" = --which ]; then
     exit 0
 fi
 
-if [ "$python" = .venv-demo/bin/python ] && ! complete "$python"; then
+if [ "$python" = .venv-demo/bin/python ] && ! has_all "$python"; then
     base=${PYTHON:-$(scripts/pythons.sh | sed -n '1s/^[^ ]* //p')}
     if [ -z "$base" ]; then
         echo 'demo: no Python >= 3.11 that can make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv' >&2

@@ -21,6 +21,7 @@ class Stance(Protocol):
 
     @property
     def posture(self) -> str: ...
+
     @property
     def postures(self) -> Mapping[str, str]:
         """Of components that have one of their own."""
