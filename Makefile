@@ -5,7 +5,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.made-from-lock
 LINK := $(VENV)/collections/ansible_collections/portbook/firewall
-PLAN := build/plan.json
 
 # The Python that .venv is made with; the newest one found unless it is named: make setup PYTHON=...
 PYTHON ?=
@@ -39,11 +38,8 @@ $(STAMP): requirements-dev.lock
 	@ln -sfn ../../../.. $(LINK)
 	@touch $@
 
-demo: setup ## plan the example, apply it in network namespaces of this machine, and prove it with packets
-	@mkdir -p $(dir $(PLAN))
-	@$(BIN)/ansible-playbook portbook.firewall.plan -i examples/inventory -e portbook_plan_file=$(PLAN) > $(PLAN:.json=.txt)
-	@echo "The example's plan: $(PLAN:.json=.txt) to read, $(PLAN) as data"
-	@$(BIN)/python demo/run.py
+demo: ## plan the example, apply it in network namespaces of this machine, and prove it with packets
+	@PYTHON='$(PYTHON)' scripts/demo.sh
 
 quick: setup ## run the tests for between two edits: style, types, layers, unit, golden
 	@$(BIN)/python tests/run.py --size quick $(ARGS)
@@ -79,5 +75,5 @@ lock: ## resolve requirements-dev.in afresh into requirements-dev.lock
 		--custom-compile-command 'make lock' --output-file requirements-dev.lock requirements-dev.in
 
 clean: ## remove everything that was made here
-	rm -rf $(VENV) .venv-matrix build tests/output .ansible .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-demo .venv-matrix build tests/output .ansible .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from . import playbook
 from .expected import Truth
@@ -74,5 +76,7 @@ def _names(names: Iterable[str]) -> str:
 
 
 def hint() -> str:
-    words = playbook.command(".venv/bin/ansible-playbook", "portbook.firewall.plan")
+    program = Path(sys.executable).with_name("ansible-playbook")
+    shown = program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program
+    words = playbook.command(str(shown), "portbook.firewall.plan")
     return f"The plan, rule by rule: {' '.join(words)}"

@@ -41,6 +41,7 @@ class ActionModule(PlanModule):
     ) -> dict[str, Any]:
         if head.plan_file:
             turn.refuse_other_plan(Path(head.plan_file).expanduser(), head.digest)
+        turn.remember_role_variables(components)
         return Applying(turn, head, self._target(task_vars)).run(components, show)
 
     def _remove(self, task_vars: dict[str, Any]) -> dict[str, Any]:

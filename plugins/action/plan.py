@@ -18,8 +18,9 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.run import needs
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.cache import RunCache
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.head import Head
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.records import Records
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.refused import Refused
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.summary import BadWord, word
-from ansible_collections.portbook.firewall.plugins.plugin_utils.run.turn import Refused, Task, Turn
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.turn import Task, Turn
 
 
 class ActionModule(ActionBase):
@@ -76,6 +77,7 @@ class ActionModule(ActionBase):
             # Filters and tests raise what they like, and ansible-core 2.18 passes it on.
             template_errors=(Exception,),
             extra_variables=lambda: load_extra_vars(self._loader),
+            name=str(self._task.get_name()),
             default_connection=str(context.CLIARGS.get("connection") or C.DEFAULT_TRANSPORT),
             check=bool(self._task.check_mode),
         )

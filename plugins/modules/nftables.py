@@ -14,6 +14,8 @@ description:
   - Owns the table C(inet portbook), the folders C(/var/lib/portbook) and C(/run/portbook) and two systemd units, and
     touches nothing else.
 version_added: 0.1.0
+extends_documentation_fragment:
+  - portbook.firewall.attributes
 author:
   - The portbook.firewall maintainers (@portbook)
 options:
@@ -67,13 +69,10 @@ options:
     type: dict
 attributes:
   check_mode:
-    description: Can run in check mode and say what would happen without changing the host.
     support: full
   diff_mode:
-    description: Can say what differs on the host.
     support: full
   platform:
-    description: Platforms of the target hosts.
     support: full
     platforms: linux
 requirements:

@@ -14,38 +14,19 @@ description:
   - Touches no host and needs no connection.
   - With the variable C(portbook_plan_file) the plan of all hosts is also written as JSON.
 version_added: 0.1.0
+extends_documentation_fragment:
+  - portbook.firewall.attributes
+  - portbook.firewall.planning
 author:
   - The portbook.firewall maintainers (@portbook)
-options:
-  components:
-    description:
-      - Show and count only the part of these components.
-      - Without it, all that the inventory says of the host.
-      - A component that the inventory does not give this host is planned as if it did, with a warning, since other
-        hosts do not know of it then.
-    type: list
-    elements: str
-  show:
-    description:
-      - How M(portbook.firewall.summary) shows this task's hosts, V(full), V(summary), V(changes) or V(none), whatever
-        it is told for the others. V(true) means V(full), V(false) V(none). This task prints nothing itself.
-    type: raw
 attributes:
   check_mode:
-    description: Can run in check mode and say what would happen without changing the host.
     support: full
   diff_mode:
-    description: Can say what differs on the host.
     support: none
   platform:
-    description: Platforms of the target hosts.
     support: full
     platforms: all
-requirements:
-  - netaddr and jsonschema on the controller
-notes:
-  - The plan is computed once a play, for all hosts of the inventory, whatever C(--limit) says.
-  - Variables that other hosts cannot see (a play's vars, vars_files, role parameters) are refused.
 seealso:
   - module: portbook.firewall.summary
   - module: portbook.firewall.apply
@@ -158,6 +139,11 @@ counts:
     not_planned: 12
     peers: 40
     notes: 3
+role_variables:
+  description: Variables of the task that the inventory has otherwise, or not at all. The digest is then the host's own.
+  returned: if there are any
+  type: dict
+  sample: {"portbook_log": "refused"}
 plan_file:
   description: The file of the plan, if O(ignore:portbook_plan_file) is set.
   returned: if there is one

@@ -61,6 +61,15 @@ class Counterpart:
     required: bool
 
 
+@dataclass(frozen=True)
+class Followed:
+    """A variable that hosts at the other end follow, with a value that is not its default, and why no role takes it."""
+
+    name: str
+    value: str
+    why: str
+
+
 class FlowWords:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
@@ -160,6 +169,22 @@ class FlowWords:
             told.append(f"{', '.join(flow.container_ports.texts)} in the container")
         return ", ".join(one for one in told if one)
 
+    def followed_variable(self, component: Component) -> Followed:
+        """For an example of what does not work; a port rather than a feature, and that rather than a version."""
+        found: list[tuple[int, Followed]] = []
+        for flow in self.catalog.flows_of(component.name):
+            others = flow.initiators if flow.decided_by == "responder" else flow.responders
+            roles = [name for name in others if not self.catalog.components[name].party and name != component.name]
+            given = _example(component, flow) if component.name in flow.deciders and roles else None
+            if given:
+                rank = 0 if given[0].endswith("_port") else 1
+                why = f"every {roles[0]} has rules that follow it, and cannot see it here."
+                found.append((rank, Followed(*given, why)))
+        if found:
+            return min(found, key=lambda one: one[0])[1]
+        why = "who belongs to which installation is for both ends to know."
+        return Followed(f"{component.prefix}_realm", "branch", why)
+
     def counterparts(self, component: Component) -> list[Counterpart]:
         found: dict[str, bool] = {}
         for flow in self.catalog.flows_of(component.name):
@@ -171,6 +196,18 @@ class FlowWords:
                 for name in there if component.name in here else ():
                     found[name] = found.get(name, False) or needed
         return [Counterpart(self.catalog.components[name], needed) for name, needed in sorted(found.items())]
+
+
+def _example(component: Component, flow: Flow) -> tuple[str, str] | None:
+    """A variable that the flow depends on."""
+    port = next((one for one in flow.ports if isinstance(one, str)), None)
+    if port is not None:
+        default = component.ports[port].default
+        return component.port_variable(port), str(((default.lowest if default else None) or 5000) + 1)
+    if flow.feature is not None:
+        return component.feature_variable(flow.feature), str(not component.features[flow.feature].default).lower()
+    others = [one for one in component.versions if one != component.default_version]
+    return (f"{component.prefix}_version", f'"{others[0]}"') if flow.versions and others else None
 
 
 def remarks(flow: Flow) -> str:

@@ -119,6 +119,7 @@ def _environment(catalog: Catalog, mark: str) -> jinja2.Environment:
     )
     environment.globals.update(
         mark=mark,
+        options_note=variable_words.OPTIONS_NOTE,
         words=FlowWords(catalog),
         variables_of=variable_words.lines_of,
         global_variables=variable_words.global_lines,

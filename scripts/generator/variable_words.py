@@ -8,14 +8,37 @@ from dataclasses import dataclass
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.model import Component
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory import variables
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.entries import PORTLESS, PROTOCOLS
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variables import Variable
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan import overlay
 
 from .text import code, codes
 
-# Ansible checks these before the collection does, so they must let pass all that it accepts:
-# a port may be a number, a range or a list, a realm a word or a list of words, a program may be left empty
-# (which ansible-core 2.18 refuses of a text with a default).
-_TYPES = {"bool": "bool", "version": "str", "choice": "str"}
+# Ansible checks these before the collection does, so they must let pass all that it accepts, and nothing that has
+# another form: a port may be a number, a range or a list, a realm a word or a list of words. A program may be left
+# empty (which ansible-core 2.18 refuses of a text with a default).
+_LIST = ("list", "str")
+_TYPES = {
+    "bool": ("bool", ""),
+    "version": ("str", ""),
+    "choice": ("str", ""),
+    "program": ("raw", ""),
+    "mark": ("str", ""),
+    "allow": ("list", "dict"),
+    "peers": ("dict", ""),
+    "flows": ("dict", ""),
+    **dict.fromkeys(("ports", "realm", "components", "addresses", "networks", "names"), _LIST),
+}
+_EXAMPLES = {
+    "peers": "{utmstack_device: [203.0.113.0/24], utmstack_console: any}",
+    "flows": "{utmstack.log-http: {state: disabled, owner: soc, expires: 2027-01-31}}",
+    "allow": "[{name: web, ports: [80, 443], peers: any, why: The shop}]",
+}
+OPTIONS_NOTE = (
+    "Set the variables in the inventory, since the hosts at the other end follow them too. The role itself takes those "
+    f"that concern its host alone ({', '.join(overlay.OF_THE_HOST)}, a component's posture), and ports, versions and "
+    "features that the rules of no other managed host follow."
+)
 _WHERE = {"all": "all hosts alike", "host": "host, group", "play": "with -e"}
 
 
@@ -35,9 +58,14 @@ class Option:
     name: str
     type: str
     description: str
-    has_default: bool
-    default: object
-    choices: tuple[str, ...]
+    has_default: bool = False
+    default: object = None
+    choices: tuple[str, ...] = ()
+    elements: str = ""
+    required: bool = False
+    options: tuple[Option, ...] = ()
+    required_if: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    example: str = ""
 
 
 def lines_of(component: Component) -> list[VariableLine]:
@@ -72,7 +100,9 @@ def _default(variable: Variable, component: Component | None) -> str:
 
 
 def options_of(component: Component) -> list[Option]:
-    return [option(variable) for variable in variables.of_component(component)]
+    """With the settings of the host that every role takes."""
+    of_host = [variables.GLOBAL[name] for name in overlay.OF_THE_HOST]
+    return [option(variable) for variable in (*variables.of_component(component), *of_host)]
 
 
 def options_of_host() -> list[Option]:
@@ -80,11 +110,35 @@ def options_of_host() -> list[Option]:
 
 
 def option(variable: Variable) -> Option:
+    kind, elements = _TYPES[variable.kind]
+    default = variable.default
+    if elements == "str" and default is not None and not isinstance(default, list):
+        default = [str(default)]
     return Option(
         name=variable.name,
-        type=_TYPES.get(variable.kind, "raw"),
+        type=kind,
         description=variable.meaning,
-        has_default=variable.default is not None,
-        default=variable.default,
+        has_default=default is not None,
+        default=default,
         choices=variable.choices,
+        elements=elements,
+        options=_ALLOW if variable.kind == "allow" else (),
+        required_if=_ALLOW_NEEDS if variable.kind == "allow" else (),
+        example=_EXAMPLES.get(variable.kind, ""),
     )
+
+
+_ALLOW = (
+    Option("name", "str", "Of letters, digits, dots and dashes.", required=True),
+    Option("direction", "str", "Who opens the connection.", True, "in", ("in", "out")),
+    Option("protocol", "str", "The protocol.", True, "tcp", PROTOCOLS),
+    Option("ports", "list", "Numbers and ranges, for tcp, udp and sctp.", elements="str"),
+    Option(
+        "peers", "list", "Addresses, networks or names; or the word local_subnet or any.", elements="str", required=True
+    ),
+    Option("why", "str", "What it is for."),
+    Option("owner", "str", "Who asked for it."),
+    Option("ticket", "str", "Where it was asked for."),
+    Option("expires", "str", "The last day on which it holds, as in 2027-01-31."),
+)
+_ALLOW_NEEDS = tuple(("protocol", name, ("ports",)) for name in PROTOCOLS if name not in PORTLESS)

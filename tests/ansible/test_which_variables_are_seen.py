@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Variables that all hosts can see count, those that only the task sees are refused."""
+"""Variables that all hosts can see count; those that only the task sees are refused where others follow them."""
 
 from __future__ import annotations
 
@@ -83,41 +83,43 @@ def test_a_host_that_is_added_before_the_plan_counts(desk: Desk):
 
 
 HIDDEN: dict[str, dict[str, Any]] = {
-    "play vars": play(PLAN, hosts="siem", vars={"utmstack_master_syslog_port": 1514}),
-    "vars_files": play(PLAN, hosts="siem", vars_files=["more.yml"]),
-    "task vars": play({PLAN: None, "vars": {"utmstack_master_syslog_port": 1514}}, hosts="siem"),
+    "play vars": play(PLAN, hosts="probe", vars={"utmstack_probe_scanner_gmp_port": 9391}),
+    "vars_files": play(PLAN, hosts="probe", vars_files=["more.yml"]),
+    "task vars": play({PLAN: None, "vars": {"utmstack_probe_scanner_gmp_port": 9391}}, hosts="probe"),
     "block vars": play(
-        {"block": [{"name": "Plan", APPLY: None}], "vars": {"utmstack_master_syslog_port": 1514}}, hosts="siem"
+        {"block": [{"name": "Plan", APPLY: None}], "vars": {"utmstack_probe_scanner_gmp_port": 9391}}, hosts="probe"
     ),
     "role parameters": play(
-        hosts="siem", roles=[{"role": "portbook.firewall.utmstack_master", "utmstack_master_syslog_port": 1514}]
+        hosts="probe", roles=[{"role": "portbook.firewall.utmstack_probe", "utmstack_probe_scanner_gmp_port": 9391}]
     ),
     "role vars": play(
         {
-            "ansible.builtin.include_role": {"name": "portbook.firewall.utmstack_master"},
-            "vars": {"utmstack_master_syslog_port": 1514},
+            "ansible.builtin.include_role": {"name": "portbook.firewall.utmstack_probe"},
+            "vars": {"utmstack_probe_scanner_gmp_port": 9391},
         },
-        hosts="siem",
+        hosts="probe",
     ),
 }
 
 
 @pytest.mark.parametrize("where", HIDDEN)
 def test_what_other_hosts_cannot_see_is_refused_and_belongs_in_the_inventory(desk: Desk, where: str):
-    desk.write("more.yml", {"utmstack_master_syslog_port": 1514})
+    desk.write("more.yml", {"utmstack_probe_scanner_gmp_port": 9391})
     run = desk.run(HIDDEN[where], keep=False).failed()
-    message = run.message("siem")
-    assert message.startswith("siem: utmstack_master_syslog_port has a value here that other hosts cannot see")
-    assert "Move it to the inventory" in message
-    assert "-e" in message
+    assert run.message("probe") == (
+        "probe: utmstack_probe_scanner_gmp_port is 9391 here and 9390 in the inventory or by default, and rules of "
+        "siem follow it (utmstack.scanner-gmp), which cannot see it here. Set it in the inventory: "
+        "host_vars/probe.yml, group_vars/utmstack_probe.yml"
+    )
     assert run.shown == {}
 
 
-def test_all_hidden_variables_are_named_at_once(desk: Desk):
-    hidden = {"portbook_posture": "open", "utmstack_master_ssh": True}
+def test_all_that_no_role_takes_is_named_at_once(desk: Desk):
+    hidden = {"portbook_realm": "lab", "portbook_peers": {"utmstack_admin": "198.51.100.9"}}
     message = desk.run(play(PLAN, hosts="siem", vars=hidden), keep=False).failed().message("siem")
-    assert message.startswith("siem: portbook_posture, utmstack_master_ssh have values")
+    assert message.startswith("siem: portbook_peers, portbook_realm have values here that other hosts cannot see")
     assert "Move them to the inventory" in message
+    assert "A role takes portbook_posture" in message
 
 
 def test_a_play_may_repeat_what_the_inventory_says(desk: Desk, plain_run: Run):

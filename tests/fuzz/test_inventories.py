@@ -200,15 +200,15 @@ def test_debris_in_place_of_facts_is_refused_by_host(junk, tmp_path):
 # -- what is surely wrong is refused, where it stands ------------------------------------------------
 
 SURELY_WRONG: dict[str, list[Any]] = {
-    "choice": ["gaurd", 5, [], {}, None, "", ["guard"], 1.5, "guard\n"],
-    "bool": ["maybe", 2, [], {}, None, 1.5, "", "true\n"],
-    "ports": [0, -1, 65536, "9-1", [], "http", True, None, {}, 80.5, "80,443", [80, [443]], "1-70000", 10**30],
-    "version": ["0.0", None, [], True, {}, ""],
-    "realm": ["", [], None, 5, {}, ["a b"], "main\n", ["\u00e4"], "a/b"],
+    "choice": ["gaurd", 5, [], {}, "", ["guard"], 1.5, "guard\n"],
+    "bool": ["maybe", 2, [], {}, 1.5, ""],
+    "ports": [0, -1, 65536, "9-1", [], "http", True, {}, 80.5, "80,", [80, [443]], "1-70000", 10**30],
+    "version": ["0.0", [], True, {}, ""],
+    "realm": ["", [], True, {}, ["a b"], ["main\n"], ["\u00e4"], "a/b"],
     "program": ["client.exe", 5, [], "\\\\server\\x", "C:\\a\nb", "C:\\\ud800", "/usr/bin/x"],
-    "components": ["nobody", [None], {"acme_client": True}, 5, None, [["acme_client"]]],
+    "components": ["nobody", [None], {"acme_client": True}, 5, [["acme_client"]]],
     "groups": [[], "acme", {"nobody": ["x"]}, {"acme_client": 5}, {"acme_client": [""]}, {1: ["x"]}],
-    "addresses": ["", [], None, 5, {}, ["192.0.2.0/33"], "192.0.2.1/24", "192.0.2.256", "a b", ["192.0.2.9-192.0.2.1"]],
+    "addresses": ["", [], {}, ["192.0.2.0/33"], "192.0.2.1/24", "192.0.2.256", "a b", ["192.0.2.9-192.0.2.1"]],
     "peers": [
         [],
         "any",
@@ -246,8 +246,8 @@ SURELY_WRONG: dict[str, list[Any]] = {
         {"acme.talk": {"peers": ["192.0.2.1/24"]}},
         {"acme.talk": {"guard": "perhaps"}},
     ],
-    "networks": [None, 5, {}, ["siem"], ["192.0.2.1/24"], "192.0.2.0/33", [None]],
-    "names": [None, "eth 0", {}, [""], ["a b"], ["x" * 40], [5]],
+    "networks": [5, {}, ["siem"], ["192.0.2.1/24"], "192.0.2.0/33", [None]],
+    "names": ["eth 0", {}, [""], ["a b"], ["x" * 40], [True]],
     "path": [5, {"a": 1}, ["x"], "  "],
     "mark": [0, -1, True, 1.5, [], {}, "x", "0x", "0x10/", "/0x10", "0x10/0x20", "0x10/0x10/0x10", 1 << 32, "9" * 5000],
 }

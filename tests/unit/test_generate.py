@@ -25,6 +25,7 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book imp
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory import variables
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.kinds import read_value
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variables import Variable
+from ansible_collections.portbook.firewall.plugins.plugin_utils.plan import overlay
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
 from ansible_collections.portbook.firewall.scripts import generate
 from ansible_collections.portbook.firewall.scripts.generator import pages, text
@@ -370,6 +371,7 @@ GIVEN = (
     *(7000, "7000", "7000-7010", [7000, "7005-7010"], "main", ["main", "branch"]),
     *("C:\\Vendor\\program.exe", "%SystemRoot%\\vendor.exe", [], {}, "192.0.2.1", ["192.0.2.0/24"]),
     *({"siem": ["192.0.2.9"]}, ["docker0"], [{"name": "web", "ports": 80, "peers": "any"}]),
+    *("7000,7005-7010", "192.0.2.1, 192.0.2.2", [{"name": "vrrp", "protocol": "vrrp", "peers": ["local_subnet"]}]),
 )
 
 
@@ -404,9 +406,15 @@ def test_argument_specs_let_pass_whatever_the_collection_accepts() -> None:
 @pytest.mark.parametrize("name", ours())
 def test_argument_specs_have_the_variables_of_the_component(name: str) -> None:
     specs = options(shipped()[f"roles/{name}/meta/argument_specs.yml"])
-    expected = variables.of_component(built_in().components[name])
+    of_host = [variables.GLOBAL[one] for one in overlay.OF_THE_HOST]
+    expected = [*variables.of_component(built_in().components[name]), *of_host]
     assert list(specs) == [one.name for one in expected]
-    assert [specs[one.name].get("default") for one in expected] == [one.default for one in expected]
+    for one in expected:
+        default = specs[one.name].get("default")
+        if one.kind in ("ports", "realm"):
+            assert default == (None if one.default is None else [str(one.default)])
+        else:
+            assert default == one.default
 
 
 def test_no_role_has_defaults() -> None:

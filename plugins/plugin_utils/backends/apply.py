@@ -13,7 +13,8 @@ from typing import Any
 from ..run.head import Head
 from ..run.host_part import HostPart
 from ..run.records import Kind, in_words
-from ..run.turn import Refused, Turn
+from ..run.refused import Refused
+from ..run.turn import Turn
 from . import registry
 from .contract import CatalogLoader, Removal, Request, Target, Unreachable
 from .outcome import Outcome
@@ -86,7 +87,7 @@ class Applying:
         return Request(
             part,
             components,
-            self._head.digest,
+            part.digest or self._head.digest,
             self._head.tokens,
             self._turn.networks,
             self._turn.inventory(part, self._head),

@@ -16,7 +16,20 @@ from ..net.addresses import AddressSet, is_name
 from ..net.ports import NO_PORTS, PortSet
 from ..problems import one_of, shown
 from .settings import Allow, Override, PeerEntry, Peers
-from .values import Complaints, Incomplete, Wrong, boolean, literal, mapping, ports, realm, text, words
+from .values import (
+    Complaints,
+    Incomplete,
+    Wrong,
+    boolean,
+    listed,
+    literal,
+    mapping,
+    ports,
+    realm,
+    separated,
+    text,
+    words,
+)
 
 _ALLOW_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 PORTLESS = ("icmp", "icmpv6", "igmp", "vrrp", "esp", "ah", "gre", "ospf", "pim", "ipip", "l2tp")
@@ -34,7 +47,7 @@ class Entries:
         return self._catalog.components[str(raw)]
 
     def realms(self, raw: object) -> frozenset[str]:
-        names = words(raw, "realm names")
+        names = listed(raw, "realm names")
         if not names:
             raise Wrong("is empty", "Name at least one realm, or leave the variable out")
         return frozenset(self._told.each(names, realm))
@@ -71,7 +84,8 @@ class Entries:
                     f"has {shown(item)}, which is no address", "Write it like 192.0.2.0/24, 2001:db8::1 or a name"
                 )
 
-        self._told.each(words(raw, "addresses, networks or names, or the word any"), take)
+        items = separated(raw) if isinstance(raw, str) else raw
+        self._told.each(words(items, "addresses, networks or names, or the word any"), take)
         if plain or names:
             entries.insert(0, PeerEntry(AddressSet.union(plain), tuple(sorted(set(names)))))
         return Peers(tuple(entries))
@@ -202,6 +216,8 @@ class Entries:
             "why": lambda value: _note(value, "why"),
         }
         given = mapping(raw, ", ".join(read))
+        if given.get("protocol") in PORTLESS and not given.get("ports"):
+            given = {key: value for key, value in given.items() if key != "ports"}
         fields = {"direction": "in", "protocol": "tcp", "ports": NO_PORTS, **self._entries(given, read)}
         protocol = fields["protocol"]
         if "name" not in given:
@@ -266,7 +282,7 @@ def _protocol(raw: object) -> str:
 
 
 def _listed(raw: object) -> object:
-    return [raw] if isinstance(raw, str) and raw != "any" else raw
+    return separated(raw) if isinstance(raw, str) and raw != "any" else raw
 
 
 def _note(raw: object, what: str) -> str:

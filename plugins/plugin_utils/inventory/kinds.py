@@ -22,6 +22,7 @@ from .values import (
     address_or_name,
     boolean,
     interface,
+    listed,
     literal,
     mapping,
     mark,
@@ -72,14 +73,18 @@ class _Kinds:
         return text
 
     def _elsewhere(self, variable: Variable, version: str) -> str:
-        """A version that another component of the product has: there the part has another name."""
+        """A version that another component of the product has in this one's place: there the part has another name."""
         mine = self._catalog.components[str(variable.component)]
         others = [
             one.name
             for one in self._catalog.components.values()
-            if one.product == mine.product and not one.party and version in one.versions and one.name != mine.name
+            if one.product == mine.product
+            and not one.party
+            and version in one.versions
+            # Who shares a version with it stands beside it.
+            and not set(one.versions) & set(mine.versions)
         ]
-        return f". Version {version} is that of {' or '.join(others)}" if others else ""
+        return f". Version {version} is that of {' or '.join(others)}: use that component" if others else ""
 
     def _ports(self, _variable: Variable, raw: object) -> PortSet:
         return ports(raw)
@@ -109,22 +114,22 @@ class _Kinds:
         return tuple(text(one) for one in words(raw, "paths"))
 
     def _names(self, _variable: Variable, raw: object) -> tuple[str, ...]:
-        return tuple(sorted(set(self._told.each(words(raw, "interface names"), interface))))
+        return tuple(sorted(set(self._told.each(listed(raw, "interface names"), interface))))
 
     def _realm(self, _variable: Variable, raw: object) -> frozenset[str]:
         return self._entries.realms(raw)
 
     def _addresses(self, _variable: Variable, raw: object) -> tuple[str, ...]:
-        items = words(raw, "addresses")
+        items = listed(raw, "addresses")
         if not items:
             raise Wrong("is empty", "Give at least one address, or leave the variable out")
         return tuple(self._told.each(items, address_or_name))
 
     def _networks(self, _variable: Variable, raw: object) -> AddressSet:
-        return AddressSet.union(self._told.each(words(raw, "addresses"), literal))
+        return AddressSet.union(self._told.each(listed(raw, "addresses"), literal))
 
     def _components(self, _variable: Variable, raw: object) -> tuple[str, ...]:
-        found = self._told.each(words(raw, "components"), self._entries.component)
+        found = self._told.each(listed(raw, "components"), self._entries.component)
         return tuple(sorted({one.name for one in found}))
 
     def _groups(self, _variable: Variable, raw: object) -> dict[str, tuple[str, ...]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -62,6 +62,11 @@ class _Given:
     value: Any
 
 
+def set_in(raw: Raw) -> Iterator[tuple[str, Any]]:
+    """An empty value sets nothing, as for Ansible's own options."""
+    return ((name, value) for name, value in raw.items() if value is not None)
+
+
 class SettingsReader:
     def __init__(self, catalog: Catalog, problems: Problems) -> None:
         self.catalog = catalog
@@ -74,7 +79,7 @@ class SettingsReader:
     def read(self, host: str, raw: Raw) -> HostSettings:
         """The host's settings; what is wrong with its variables is noted for `report`. Its addresses are its own
         and no part of it: else no two hosts would say the same."""
-        ours = {name: value for name, value in raw.items() if name != ADDRESSES and self.names.ours(name)}
+        ours = {name: value for name, value in set_in(raw) if name != ADDRESSES and self.names.ours(name)}
         signature = tuple(sorted((name, self._text(value)) for name, value in ours.items()))
         if signature not in self._settings:
             self._settings[signature] = self._build(ours)
@@ -85,7 +90,7 @@ class SettingsReader:
 
     def addresses(self, host: str, raw: Raw) -> tuple[str, ...] | None:
         """Those that its variable gives; None if it is not set, or wrong."""
-        if ADDRESSES not in raw:
+        if raw.get(ADDRESSES) is None:
             return None
         value, wrongs = self.read_value(ADDRESSES, self.names.known[ADDRESSES], raw[ADDRESSES])
         for wrong in wrongs:
@@ -123,6 +128,14 @@ class SettingsReader:
         if key not in self._values:
             self._values[key] = read_value(self.catalog, variable, raw)
         return self._values[key]
+
+
+def with_values(settings: HostSettings, given: Iterable[tuple[Variable, Any]]) -> HostSettings:
+    """With other values for variables of components."""
+    found: dict[str, Any] = {name: dict(getattr(settings, name)) for name in _OF_COMPONENT.values()}
+    for variable, value in given:
+        _place(_Given(variable.name, variable, value), found, {})
+    return replace(settings, **found)
 
 
 def _place(one: _Given, settings: dict[str, Any], merged: dict[str, list[tuple[str, Any]]]) -> None:
@@ -230,7 +243,7 @@ def run_settings(hosts: Iterable[tuple[str, Raw]], reader: SettingsReader, probl
     count = 0
     for host, raw in hosts:
         count += 1
-        for name, value in raw.items():
+        for name, value in set_in(raw):
             known = reader.names.read(name)
             if isinstance(known, Variable) and known.scope == "all":
                 said[name].setdefault(canonical(value), (value, []))[1].append(host)

@@ -106,6 +106,23 @@ def words(raw: object, of_what: str) -> list[Any]:
     return list(raw)
 
 
+def listed(raw: object, of_what: str) -> list[Any]:
+    """As Ansible's own lists: a text may have several with commas between them, and numbers are texts."""
+    if isinstance(raw, str):
+        return separated(raw)
+    if _is_number(raw):
+        return [str(raw)]
+    return [str(one) if _is_number(one) else one for one in words(raw, of_what)]
+
+
+def separated(raw: str) -> list[str]:
+    return [one.strip() for one in raw.split(",")]
+
+
+def _is_number(raw: object) -> bool:
+    return isinstance(raw, (int, float)) and not isinstance(raw, bool)
+
+
 def mapping(raw: object, of_what: str) -> Mapping[Any, Any]:
     if not isinstance(raw, Mapping):
         raise Wrong(f"is {shown(raw)}, which is no mapping", f"Give a mapping of {of_what}")
@@ -113,7 +130,9 @@ def mapping(raw: object, of_what: str) -> Mapping[Any, Any]:
 
 
 def boolean(raw: object) -> bool:
-    word = str(raw).lower() if isinstance(raw, (bool, int, str)) else ""
+    if isinstance(raw, float) and raw in (0, 1):
+        raw = int(raw)
+    word = str(raw).lower().strip() if isinstance(raw, (bool, int, str)) else ""
     if word in _TRUE or word in _FALSE:
         return word in _TRUE
     raise Wrong(f"is {shown(raw)}, which is neither true nor false", "Write true or false")
@@ -141,6 +160,8 @@ def _number(written: str) -> int | None:
 
 
 def ports(raw: object) -> PortSet:
+    if isinstance(raw, str) and "," in raw:
+        return ports(separated(raw))
     try:
         return port_text.parse(raw)
     except BadPort as error:

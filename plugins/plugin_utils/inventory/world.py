@@ -270,7 +270,7 @@ def _one_host(
         if names:
             names_of[one.name] = names
         return
-    if "portbook_addresses" in one.variables:
+    if one.variables.get("portbook_addresses") is not None:
         return  # Already told as wrong.
     if run.addresses_from == "facts":
         if one.facts:

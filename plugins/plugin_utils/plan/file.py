@@ -203,7 +203,7 @@ def chunks(plan: Plan, digest_: str) -> Iterator[str]:
 
 def parts(plan: Plan, digest_: str) -> Iterator[tuple[str, str]]:
     """One text a host: its part of the plan, with the sets that its rules use named and counted."""
-    texts = _OncePerRule(lambda rule: json.dumps({**rule_data(rule), "refusal": rule.refusal}))
+    texts = _OncePerRule(_part_of_rule)
     for name, host in plan.hosts.items():
         own = {
             "name": name,
@@ -218,6 +218,12 @@ def parts(plan: Plan, digest_: str) -> Iterator[tuple[str, str]]:
 def part_begins(host: str) -> str:
     """What is of the host alone in its part's text."""
     return f'{{"name": {json.dumps(host)}'
+
+
+def _part_of_rule(rule: Rule) -> str:
+    """With what a role's variables may change: the file has what came of it."""
+    more = {"refusal": rule.refusal, "guards": rule.guards, "waits_for": rule.waits_for}
+    return json.dumps({**rule_data(rule), **more})
 
 
 def _used(rules: Iterable[Rule], sets: Mapping[str, PeerSet]) -> list[str]:

@@ -52,4 +52,20 @@ class MissingPeers:
         others = [one for one in own if one not in needing] if needing else []
         if not others:
             return ""
-        return f". Version {' or '.join(others)} does without: {catalog.components[component].prefix}_version"
+        variable = f"{catalog.components[component].prefix}_version"
+        there = self._there(component, others)
+        if there:
+            host, other, version = there
+            return f'. {host} is {other} in version {version}: set {variable}: "{version}" (group_vars/{component}.yml)'
+        return f". Version {' or '.join(others)} does without: {variable}"
+
+    def _there(self, component: str, versions: list[str]) -> tuple[str, str, str] | None:
+        """A host that the component would meet in one of the versions, what it is, and the version."""
+        catalog = self._world.catalog
+        for host in self._world.hosts:
+            for other in sorted(host.parts - {component}):
+                version = host.settings.versions.get(other, catalog.components[other].default_version)
+                flows = catalog.flows_of(component)
+                if version in versions and any(other in one.components and version in one.versions for one in flows):
+                    return host.name, other, str(version)
+        return None

@@ -16,6 +16,8 @@ from .peer_sets import PeerSet
 
 Refusal = Literal["open", "guard", "watch"]
 """What becomes of everyone else at the rule's ports: nothing, they are refused, or they are counted and logged."""
+Guards = Literal["posture", "own_strict", "never"]
+"""When everyone else is refused: if the posture refuses anything, if the component's own one is strict, or never."""
 Verdict = Literal["accept", "refuse"]
 """What becomes of traffic that no rule names."""
 
@@ -50,6 +52,10 @@ class Rule:
     expires: str = ""
     empty_groups: tuple[str, ...] = ()
     """Components whose inventory groups are there and empty: for them the port is not guarded."""
+    guards: Guards = "never"
+    """From this and the host's settings follows `refusal`."""
+    waits_for: tuple[str, ...] = ()
+    """Those that would be `empty_groups` if the settings asked for a guard."""
 
     @property
     def guarded(self) -> bool:

@@ -13,10 +13,10 @@ from datetime import date
 from ...module_utils.shrinking import ALLOW_COMPONENT
 from ..catalog.model import ANY, LOCAL_SUBNET, MANAGEMENT, Direction, End, Flow
 from ..inventory.settings import Override, PeerEntry, Peers
-from ..inventory.world import World
+from ..inventory.world import Host, World
 from ..net.addresses import AddressSet, parse
 from ..problems import Problems
-from . import empty_groups
+from . import empty_groups, idle_peers
 from .empty_groups import OpenQuestion, behind
 from .expiries import Expiries
 from .join import OTHER, Encounter, EncounterKey, FlowJoin, Side
@@ -24,6 +24,7 @@ from .kin import Kin, RuleDraft, alike, kins_of
 from .missing_peers import MissingPeers
 from .model import HostPlan, NotPlanned, Plan, Rule
 from .not_planned import Reasons, told_once
+from .overlay import interpreted
 from .peer_sets import NOBODY, PeerSet, PeerSets, by_name
 from .rule_maker import RuleMaker, allow_rule, way_in
 from .terms import TermsReader, in_order
@@ -33,15 +34,16 @@ def make_plan(
     world: World,
     today: date,
     problems: Problems,
-    guests: Mapping[str, str] | None = None,
+    viewers: Iterable[Host] | None = None,
 ) -> Plan:
-    """The plan of all hosts; or of `guests` alone: hosts that play a component nobody else knows of."""
-    return _Planner(world, today, problems, guests or {}).plan()
+    """The plan of all hosts; or of `viewers` alone, as no other host knows them: with a component or settings that the
+    inventory does not give them."""
+    return _Planner(world, today, problems, None if viewers is None else kins_of(viewers)).plan()
 
 
 class _Planner:
-    def __init__(self, world: World, today: date, problems: Problems, guests: Mapping[str, str]) -> None:
-        self.world, self.today, self.problems, self.guests = world, today, problems, guests
+    def __init__(self, world: World, today: date, problems: Problems, viewers: list[Kin] | None) -> None:
+        self.world, self.today, self.problems, self.viewers = world, today, problems, viewers
         self.catalog = world.catalog
         self.terms = TermsReader(world.catalog, world.run.evidence == "strict")
         self.sets = PeerSets(world.book)
@@ -51,11 +53,12 @@ class _Planner:
         self.missing = MissingPeers(world)
         self.reasons = Reasons(world, self.terms, self.missing)
         self.expiries = Expiries(today)
+        self.used_peers: set[str] = set()
         self.unguarded: dict[tuple[str, tuple[str, ...]], set[str]] = {}
         self.named_rules: dict[tuple[int, str], Rule] = {}
 
     def plan(self) -> Plan:
-        viewers = self._guest_kins() if self.guests else self.kins
+        viewers = self.kins if self.viewers is None else self.viewers
         viewers_of = _by_name((component, kin) for kin in viewers for component in kin.components)
         for flow in self.catalog.flows.values():
             self._plan_flow(flow, viewers_of)
@@ -66,6 +69,8 @@ class _Planner:
         self.missing.tell(self.problems)
         self.expiries.warn(self.problems)
         empty_groups.warn(self.unguarded, self.problems)
+        if self.viewers is None:
+            idle_peers.warn(self.world, self.kins, self.used_peers, self.problems)
         named = self.sets.named()
         hosts = {
             plan.name: plan
@@ -75,12 +80,6 @@ class _Planner:
         }
         used = {rule.peers for host in hosts.values() for rule in host.rules}
         return Plan(by_name(one for one in named if one.name in used), dict(sorted(hosts.items())))
-
-    def _guest_kins(self) -> list[Kin]:
-        playing = [
-            replace(host, components=(self.guests[host.name],)) for host in self.world.hosts if host.name in self.guests
-        ]
-        return kins_of(playing)
 
     # -- one flow -----------------------------------------------------------------------------------
 
@@ -154,6 +153,7 @@ class _Planner:
                 if terms.off:
                     off.append(terms.off)
                 continue
+            self.used_peers.add(counterpart)
             key = (counterpart, terms.ports, narrowing)
             before = found.get(key) or Encounter(*key)
             outsiders = (*before.outsiders, self.world.book.entry(entry))
@@ -204,10 +204,12 @@ class _Planner:
         """Guards that rest on a group which is there and empty."""
         for number, draft in enumerate(kin.rules if kin.questions else ()):
             rule = draft.rule
-            if rule.guarded and not draft.guard_asked and draft.symbol != ANY:
+            if rule.guards != "never" and not draft.guard_asked and draft.symbol != ANY:
                 components = behind(rule, self.catalog.spans(rule.ports), kin.questions)
                 if components:
-                    kin.rules[number] = replace(draft, rule=replace(rule, refusal="open", empty_groups=components))
+                    rule = interpreted(replace(rule, waits_for=components), kin.settings)
+                    kin.rules[number] = replace(draft, rule=rule)
+                if rule.empty_groups:
                     hosts = kin.hosts.keys() if draft.only is None else draft.only & kin.hosts.keys()
                     if hosts:
                         self.unguarded.setdefault((rule.flow, components), set()).update(hosts)

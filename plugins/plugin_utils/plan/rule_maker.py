@@ -11,7 +11,8 @@ from ..catalog.book import WIDEST_GUARD, Catalog
 from ..catalog.model import Direction, Doubt, End, Flow
 from ..inventory.settings import Allow, HostSettings, Override, Peers
 from ..net.ports import NO_PORTS, PortSet
-from .model import Refusal, Rule
+from .model import Guards, Rule
+from .overlay import refusal
 from .terms import TermsReader
 
 OWN_COMPONENT = "portbook"
@@ -50,6 +51,7 @@ class RuleMaker:
         at_end = flow.responder if end == "responder" else flow.initiator
         # http.sys and containers hold the responder's socket in the program's place.
         bound = end == "initiator" or flow.listener == "native"
+        guards = self._guards(flow, direction, protocol, ports, word.guard)
         made = self._made[key] = Rule(
             id=self._id(flow, direction, component, counterpart, protocol, ports, cast),
             component=component,
@@ -62,10 +64,7 @@ class RuleMaker:
             peer_components=(counterpart,),
             cast=cast,
             group=flow.group if cast == "multicast" else (),
-            refusal=_refusal(
-                self._guarded(flow, component, direction, settings, protocol, ports, word.guard),
-                watched=direction == "in" and settings.posture_of(component) == "watch",
-            ),
+            refusal=refusal(guards, direction, component, settings),
             program=self._program(component, at_end.program, settings) if bound else None,
             service=at_end.service if bound else None,
             listener=flow.listener if end == "responder" else "native",
@@ -78,6 +77,7 @@ class RuleMaker:
             owner=word.owner,
             ticket=word.ticket,
             expires=str(word.expires or ""),
+            guards=guards,
         )
         return made
 
@@ -108,37 +108,20 @@ class RuleMaker:
         catalogued = self._catalog.components[component].programs[program]
         return settings.programs.get((component, program), catalogued.path)
 
-    def _guarded(
-        self,
-        flow: Flow,
-        component: str,
-        direction: Direction,
-        settings: HostSettings,
-        protocol: str,
-        ports: PortSet,
-        word: bool | None,
-    ) -> bool:
-        if direction == "out":
-            armed = settings.outbound in ("guard", "strict")
-            eligible = flow.exclusive and flow.origin == "document"
-        else:
-            armed = settings.posture_of(component) != "open"
-            eligible = flow.exclusive or settings.postures.get(component) == "strict"
-        if not armed or word is not None:
-            return armed and bool(word)
-        if not eligible or ports.tokens:
-            return False
+    def _guards(self, flow: Flow, direction: Direction, protocol: str, ports: PortSet, word: bool | None) -> Guards:
+        """Whatever the host's settings are."""
+        if word is not None:
+            return "posture" if word else "never"
+        if ports.tokens:
+            return "never"
         # A port that a variable moved onto one that others serve on is no longer the product's own.
         own = self._terms.usual(flow).spans & _WEB
-        return len(ports.spans) <= WIDEST_GUARD and not ports.spans & (
-            self._catalog.shared.get(protocol, Spans()) - own
-        )
-
-
-def _refusal(guarded: bool, *, watched: bool) -> Refusal:
-    if not guarded:
-        return "open"
-    return "watch" if watched else "guard"
+        shared = self._catalog.shared.get(protocol, Spans()) - own
+        if len(ports.spans) > WIDEST_GUARD or ports.spans & shared:
+            return "never"
+        if direction == "out":
+            return "posture" if flow.exclusive and flow.origin == "document" else "never"
+        return "posture" if flow.exclusive else "own_strict"
 
 
 def _doubt(doubt: Doubt) -> str:

@@ -9,11 +9,12 @@ import fcntl
 import hashlib
 import json
 import os
+import pickle
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..plan import file as plan_file
 from ..plan.model import Plan
@@ -22,6 +23,7 @@ from .head import Head
 from .host_part import HostPart
 
 PARTS = "parts.packed"
+T = TypeVar("T")
 
 
 class RunCache:
@@ -31,12 +33,21 @@ class RunCache:
         self.key = key
         self._folder = Path(run_folder) / f"portbook-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._locked = False
 
     @contextmanager
     def lock(self) -> Iterator[None]:
+        """Whoever has it may ask again."""
+        if self._locked:
+            yield
+            return
         with (self._folder / "lock").open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+            self._locked = True
+            try:
+                yield
+            finally:
+                self._locked = False
 
     def head(self) -> Head | None:
         data = self._read("head.json")
@@ -83,6 +94,8 @@ class RunCache:
         (self._folder / "head.json").unlink(missing_ok=True)
         for outdated in (*self._folder.glob("*.done"), *self._folder.glob("parts*.packed")):
             outdated.unlink()
+        for outdated in self._folder.glob("*.pickle"):
+            outdated.unlink()
         if plan is not None:
             self._keep_sets(plan)
             self._write(PARTS, packed.chunks(plan_file.parts(plan, head.digest)))
@@ -104,6 +117,26 @@ class RunCache:
     def keep_guests(self, component: str, plan: Plan, digest: str) -> None:
         self._keep_sets(plan)
         self._write(f"parts-{component}.packed", packed.chunks(plan_file.parts(plan, digest)))
+
+    def kept(self, what: str, make: Callable[[], T]) -> T:
+        """An object that one worker makes of the variables as they are, for all others."""
+        target = self._folder / f"{what}.pickle"
+        if not target.exists():
+            with self.lock():
+                if not target.exists():
+                    made = make()
+                    draft = self._folder / f".{what}.{os.getpid()}"
+                    draft.write_bytes(pickle.dumps(made))
+                    draft.replace(target)
+                    return made
+        # The folder is the run's own, and nobody else may write to it.
+        found: T = pickle.loads(target.read_bytes())
+        return found
+
+    @property
+    def run_folder(self) -> Path:
+        """What all plays of the run share."""
+        return self._folder.parent
 
     def once(self, what: str, do: Callable[[], None]) -> bool:
         """Do something by one worker only; whether it was this one."""

@@ -65,6 +65,8 @@ class HostPart:
     settings: Settings = Settings()
     likeness: str = ""
     """The same for hosts whose part is the same but for the host's name."""
+    digest: str = ""
+    """Of the plan that it is part of; one of its own, if role variables change it."""
 
     @property
     def verdicts(self) -> Mapping[Direction, Verdict]:
@@ -122,6 +124,7 @@ class HostPart:
         mark = head.get("mark")
         return HostPart(
             name=data["name"],
+            digest=data["digest"],
             components=tuple(head["components"]),
             platform=head["platform"],
             backend=head["backend"],

@@ -14,12 +14,12 @@ from pathlib import Path
 from ..catalog.book import Catalog
 from ..catalog.load import load
 from ..inventory import hostvars as inventory
+from ..inventory import world as peers
 from ..inventory.values import Untemplated
 from ..inventory.variables import Names, Variable
-from ..inventory.world import HostInput, Resolver, platform_error
+from ..inventory.world import HostInput, Resolver, World
 from ..plan.compute import Computed, compute
 from ..plan.model import Plan
-from ..plan.planner import make_plan
 from ..problems import Problem, Problems, shown
 from .head import Head
 
@@ -80,23 +80,10 @@ class Planning:
         given = {name for one in self.inputs for name in one.variables}
         return frozenset(names.known) | {name for name in given if isinstance(names.read(name), Variable)}
 
-    def guests(self, component: str, hosts: Iterable[str], asking: str) -> tuple[Plan, list[str]]:
-        """Hosts that play a component in their play only. Nobody else's rules change by it."""
-        world = self.computed.world
-        problems = Problems()
-        if world is None:
-            return Plan({}, {}), [str(one) for one in self.computed.errors]
-        wanted = {
-            host.name: component for host in world.hosts if host.name in hosts and component not in host.components
-        }
-        for host in world.hosts:
-            wrong = platform_error(self.catalog, component, host.platform) if host.name in wanted else None
-            if wrong and host.name == asking:
-                problems.error(host.name, component, *wrong)
-            elif wrong:
-                del wanted[host.name]
-        plan = make_plan(world, self.today, problems, wanted)
-        return plan, [str(one) for one in problems.errors]
+    @cached_property
+    def world(self) -> World:
+        """Without planning it; what is wrong with it was said when it was planned."""
+        return peers.build(self.catalog, self.inputs, self.groups, Problems(), self.resolve, self.default_connection)
 
 
 def _own_errors(errors: Iterable[Problem]) -> dict[str, int]:

@@ -39,12 +39,15 @@ class Record:
     play: str = ""
     digest: str = ""
     """The plan is the one with this digest in the cache of this play; empty for a task without a plan."""
+    lines: tuple[str, ...] = ()
+    """Of a part that is not the one in the cache, since the task has variables of its own; without the host's name."""
     likeness: str = ""
     """The same for hosts whose part is the same but for the host's name."""
 
     @staticmethod
     def of(data: dict[str, Any]) -> Record:
-        return Record(**{**data, "components": tuple(data["components"]), "details": tuple(data["details"])})
+        lists = {name: tuple(data[name]) for name in ("components", "details", "lines")}
+        return Record(**{**data, **lists})
 
 
 def in_words(kind: Kind, text: str, check: bool) -> str:

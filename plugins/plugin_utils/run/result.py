@@ -32,7 +32,7 @@ def of(
         "notes": _notes(rules),
     }
     counts = {
-        "digest": head.digest,
+        "digest": part.digest or head.digest,
         "components": components or list(part.components),
         "backend": part.backend,
         "posture": part.posture,

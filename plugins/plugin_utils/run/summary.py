@@ -17,8 +17,9 @@ from .records import Record, Records, in_words
 WORDS = ("full", "summary", "changes", "none")
 _FULL_UP_TO = 20
 _MOST_ROWS = 45
-_WIDEST = 120
+# Callbacks print a line in quotes, and below others.
 _AROUND = 12
+WIDTH = 120 - _AROUND
 _ORDER = ("failed", "refused", "unreachable", "not applied", "changed", "unchanged", "planned")
 _WORRYING = _ORDER[:5]
 _SHOWN_AS_PLANNED = ("planned", "not applied")
@@ -54,8 +55,7 @@ def of_run(records: Records, cache_of: Callable[[str], RunCache], wanted: str | 
         same = now is not None and now.digest == one.digest
         return cache.part_with_guests(one.host, one.components) or HostPart(one.host) if same else None
 
-    # Callbacks print a line in quotes, and below others.
-    return lines(shown, wanted, head, part_of, min(columns, _WIDEST) - _AROUND)
+    return lines(shown, wanted, head, part_of, min(columns - _AROUND, WIDTH))
 
 
 def lines(shown: Sequence[Record], wanted: str | None, head: Head | None, part_of: PartOf, width: int) -> list[str]:
@@ -102,10 +102,13 @@ def _parts(records: Iterable[Record], part_of: PartOf, width: int) -> list[str]:
         groups.setdefault(key, []).append(one)
     lines = []
     for group in groups.values():
-        part = part_of(group[0])
-        if part is not None:
+        names = table.named([one.host for one in group])
+        part = None if group[0].lines else part_of(group[0])
+        if group[0].lines:
+            lines += [names + group[0].lines[0], *group[0].lines[1:], ""]
+        elif part is not None:
             named = list(group[0].components) if group[0].named else None
-            lines += [*show.host_lines(part, table.named([one.host for one in group]), named, width), ""]
+            lines += [*show.host_lines(part, names, named, width), ""]
     return [*lines, show.LEGEND, ""] if lines else []
 
 
@@ -144,7 +147,7 @@ def _table(head: Sequence[str], groups: Sequence[tuple[list[str], tuple[str, ...
     rows = [(table.named(hosts), *row) for hosts, row in groups[:_MOST_ROWS]]
     left = groups[_MOST_ROWS:]
     more = [f"and {sum(len(hosts) for hosts, _row in left):,} hosts in {len(left):,} more rows"] if left else []
-    return [*table.lines(head, rows, _WIDEST - _AROUND), *more]
+    return [*table.lines(head, rows, WIDTH), *more]
 
 
 def _result(one: Record) -> str:

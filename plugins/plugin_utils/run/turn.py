@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -18,17 +19,18 @@ from ..inventory.hostvars import Reader, counts, fingerprint, rendered, resolve,
 from ..inventory.variables import Names
 from ..inventory.world import HostInput
 from ..problems import Problems, one_of
-from . import markdown, result
+from . import markdown, result, summary
 from .cache import RunCache, write_private
 from .head import Head
 from .host_part import HostPart, inventory_of
 from .planning import Planning, catalog_of
 from .records import Kind, Record, Records
+from .refused import Refused
 from .reviewed import OtherPlan, refuse_other
-
-
-class Refused(ValueError):
-    """Why the task cannot go on, and what would be right."""
+from .role_plan import RolePlan
+from .role_variables import Given, Memory, RoleVariables, Said, key_of, key_of_names, refuse_beside_a_plan_file
+from .role_variables import read as read_role_variables
+from .show import host_lines
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Task:
     extra_variables: Callable[[], Mapping[str, Any]]
     """Those of -e."""
     default_connection: str
+    name: str = ""
     check: bool = False
 
 
@@ -53,6 +56,7 @@ class Turn:
         self.warnings: list[str] = []
         self._task, self._cache, self._records = task, cache, records
         self._vars = task.variables
+        self._role = RoleVariables()
 
     # -- the plan of the run ------------------------------------------------------------------------
 
@@ -68,7 +72,7 @@ class Turn:
             with self._cache.lock():
                 head = self._known() or self._current()
                 self._cache.mark_looked(self._task.id)
-        self._refuse_unseen(head)
+        self._role = self._role_variables(head)
         return head
 
     def _known(self) -> Head | None:
@@ -95,7 +99,8 @@ class Turn:
     def _inputs(self, reader: Reader) -> list[HostInput]:
         return reader.inputs(self._vars["hostvars"], self._vars["groups"])
 
-    def _refuse_unseen(self, head: Head) -> None:
+    def _role_variables(self, head: Head) -> RoleVariables:
+        """What the task sees of its host and the inventory does not say."""
         reader = Reader(head.variables.__contains__, self._task.template_errors)
         in_task = reader.host_in_task(self._vars, self._task.template)
         own = reader.host(self._own())
@@ -107,8 +112,31 @@ class Turn:
                 f"{self.host}: {', '.join(restless)} has another value at each look, so no plan could be relied on. "
                 "Give it one that stays, by set_fact say"
             )
-        if hidden:
-            raise Refused(_hidden_text(self.host, hidden))
+        given = self._read_role_variables({name: in_task[name] for name in hidden}, own, head)
+        if head.plan_file:
+            refuse_beside_a_plan_file(self.host, given.all, head.plan_file)
+        return given
+
+    def _read_role_variables(self, hidden: Mapping[str, Any], own: Mapping[str, Any], head: Head) -> RoleVariables:
+        """Once for all hosts that have the same; what cannot be taken is refused to each."""
+        texts = sorted((name, repr(value), repr(own.get(name))) for name, value in hidden.items())
+        key = hashlib.sha256(repr(texts).encode()).hexdigest()[:32]
+        return (
+            self._cache.kept(
+                f"variables-{key}",
+                lambda: read_role_variables(
+                    self.host, hidden, own, head.components, lambda: self._cache.kept("catalog", self.catalog)
+                ),
+            )
+            if hidden
+            else RoleVariables()
+        )
+
+    def remember_role_variables(self, components: list[str] | None) -> None:
+        """A host has one value of each: what an earlier task of the run applied is not taken back by this one."""
+        wrong = Memory(self._cache.run_folder).note(self.host, Said.by(self._task.name, components, self._role))
+        if wrong:
+            raise Refused(wrong)
 
     def _compute(self) -> Head:
         plan, head = self._planning.compute(self.host)
@@ -161,11 +189,15 @@ class Turn:
         """The host's part, and what has to be said about it. A component that the inventory does not give this
         host is planned as if it did, with nobody else knowing."""
         part = self._cache.part(self.host) or HostPart(self.host)
+        guests = {name for name in components or () if name not in part.components}
+        of_inventory = tuple(one for one in self._role.of_components if one.variable.component not in guests)
+        if of_inventory:
+            part = self._of_play(None, of_inventory) or part
         warnings = []
         for name in components or ():
             if name in part.components:
                 continue
-            guest = self._guest(name)
+            guest = self._of_play(name, self._role.of_components)
             if guest is None:
                 raise Refused(f"{self.host}: {name} could not be planned for this host")
             part = part.united(guest)
@@ -173,7 +205,7 @@ class Turn:
                 f"{self.host} plays {name} in this play only: other hosts do not know of it and have no rules for it. "
                 f"Put it into the group {name}, or set portbook_components: [{name}] in the inventory"
             )
-        return part, warnings
+        return self._role.laid_over(part), warnings
 
     def inventory(self, part: HostPart, head: Head) -> Inventory | None:
         """What the inventory says of the host; None if somebody decided that the host may lose what it has."""
@@ -188,24 +220,28 @@ class Turn:
     def windows_engine(self) -> str:
         return str(self._value("portbook_windows_engine") or "native")
 
-    def _guest(self, component: str) -> HostPart | None:
-        found = self._cache.guest(component, self.host)
+    def _of_play(self, component: str | None, given: tuple[Given, ...]) -> HostPart | None:
+        """What only the play knows of the host: a component, or variables of components. Planned in one pass for all
+        hosts of the play that will ask the same."""
+        key = f"{component or ''}{key_of(given)[:16]}"
+        found = self._cache.guest(key, self.host)
         if found is None:
             with self._cache.lock():
-                found = self._cache.guest(component, self.host)
+                found = self._cache.guest(key, self.host)
                 if found is None:
-                    self._plan_guests(component)
-                    found = self._cache.guest(component, self.host)
+                    hosts = [str(name) for name in self._vars.get("ansible_play_hosts_all", ())]
+                    # Where hosts have values of their own, none will ask for what another one did.
+                    first = self._cache.once(f"of-play-{component}-{key_of_names(given)}", lambda: None)
+                    plan = self._role_plan.of(self.host, hosts if first else (), component, given)
+                    head = self._cache.head()
+                    self._cache.keep_guests(key, plan, head.digest if head else "")
+                    found = self._cache.guest(key, self.host)
         return found
 
-    def _plan_guests(self, component: str) -> None:
-        """All hosts of the play that are no such component by inventory, in one pass."""
-        hosts = {self.host, *(str(name) for name in self._vars.get("ansible_play_hosts_all", ()))}
-        head = self._cache.head()
-        plan, errors = self._planning.guests(component, hosts, self.host)
-        if errors:
-            raise Refused("\n".join(errors))
-        self._cache.keep_guests(component, plan, head.digest if head else "")
+    @property
+    def _role_plan(self) -> RolePlan:
+        world = self._cache.kept("world", lambda: self._planning.world)
+        return RolePlan(world, date.today())
 
     def networks(self, digest: str) -> list[str]:
         return self._cache.networks(digest)
@@ -248,7 +284,7 @@ class Turn:
     # -- the result ---------------------------------------------------------------------------------
 
     def found(self, head: Head, part: HostPart, components: list[str] | None) -> dict[str, Any]:
-        return result.of(part, head, components, self.networks)
+        return {**result.of(part, head, components, self.networks), **self._role.result}
 
     def record(
         self,
@@ -280,7 +316,8 @@ class Turn:
                 show=show,
                 play=self._cache.key,
                 digest=digest,
-                likeness=part.likeness if part else "",
+                lines=tuple(host_lines(part, "", components, summary.WIDTH)) if part and self._role else (),
+                likeness=f"{part.likeness} {part.digest}" if part else "",
             )
         )
 
@@ -295,13 +332,3 @@ def _errors_text(host: str, head: Head, own: str | None) -> str:
 
 
 _NOTHING_DONE = "Nothing is applied on any host"
-
-
-def _hidden_text(host: str, names: list[str]) -> str:
-    several = len(names) > 1
-    have, them = ("have values", "them") if several else ("has a value", "it")
-    return (
-        f"{host}: {', '.join(names)} {have} here that other hosts cannot see "
-        "(a play's or role's vars, vars_files, or a role parameter), and both ends of a flow must agree. "
-        f"Move {them} to the inventory (host_vars, group_vars), or give {them} with -e"
-    )

@@ -56,8 +56,8 @@ WRONG = [
     # components, groups, flows
     ({"portbook_components": ["stifler_clent"]}, "portbook_components names 'stifler_clent', which is no component. Did you mean stifler_client?"),
     ({"portbook_components": {"a": 1}}, "portbook_components is {'a': 1}, which is no list"),
-    ({"portbook_components": 5}, "portbook_components is 5, which is no list"),
-    ({"portbook_components": [5]}, "portbook_components names 5, which is no component"),
+    ({"portbook_components": {}}, "portbook_components is {}, which is no list"),
+    ({"portbook_components": [5]}, "portbook_components names '5', which is no component"),
     ({"portbook_groups": {"stifler_servr": ["x"]}}, "portbook_groups names 'stifler_servr', which is no component. Did you mean stifler_server?"),
     ({"portbook_groups": ["x"]}, "portbook_groups is ['x'], which is no mapping"),
     ({"portbook_groups": {"siem": 5}}, "portbook_groups.siem is 5, which is no list"),
@@ -102,11 +102,11 @@ WRONG = [
     # realms, addresses, interfaces
     ({"portbook_realm": []}, "portbook_realm is empty"),
     ({"portbook_realm": ["a b"]}, "portbook_realm has 'a b', which is no realm name"),
-    ({"portbook_realm": 5}, "portbook_realm is 5, which is no list"),
+    ({"portbook_realm": True}, "portbook_realm is True, which is no list"),
     ({"stifler_server_realm": ""}, "stifler_server_realm has '', which is no realm name"),
     ({"portbook_addresses": []}, "portbook_addresses is empty"),
     ({"portbook_addresses": ["192.0.2.300"]}, "portbook_addresses has '192.0.2.300', which is no address"),
-    ({"portbook_addresses": 5}, "portbook_addresses is 5, which is no list"),
+    ({"portbook_addresses": {}}, "portbook_addresses is {}, which is no list"),
     ({"portbook_management": ["10.0.0.1/8"]}, "portbook_management has '10.0.0.1/8', which has host bits; write the network as 10.0.0.0/8"),
     ({"portbook_management": {"a": 1}}, "portbook_management is {'a': 1}, which is no list"),
     ({"portbook_trusted_interfaces": ["docker 0"]}, "portbook_trusted_interfaces has 'docker 0', which is no interface name"),
@@ -116,7 +116,7 @@ WRONG = [
     ({"portbook_mark": [16, 16]}, "portbook_mark is [16, 16], which is no packet mark"),
     ({"portbook_mark": 0}, "portbook_mark is 0. A mark has 32 bits, and 0 is that of every packet"),
     ({"portbook_mark": "0x100000000"}, "portbook_mark is '0x100000000'. A mark has 32 bits"),
-    ({"portbook_trusted_interfaces": 5}, "portbook_trusted_interfaces is 5, which is no list"),
+    ({"portbook_trusted_interfaces": {}}, "portbook_trusted_interfaces is {}, which is no list"),
     ({"portbook_catalogs": 5}, "portbook_catalogs is 5, which is no list"),
     ({"portbook_plan_file": ["x"]}, "portbook_plan_file has ['x'], which is no text"),
     # peers
@@ -457,3 +457,16 @@ def test_a_value_of_any_depth_is_an_error_and_no_exception(name):
         one = HostInput("h1", frozenset({"stifler_server"}), {"portbook_addresses": "192.0.2.1", **read.variables})
         assert fingerprint([one], VARIABLES.known)
         assert BOOK.errors(one)
+
+
+def test_a_version_of_another_component_names_the_one_that_stands_in_its_place():
+    two = book(
+        {
+            "agent": {"versions": {"known": ["1", "2"], "default": "1"}},
+            "master": {"versions": {"known": ["1"], "default": "1"}},
+            "server": {"versions": {"known": ["2"], "default": "2"}},
+        },
+        {"a.old": flow("agent", "master", 9100)},
+    )
+    (error,) = two.errors(host("m1", "master", "192.0.2.1", master_version="2"), groups="agent")
+    assert error.endswith("Known versions: 1. Version 2 is that of server: use that component")

@@ -291,3 +291,23 @@ def test_a_required_peer_is_missed_though_both_ends_have_versions_of_their_own()
         {"acme.f": flow("client", "server", 1, peer="required", versions=["9", "10"])},
     )
     assert one.errors(CLIENT)
+
+
+def test_a_host_that_is_there_for_another_version_is_named_with_the_version_to_set():
+    moved = book(
+        {
+            "agent": {"versions": {"known": ["1", "2"], "default": "1"}},
+            "master": {"versions": {"known": ["1"], "default": "1"}},
+            "server": {"versions": {"known": ["2"], "default": "2"}},
+        },
+        {
+            "a.old": flow("agent", "master", 9100, versions=["1"], decided_by="initiator", peer="required"),
+            "a.new": flow("agent", "server", 9200, versions=["2"]),
+        },
+    )
+    agent, server = host("a1", "agent", "192.0.2.1"), host("s1", "server", "192.0.2.2")
+    (error,) = moved.errors(agent, server)
+    assert error.endswith('. s1 is server in version 2: set agent_version: "2" (group_vars/agent.yml)')
+    (error,) = moved.errors(agent)
+    assert error.endswith(". Version 2 does without: agent_version")
+    assert moved.errors(host("a1", "agent", "192.0.2.1", agent_version="2"), server) == []
