@@ -75,6 +75,7 @@ class SettingsReader:
         self._settings: dict[tuple[tuple[str, str], ...], tuple[HostSettings, list[tuple[str, Wrong]]]] = {}
         self._values: dict[tuple[str, str], tuple[Any, list[Wrong]]] = {}
         self._wrong_at: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
+        self._empty_at: dict[str, list[str]] = defaultdict(list)
 
     def read(self, host: str, raw: Raw) -> HostSettings:
         """The host's settings; what is wrong with its variables is noted for `report`. Its addresses are its own
@@ -84,6 +85,12 @@ class SettingsReader:
         if signature not in self._settings:
             self._settings[signature] = self._build(ours)
         settings, wrongs = self._settings[signature]
+        for name in (name for name, value in raw.items() if value is None and self.names.ours(name)):
+            known = self.names.read(name)
+            if isinstance(known, Unknown):
+                wrongs = [*wrongs, (name, Wrong("is no variable of this collection", known.right))]
+            elif known is not None:
+                self._empty_at[name].append(host)
         for name, wrong in wrongs:
             self._wrong_at[name, wrong.key, wrong.wrong, wrong.right].append(host)
         return settings
@@ -100,6 +107,10 @@ class SettingsReader:
     def report(self, problems: Problems) -> None:
         for (name, key, wrong, right), hosts in self._wrong_at.items():
             problems.error(hosts, f"{name}.{key}" if key else name, wrong, right)
+        for name, hosts in self._empty_at.items():
+            problems.warn(
+                hosts, name, "is empty, so its default holds, whatever groups say", "Give it a value, or take it out"
+            )
 
     def _build(self, raw: Raw) -> tuple[HostSettings, list[tuple[str, Wrong]]]:
         wrongs: list[tuple[str, Wrong]] = []

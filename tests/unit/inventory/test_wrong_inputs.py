@@ -152,6 +152,7 @@ WRONG = [
     ({"portbook_allow": [{"name": "x", "ports": 1, "peers": "any", "why": "a\nb"}]}, "portbook_allow.x has why 'a\\nb' with characters that cannot be printed"),
     # names
     ({"portbook_postur": "guard"}, "portbook_postur is no variable of this collection. Did you mean portbook_posture?"),
+    ({"portbook_postur": None}, "portbook_postur is no variable of this collection. Did you mean portbook_posture?"),
     ({"portbook_xyzzy": 1}, "portbook_xyzzy is no variable of this collection. docs/variables.md"),
     ({"stifler_server_hub_prot": 1}, "stifler_server_hub_prot is no variable of this collection. Did you mean stifler_server_hub_port?"),
     ({"stifler_sever_hub_port": 1}, "stifler_sever_hub_port is no variable of this collection. Did you mean stifler_server_hub_port?"),
@@ -192,6 +193,19 @@ LISTS = {
 )  # fmt: skip
 def test_a_mark_is_a_value_and_a_mask(written: object, meant: object) -> None:
     assert read_value(BOOK.catalog, VARIABLES.known["portbook_mark"], written) == (meant, [])
+
+
+def test_an_empty_value_is_the_default_with_a_warning():
+    outcome = BOOK.compute(
+        host(
+            "h1", "stifler_client", "192.0.2.1", portbook_posture=None, portbook_peers={"stifler_server": ["192.0.2.9"]}
+        )
+    )
+    assert outcome.errors == []
+    assert (
+        "h1: portbook_posture is empty, so its default holds, whatever groups say. Give it a value, or take it out"
+        in [str(one) for one in outcome.warnings]
+    )
 
 
 @pytest.mark.parametrize("name", LISTS)
