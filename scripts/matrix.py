@@ -136,7 +136,7 @@ def summary(log: Path) -> str:
 
 
 def test(pair: Pair, python: str, whole: bool) -> Result:
-    """`whole` with the runs of ansible-playbook: these go by the series, and what goes by the Python is in the units."""
+    """`whole`: with the runs of ansible-playbook, which go by the series; what goes by the Python is in the units."""
     start = time.monotonic()
     steps = Steps(pair)
     try:

@@ -104,7 +104,7 @@ rules:
   type: list
   elements: dict
   sample:
-    - id: utmstack_master/utmstack.agent-beats/in/1
+    - id: utmstack_master/utmstack.agent-beats/in/utmstack_agent
       component: utmstack_master
       flow: utmstack.agent-beats
       direction: in
@@ -118,12 +118,12 @@ rules:
       guarded: true
       program: null
       service: null
-      listener: docker
+      listener: docker_compose
       container_ports: []
       log: false
       confidence: high
       rows: [U4.1]
-      why: Event logs of the agents.
+      why: Agents send logs (Beats).
 not_planned:
   description: Flows of the host that got no rule, and why.
   returned: success, unless RV(truncated)
@@ -131,8 +131,8 @@ not_planned:
   elements: dict
   sample:
     - component: utmstack_master
-      flow: utmstack.master-probe
-      why: utmstack_probe has no hosts
+      flow: utmstack.ssh
+      why: "off: utmstack_master_ssh: true turns it on"
 peers:
   description: The sets of peers that RV(rules) name, with their addresses and networks.
   returned: success, unless RV(truncated)
@@ -180,13 +180,13 @@ msg:
   description: What was done, would be done or why nothing was.
   returned: always
   type: str
-  sample: "changed: 16 created, 0 rules kept"
+  sample: "changed: 2 created, 14 kept"
 create:
   description: Rules that are new on the host.
   returned: if the host was brought to its part
   type: list
   elements: str
-  sample: [portbook/utmstack.agent-beats/in/1]
+  sample: [utmstack_master/utmstack.agent-beats/in/utmstack_agent]
 change:
   description: Rules that became others.
   returned: if the host was brought to its part

@@ -84,7 +84,7 @@ rules:
   type: list
   elements: dict
   sample:
-    - id: utmstack_master/utmstack.agent-beats/in/1
+    - id: utmstack_master/utmstack.agent-beats/in/utmstack_agent
       component: utmstack_master
       flow: utmstack.agent-beats
       direction: in
@@ -98,12 +98,12 @@ rules:
       guarded: true
       program: null
       service: null
-      listener: docker
+      listener: docker_compose
       container_ports: []
       log: false
       confidence: high
       rows: [U4.1]
-      why: Event logs of the agents.
+      why: Agents send logs (Beats).
 not_planned:
   description: Flows of the host that got no rule, and why.
   returned: success, unless RV(truncated)
@@ -111,8 +111,8 @@ not_planned:
   elements: dict
   sample:
     - component: utmstack_master
-      flow: utmstack.master-probe
-      why: utmstack_probe has no hosts
+      flow: utmstack.ssh
+      why: "off: utmstack_master_ssh: true turns it on"
 peers:
   description: The sets of peers that RV(rules) name, with their addresses and networks.
   returned: success, unless RV(truncated)
