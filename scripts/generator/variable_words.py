@@ -15,7 +15,7 @@ from .text import code, codes
 # Ansible checks these before the collection does, so they must let pass all that it accepts:
 # a port may be a number, a range or a list, a realm a word or a list of words, a program may be left empty
 # (which ansible-core 2.18 refuses of a text with a default).
-_TYPES = {"bool": "bool", "version": "str", "choice": "str"}
+_TYPES = {"bool": "bool", "version": "str", "choice": "str", "seconds": "int"}
 _WHERE = {"all": "all hosts alike", "host": "host, group", "play": "with -e"}
 
 
