@@ -113,6 +113,17 @@ def machine_kind() -> Kind:
     return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
 
 
+def machine_faults_kind() -> Kind:
+    proves = "whatever breaks while a change waits, the way in comes back"
+    kind = pytest_kind("machine-faults", proves, 500, "-n", "4", folders=("tests/machine/test_faults.py",))
+    return replace(
+        kind,
+        needs=lambda: kind.needs() or needs_of_machine(),
+        beside=True,
+        environment={"PORTBOOK_FAULTS": "all"},
+    )
+
+
 def other_root_kind(suite: str) -> Kind:
     kind = machine_kind()
 
@@ -298,6 +309,7 @@ def _all() -> list[Kind]:
             ),
             environment={"PORTBOOK_FUZZ": "5"},
         ),
+        machine_faults_kind(),
         of_archived(other_root_kind("bullseye")),
         other_root_kind("trixie"),
         Kind(

@@ -24,19 +24,20 @@ _AT_REST = {"inactive", "failed"}
 # The notes say who has decided. What is in /run may be gone, so this is no file: systemd has it.
 _SCRIPT = """
 limited() {{ timeout -s KILL {seconds} "$@"; }}
-load_back() {{
+load_back() {{ [ -s {back} ] && {load_back}; }}
+load_kept() {{ [ -s {kept} ] && {load_kept}; }}
+take_back() {{
     for attempt in 1 2 3 4; do
-        [ -e {back} ] || break
-        {load_back} && return
-        sleep 1
+        load_back && return
+        [ -s {back} ] && sleep 1
     done
-    [ -e {kept} ] && {load_kept} && return
-    {load_back} || {remove}
+    load_kept || load_back || {remove}
 }}
 for note in {decided}; do mv -f "$note" {taking_back}; done 2>/dev/null
-load_back || exit 1
+take_back || exit 1
 rm -f {drafts}
 {units}
+limited systemctl --quiet stop {timer} 2>/dev/null
 rm -rf {notes}
 rmdir {folder} 2>/dev/null
 echo 'A change was not confirmed in time. It was taken back.'
@@ -60,6 +61,7 @@ def script(
         taking_back=quote(files.taking_back),
         drafts=_line(files.drafts),
         units="\n".join(units),
+        timer=TIMER,
         notes=quote(notes),
         folder=quote(folder),
     )
