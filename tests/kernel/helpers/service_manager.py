@@ -50,7 +50,7 @@ touch $name.timer
     [ -e $name.timer ] || exit
     touch $name.service
     rm $name.timer
-    until sh -c "$(printf %s "$last" | sed 's/[$][$]/$/g')"; do sleep 1; done
+    until sh -c "$last"; do sleep 1; done
     rm -f $name.service
 ) </dev/null >/dev/null 2>&1 &
 """
