@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -13,10 +15,10 @@ from pathlib import Path
 import pytest
 from kernel.helpers.commands import nft, tables
 from kernel.helpers.host import ONE, TWO, Host, fake_nft
-from kernel.helpers.processes import remount_read_only, settled, told, until
+from kernel.helpers.processes import settled, told, until
 from kernel.helpers.service_manager import ServiceManager
 
-from ansible_collections.portbook.firewall.plugins.module_utils.linux import programs, session, timer, way_back
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import on_disk, programs, session, timer, way_back
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import StateError
 
 SOON, LATER = 0.6, 20.0
@@ -81,16 +83,22 @@ def test_a_timer_that_does_not_stop_means_that_nothing_is_confirmed(
     assert host.all() == before
 
 
-def test_a_confirmation_that_cannot_be_written_is_none(host: Host, manager: ServiceManager) -> None:
+def test_a_confirmation_that_cannot_be_written_is_none(
+    host: Host, manager: ServiceManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The timer was stopped for it, and runs again."""
     host.apply(ONE)
     before = host.all()
     host.apply(TWO, hold=2, token="t")
 
-    def confirm() -> None:
-        remount_read_only(host.folder)
-        host.confirm("t")
+    def fail(_old: str, _new: str) -> None:
+        assert manager.all()["started"] == ""
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    assert "Read-only file system" in told(confirm)
+    monkeypatch.setattr(on_disk, "replace", fail)
+    with pytest.raises(StateError, match="Read-only file system"):
+        host.confirm("t")
+    assert manager.all()["started"] == timer.TIMER
     assert not settled(host)
     assert taken_back(host)
     assert host.all() == before

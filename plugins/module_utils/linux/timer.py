@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import os
+from dataclasses import dataclass
 from shlex import quote
 from typing import List, Sequence
 
@@ -45,8 +46,20 @@ echo 'A change was not confirmed in time. It was taken back.'
 """
 
 
+@dataclass(frozen=True)
+class Files:
+    """Paths that the script looks at."""
+
+    back: str
+    kept: str
+    decided: Sequence[str]
+    """Notes, of which there is one until somebody has decided."""
+    taking_back: str
+    drafts: Sequence[str]
+
+
 def script(
-    notes: str, folder: str, files: "Files", loads: Sequence[Sequence[str]], remove: Sequence[str], units: List[str]
+    notes: str, folder: str, files: Files, loads: Sequence[Sequence[str]], remove: Sequence[str], units: List[str]
 ) -> str:
     """`loads` are command lines that load the table as it was, and as a start of the host would; `remove` takes away
     what is ours, for the day on which both are refused."""
@@ -66,14 +79,6 @@ def script(
         notes=quote(notes),
         folder=quote(folder),
     )
-
-
-class Files:
-    """Paths that the script looks at."""
-
-    def __init__(self, back: str, kept: str, decided: Sequence[str], taking_back: str, drafts: Sequence[str]) -> None:
-        self.back, self.kept, self.decided = back, kept, decided
-        self.taking_back, self.drafts = taking_back, drafts
 
 
 def _line(words: Sequence[str]) -> str:

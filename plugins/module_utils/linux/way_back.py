@@ -186,8 +186,9 @@ def confirm(state: HostState, engine: Engine, token: str) -> str:
         if other:
             return other
         _refuse_old_connection(state, note)
-        if not _taken_over(state, note):
-            return _NO_LONGER
+        why_not = _taken_over(state, note)
+        if why_not:
+            return why_not
         try:
             state.commit()
         except StateError:
@@ -199,23 +200,25 @@ def confirm(state: HostState, engine: Engine, token: str) -> str:
     return ""
 
 
-def _taken_over(state: HostState, note: Dict[str, Any]) -> bool:
-    """Whoever renames the note has decided; and from here on nothing takes the change back."""
+def _taken_over(state: HostState, note: Dict[str, Any]) -> str:
+    """Why not; empty if nothing takes the change back from here on. Whoever renames the note has decided."""
     try:
         os.rename(state.path(PENDING), state.path(CONFIRMING))
     except OSError:
-        return False
+        return _NO_LONGER
     if not note.get("timer"):
-        return True
+        return ""
     try:
         stopped = timer.stop()
-    except OSError:
-        stopped = False
+    except OSError as error:
+        stopped, why_not = False, f"systemd does not stop {timer.TIMER}: {error}"
+    else:
+        why_not = _NO_LONGER
     if stopped and os.path.exists(state.path(CONFIRMING)):
-        return True
+        return ""
     with suppress(OSError):
         os.rename(state.path(CONFIRMING), state.path(PENDING))
-    return False
+    return why_not
 
 
 def _given_back(state: HostState, note: Dict[str, Any]) -> None:
