@@ -109,7 +109,7 @@ MACHINE_SUITE = "PORTBOOK_MACHINE_SUITE"
 
 def machine_kind() -> Kind:
     """Most of the time it waits, so there are more of it than processors."""
-    kind = pytest_kind("machine", "a real machine with systemd, over real ssh, holds what it should", 300, "-n", "4")
+    kind = pytest_kind("machine", "a real machine with systemd, over real ssh, holds what it should", 360, "-n", "4")
     return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
 
 
@@ -138,7 +138,7 @@ def other_root_kind(suite: str) -> Kind:
         proves=f"{kind.proves}: Debian's {suite}",
         command=[f"--junitxml={report}" if word.startswith("--junitxml") else word for word in kind.command],
         needs=needs,
-        limit=260,
+        limit=320,
         size=ALL,
         environment={MACHINE_SUITE: suite},
         report=report,
