@@ -109,8 +109,19 @@ MACHINE_SUITE = "PORTBOOK_MACHINE_SUITE"
 
 def machine_kind() -> Kind:
     """Most of the time it waits, so there are more of it than processors."""
-    kind = pytest_kind("machine", "a real machine with systemd, over real ssh, holds what it should", 300, "-n", "4")
+    kind = pytest_kind("machine", "a real machine with systemd, over real ssh, holds what it should", 360, "-n", "4")
     return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
+
+
+def machine_faults_kind() -> Kind:
+    proves = "whatever breaks while a change waits, the way in comes back"
+    kind = pytest_kind("machine-faults", proves, 500, "-n", "4", folders=("tests/machine/test_faults.py",))
+    return replace(
+        kind,
+        needs=lambda: kind.needs() or needs_of_machine(),
+        beside=True,
+        environment={"PORTBOOK_FAULTS": "all"},
+    )
 
 
 def other_root_kind(suite: str) -> Kind:
@@ -127,7 +138,7 @@ def other_root_kind(suite: str) -> Kind:
         proves=f"{kind.proves}: Debian's {suite}",
         command=[f"--junitxml={report}" if word.startswith("--junitxml") else word for word in kind.command],
         needs=needs,
-        limit=260,
+        limit=320,
         size=ALL,
         environment={MACHINE_SUITE: suite},
         report=report,
@@ -298,6 +309,7 @@ def _all() -> list[Kind]:
             ),
             environment={"PORTBOOK_FUZZ": "5"},
         ),
+        machine_faults_kind(),
         of_archived(other_root_kind("bullseye")),
         other_root_kind("trixie"),
         Kind(

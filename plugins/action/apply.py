@@ -19,6 +19,7 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.run.head import 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.turn import Turn
 
 display = Display()
+_ALONE = "-o ControlMaster=no -o ControlPath=none"
 
 
 class ActionModule(PlanModule):
@@ -98,10 +99,14 @@ class AnsibleTarget:
         done.pop("invocation", None)
         return done
 
-    def reconnect(self) -> None:
+    def reconnect(self, alone: bool = False) -> None:
         self._renewed = True
         if hasattr(self._connection, "reset"):
             self._connection.reset()
+        if alone and self.transport == "ssh":
+            # Of an option that is given twice, ssh takes the first.
+            given = self._connection.get_option("ssh_args") or ""
+            self._connection.set_option("ssh_args", f"{_ALONE} {given}")
 
     def note(self, text: str) -> None:
         display.vv(text)

@@ -16,7 +16,7 @@ description:
     and a warning says so; C(portbook_unsupported) set to V(fail) makes it an error. A host is never given another
     backend instead.
   - On Linux a change that refuses something is held by the host until it is confirmed over a new connection; without
-    that, the host puts back what it had within 30 seconds.
+    that, the host puts back what it had within C(portbook_confirm_timeout) seconds.
   - A Windows host is asked once and written once. A write that fails in the middle is taken back.
   - A host to which the inventory gives no component any more is emptied of what it still holds.
   - With the variable C(portbook_plan_file) it refuses to go on if the file is another plan than the inventory gives, or

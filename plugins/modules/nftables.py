@@ -156,6 +156,10 @@ left_to:
   description: Another backend that the host has, so that nothing was done.
   returned: success
   type: str
+old_connection:
+  description: Whether the connection that was to confirm the change was open before its rules were loaded.
+  returned: with O(state=confirm), if so
+  type: bool
 seconds:
   description: From the start of the first nft process to the end of the last.
   returned: success

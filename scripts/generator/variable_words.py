@@ -24,6 +24,7 @@ _TYPES = {
     "choice": ("str", ""),
     "program": ("raw", ""),
     "mark": ("str", ""),
+    "seconds": ("int", ""),
     "allow": ("list", "dict"),
     "peers": ("dict", ""),
     "flows": ("dict", ""),

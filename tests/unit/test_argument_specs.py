@@ -31,6 +31,7 @@ WORDS: dict[str, tuple[Any, ...]] = {
     "names": ("docker0", ["docker0", "br-lan"], "docker0,br-lan", []),
     "program": ("C:\\Vendor\\program.exe", "", None),
     "mark": ("0x10", "0x10/0x30", 16, "", None),
+    "seconds": (5, 60, "3600", None),
 }
 """Words of those kinds that only the plan can judge: as right as they can be."""
 SHAPES: tuple[Any, ...] = (
@@ -58,7 +59,7 @@ SHAPES: tuple[Any, ...] = (
     *([], {}, {"x": 1}, [{}], [[]], [None], {"utmstack_device": "192.0.2.9"}),
 )
 """Values of every form, most of them wrong for most variables."""
-ONLY_WORDS = ("ports", "realm", "components", "addresses", "networks", "names", "program", "mark")
+ONLY_WORDS = ("ports", "realm", "components", "addresses", "networks", "names", "program", "mark", "seconds")
 DICTS_OF_NAMES = ("peers", "flows")
 """By component or flow: argument specs know no such dict."""
 ALLOW_RIGHT = {"name": "web", "ports": [443], "peers": ["192.0.2.0/24"]}

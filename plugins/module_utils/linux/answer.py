@@ -14,6 +14,7 @@ from .apply import Shrinks, apply, confirm
 from .engine import Engine, EngineError
 from .request import Applied, Request
 from .state import HostState, StateError
+from .way_back import OldConnection
 
 ARGUMENTS: Dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "absent", "confirm"], "default": "present"},
@@ -49,13 +50,18 @@ def answer(
     """The module's result, be it a failure; `given` are its arguments."""
     try:
         if given["state"] == "confirm":
-            why_not = confirm(state, engine(), given["token"])
-            return {"changed": False, "confirmed": not why_not, "why_not": why_not}
+            return _confirmation(confirm(state, engine(), given["token"]))
         return _result(apply(state, engine(), _request(given, check, diff, verbosity)), diff)
+    except OldConnection as error:
+        return {**_confirmation(str(error)), "old_connection": True}
     except Shrinks as error:
         return {"failed": True, "msg": str(error), "losses": error.losses}
     except (EngineError, StateError, OSError) as error:
         return {"failed": True, "msg": str(error)}
+
+
+def _confirmation(why_not: str) -> Dict[str, Any]:
+    return {"changed": False, "confirmed": not why_not, "why_not": why_not}
 
 
 def _request(given: Mapping[str, Any], check: bool, diff: bool, verbosity: int) -> Request:

@@ -36,7 +36,7 @@ def apply(state: HostState, engine: Engine, request: Request) -> Applied:
         state.prepare()
         with state.lock(wait=_LOCK_WAIT):
             try:
-                if not way_back.pending(state):
+                if way_back.pending(state) is None:
                     state.tidy()
                 return _apply(state, engine, request)
             finally:
@@ -50,10 +50,9 @@ def confirm(state: HostState, engine: Engine, token: str) -> str:
 
 
 def _apply(state: HostState, engine: Engine, request: Request) -> Applied:
-    if way_back.pending(state):
-        raise StateError(
-            "a change of this host still waits to be confirmed. Wait until it is taken back, then run again"
-        )
+    waiting = way_back.pending(state)
+    if waiting is not None:
+        raise StateError(way_back.described(waiting))
     kept = state.read()
     if kept["applied"] and kept.get("backend", engine.name) != engine.name:
         raise StateError(

@@ -10,11 +10,11 @@ import json
 from contextlib import suppress
 from typing import Any, Dict
 
-from . import programs, remembered, way_back
+from . import clock, programs, remembered, way_back
 from . import units as boot
 from .engine import Engine, EngineError, EngineStopped, Present
 from .request import Request
-from .state import PENDING, RULESET, STATE, HostState, sha
+from .state import RULESET, STATE, HostState, sha
 from .wanted import Wanted
 
 
@@ -59,12 +59,15 @@ class Change:
             "way_in": self._wanted.way_in.ways,
             "digest": self._request.digest,
             "applied": {"text": sha(self._rendered.text), "kernel": kernel},
-            **({"token": self._request.token} if self._held else {}),
+            **({"token": self._request.token, "loaded": clock.since_boot()} if self._held else {}),
         }
         self._state.write_next(STATE, json.dumps(new, sort_keys=True))
 
     def _hold(self, back: str) -> None:
-        way_back.hold(self._state, self._engine, back, self._request.token, self._request.hold, self._units_as_before)
+        asked = self._request
+        units, files = self._engine.units, self._units_before
+        terms = way_back.Terms(back, asked.token, asked.hold, asked.by_ssh, units, files)
+        way_back.hold(self._state, self._engine, terms, self._units_as_before)
         self._held = True
         self._still_waits()
 
@@ -103,9 +106,10 @@ class Change:
         try:
             if self._loaded:
                 self._engine.load(back)
-            self._state.forget(PENDING)
-        except EngineError:
-            pass  # The holder, if there is one, tries again.
+            if self._held:
+                way_back.release(self._state)
+        except (EngineError, OSError):
+            pass  # What holds the change tries again.
         if self._held:
             way_back.until_taken_back(self._state)
         self._state.roll_back()

@@ -77,6 +77,12 @@ class Engine(Protocol):
     def load(self, text: str) -> None:
         """Raises EngineStopped if anything may have changed; whatever else it raises left all as it was."""
 
+    def command_to_load(self, path: str) -> List[str]:
+        """The program and its arguments that do what `load` does, with the text that is in a file."""
+
+    def command_to_remove(self) -> List[str]:
+        """Those that take away what is ours without looking at what is in it, be it there or not."""
+
     def works(self) -> bool:
         """Whether an error of `load` speaks of its text."""
 

@@ -16,12 +16,14 @@ import time
 from contextlib import contextmanager, suppress
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
+from . import clock, on_disk, remembered
 from . import local as host_local
-from . import on_disk, remembered
 
 FOLDER, NOTES = "/var/lib/portbook", "/run/portbook"
 STATE, RULESET = "state.json", "table.nft"
 PENDING, CONFIRMING, TAKING_BACK = "pending.json", "confirming.json", "taking-back.json"
+BACK, BACK_SCRIPT, BACK_FILE = "back", "back.sh", "back.file"
+"""What is put back, what does it, and files as they were."""
 _NOTES = (PENDING, CONFIRMING, TAKING_BACK)
 NEXT = ".next"
 _FORMAT = remembered.FORMAT
@@ -38,7 +40,8 @@ class HostState:
         self.notes = notes
 
     def path(self, name: str) -> str:
-        return os.path.join(self.notes if name in _NOTES else self.folder, name)
+        noted = name in _NOTES or name.partition(".")[0] == BACK
+        return os.path.join(self.notes if noted else self.folder, name)
 
     def prepare(self) -> None:
         _make(self.folder)
@@ -65,10 +68,10 @@ class HostState:
 
     def tidy(self) -> None:
         """What a run that was killed left behind."""
-        for folder in (self.folder, self.notes):
-            for name in _names(folder):
-                if name.startswith(".") or name.endswith((NEXT, ".new")) or name in _NOTES:
-                    _unlink(os.path.join(folder, name))
+        self.clear_notes()
+        for name in _names(self.folder):
+            if name.startswith(".") or name.endswith((NEXT, ".new")):
+                _unlink(os.path.join(self.folder, name))
 
     def read(self, name: str = STATE) -> Dict[str, Any]:
         """With a `fault`, what is there is not readable: a host that we know nothing of, until the next apply.
@@ -125,11 +128,14 @@ class HostState:
         folder, last = os.path.split(self.path(name))
         return os.path.join(folder, f".{last}.{os.getpid()}")
 
+    def prepare_notes(self) -> None:
+        _make(self.notes)
+
     def begin_note(self) -> int:
         """Opened and locked: whoever inherits it shows by the lock that somebody stands behind the note."""
-        _make(self.notes)
+        self.prepare_notes()
         try:
-            note = os.open(self._draft(PENDING), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            note = os.open(self._draft(PENDING), os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         except OSError as error:
             raise StateError(_cause(self.path(PENDING), error)) from None
         fcntl.flock(note, fcntl.LOCK_EX)
@@ -144,8 +150,16 @@ class HostState:
             _unlink(draft)
             raise StateError(_cause(self.path(PENDING), error)) from None
 
+    def note(self, name: str) -> Optional[Dict[str, Any]]:
+        try:
+            with open(self.path(name), encoding="utf-8", errors="replace") as file:
+                note = json.load(file)
+        except (OSError, ValueError, RecursionError):
+            return None
+        return note if isinstance(note, dict) else None
+
     def held_note(self, name: str) -> Optional[Dict[str, Any]]:
-        """None without somebody who stands behind it, whatever process it names."""
+        """None without a process that stands behind it, whatever process it names."""
         try:
             with open(self.path(name), encoding="utf-8", errors="replace") as file:
                 try:
@@ -199,6 +213,17 @@ class HostState:
     def leave_notes(self) -> None:
         with suppress(OSError):
             os.rmdir(self.notes)
+
+    def clear_notes(self) -> None:
+        for name in _names(self.notes):
+            self.settle(os.path.join(self.notes, name))
+        self.leave_notes()
+
+    def settle(self, name: str) -> None:
+        """A note that is taken away by us is empty, so that its holder knows it from one that something else took."""
+        with suppress(OSError):
+            os.truncate(self.path(name), 0)
+        self.forget(name)
 
     def forget(self, name: str) -> None:
         _unlink(self.path(name))
@@ -259,7 +284,7 @@ def _since(process: str) -> str:
             age = float(file.read().split()[0]) - ticks / os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError, IndexError):
         return ""
-    return f", at work since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(time.time() - age))} ({age:.0f} s)"
+    return f", at work since {clock.in_words(-age)} ({age:.0f} s)"
 
 
 def _command(process: str) -> List[str]:

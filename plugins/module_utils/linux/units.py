@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from shlex import quote
 from typing import Dict, List, Tuple
 
 from . import on_disk, programs
@@ -69,6 +70,31 @@ class Units:
         folders = {os.path.dirname(path) for path in (*self.files, *(one.link for one in self.services))}
         for folder in sorted(folders | {os.path.dirname(one.path) for one in self.services}):
             on_disk.sync(folder)
+
+    def commands_for(self, files: Dict[str, str], copies: Dict[str, str]) -> List[str]:
+        """What `bring` would do now, for a shell; the texts are in copies of the files."""
+        if self.as_wanted(files):
+            return []
+        changed = [path for path in self._differs(files) if path in files]
+        lines = []
+        for one in reversed(self.services):
+            if one.path not in files and os.path.lexists(one.path):
+                now = "--now " if one.restarts_for else ""
+                lines.append(f"limited systemctl --quiet disable {now}{quote(one.name)}")
+        gone = [path for path in self.files if path not in files]
+        lines += [f"rm -f {quote(path)}" for path in gone]
+        for path in changed:
+            draft = f"{quote(path)}.new"
+            lines.append(f"mkdir -p {quote(os.path.dirname(path))}")
+            lines.append(f"cp {quote(copies[path])} {draft} && chmod 644 {draft} && mv -f {draft} {quote(path)}")
+        lines += [f"rmdir {quote(folder)} 2>/dev/null" for folder in self.drop_ins]
+        lines.append("limited systemctl --quiet daemon-reload")
+        for one in self.services:
+            if one.path in files:
+                lines.append(f"limited systemctl --quiet enable {quote(one.name)}")
+                if one.restarts_for:
+                    lines.append(f"limited systemctl --quiet restart {quote(one.name)}")
+        return lines
 
     def stop(self) -> None:
         """Before what they bring back goes for good."""

@@ -9,21 +9,34 @@ The files change when the change is confirmed, so that a restart of the host in 
 from __future__ import annotations
 
 import json
-import math
 import os
 import time
 from contextlib import suppress
-from typing import Any, Callable, Dict, Optional, Tuple
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, Optional
 
-from . import programs
+from . import clock, holder, session, timer
 from . import units as boot
-from .engine import Engine, EngineError
-from .state import CONFIRMING, NEXT, PENDING, RULESET, STATE, TAKING_BACK, HostState, StateError, sha
+from .engine import Engine
+from .state import (
+    BACK,
+    BACK_FILE,
+    BACK_SCRIPT,
+    CONFIRMING,
+    NEXT,
+    PENDING,
+    RULESET,
+    STATE,
+    TAKING_BACK,
+    HostState,
+    StateError,
+    sha,
+)
+from .units import Units
 
-_LOOK_EVERY = 0.2
+_LOOK_EVERY = 0.05
 _LOCK_WAIT = 5.0
 _BACK_WITHIN = 3.0
-_CONFIRMED_WITHIN = 10.0
 _NO_LONGER = "it no longer waits"
 _FILES_GONE = (
     f"the files of the change that was to be confirmed ({STATE}{NEXT}, {RULESET}{NEXT}) are gone or cannot be read: "
@@ -31,10 +44,44 @@ _FILES_GONE = (
 )
 
 
+class OldConnection(StateError):
+    """It was there before the change, so that it does not show that a new one gets in."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Of a hold."""
+
+    back: str
+    """The text that is loaded without a confirmation."""
+    token: str
+    seconds: float
+    by_ssh: bool
+    """Whether a confirmation has to come by ssh, too."""
+    units: Units
+    files: Dict[str, str]
+    """Of the units, as they were."""
+
+
 def pending(state: HostState) -> Optional[Dict[str, Any]]:
-    """A change that still waits, or is being taken back; one whose holder is gone waits for nobody."""
+    """A change that still waits, or is being taken back; one that nothing would take back waits for nobody."""
     notes = (_note(state, name) for name in (PENDING, TAKING_BACK))
-    return next((note for note in notes if note is not None), None)
+    found = next((note for note in notes if note is not None), None)
+    # Its notes may be gone, and it comes all the same.
+    return {} if found is None and timer.at_work() else found
+
+
+def described(note: Dict[str, Any]) -> str:
+    """Whose it is, and until when it waits."""
+    client, until = note.get("client"), note.get("until")
+    by = f", applied by ssh from {client}," if client else ""
+    left = until - time.monotonic() if isinstance(until, (int, float)) else 0.0
+    if left <= 0:
+        return f"a change of this host{by} still waits to be confirmed or is being taken back. Run again in a minute"
+    return (
+        f"a change of this host{by} still waits to be confirmed: until {clock.in_words(left)}, {left:.0f} s from now. "
+        "Wait until it is confirmed or taken back, then run again"
+    )
 
 
 def waits(state: HostState, token: str) -> bool:
@@ -44,8 +91,12 @@ def waits(state: HostState, token: str) -> bool:
 
 
 def _note(state: HostState, name: str) -> Optional[Dict[str, Any]]:
-    note = state.held_note(name)
-    return note if note is not None and note.get("boot") == _boot() else None
+    note = state.note(name)
+    if note is None or note.get("boot") != _boot():
+        return None
+    if note.get("timer"):
+        return note if timer.at_work() else None
+    return state.held_note(name)
 
 
 def _boot() -> str:
@@ -69,95 +120,55 @@ def still_waits(state: HostState, token: str, seconds: float) -> None:
 def until_taken_back(state: HostState) -> None:
     end = time.monotonic() + _BACK_WITHIN
     while _note(state, TAKING_BACK) and time.monotonic() < end:
-        time.sleep(_LOOK_EVERY / 4)
-
-
-def hold(state: HostState, engine: Engine, back: str, token: str, seconds: float, and_then: Callable[[], None]) -> None:
-    """Starts before the change, so that there is no moment without a way back."""
-    note = state.begin_note()
-    telling, told = os.pipe()
-    starting, start = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.setsid()
-            if os.fork() == 0:
-                _detach((told, starting, note))
-                os.write(told, b"%d" % os.getpid())
-                os.close(told)
-                # Without the word to start, whoever asked for the hold is gone before it changed anything.
-                if os.read(starting, 1):
-                    with programs.within(math.inf):
-                        _wait(state, engine, back, note, seconds, and_then)
-        finally:
-            os._exit(0)
-    os.close(told)
-    os.close(starting)
-    try:
-        os.waitpid(child, 0)
-        holder = int(os.read(telling, 32) or 0)
-        boot.outlive_session(holder)
-        state.place_note(note, json.dumps({"token": token, "holder": holder, "seconds": seconds, "boot": _boot()}))
-        os.write(start, b"!")
-    finally:
-        os.close(telling)
-        os.close(start)
-        os.close(note)
-
-
-def _detach(keep: Tuple[int, ...]) -> None:
-    null = os.open(os.devnull, os.O_RDWR)
-    for number in (0, 1, 2):
-        os.dup2(null, number)
-    for number in range(3, 256):
-        if number not in keep:
-            with suppress(OSError):
-                os.close(number)
-    os.chdir("/")
-
-
-def _wait(state: HostState, engine: Engine, back: str, note: int, seconds: float, and_then: Callable[[], None]) -> None:
-    end = time.monotonic() + seconds
-    # A confirmation takes the note away, or gives it back if it cannot be written.
-    while os.fstat(note).st_nlink and time.monotonic() < end + _CONFIRMED_WITHIN:
-        if time.monotonic() >= end and _begins(state):
-            break
         time.sleep(_LOOK_EVERY)
-    else:
-        return
-    try:
-        nothing = engine.nothing().text
-        while not _loaded_one_of(engine, (back, state.text(RULESET) or nothing, nothing)):
-            time.sleep(_LOOK_EVERY)
-        state.roll_back()
-        and_then()
-    finally:
-        # Until the note is gone, no other run begins in the folder.
-        state.leave_if_empty()
-        state.forget(TAKING_BACK)
-        state.leave_notes()
 
 
-def _begins(state: HostState) -> bool:
-    """Whoever renames the note has decided: this, or a confirmation at the same moment."""
-    try:
-        os.rename(state.path(PENDING), state.path(TAKING_BACK))
-    except OSError:
+def hold(state: HostState, engine: Engine, terms: Terms, and_then: Callable[[], None]) -> None:
+    """Starts before the change, so that there is no moment without a way back. By systemd; where there is none, or it
+    takes no such units, by a process of our own."""
+    note = {
+        "token": terms.token,
+        "seconds": terms.seconds,
+        "until": time.monotonic() + terms.seconds,
+        "boot": _boot(),
+        "client": session.own().client,
+        "by_ssh": terms.by_ssh,
+    }
+    if not (boot.has_systemd() and _held_by_systemd(state, engine, terms, note)):
+        holder.hold(state, engine, terms.back, note, terms.seconds, and_then)
+
+
+def _held_by_systemd(state: HostState, engine: Engine, terms: Terms, note: Dict[str, Any]) -> bool:
+    state.prepare_notes()
+    state.write(BACK, terms.back)
+    copies = {path: f"{BACK_FILE}{number}" for number, path in enumerate(sorted(terms.files))}
+    for path, name in copies.items():
+        state.write(name, terms.files[path])
+    files = timer.Files(
+        state.path(BACK),
+        state.path(RULESET),
+        (state.path(PENDING), state.path(CONFIRMING)),
+        state.path(TAKING_BACK),
+        (state.path(f"{STATE}{NEXT}"), state.path(f"{RULESET}{NEXT}")),
+    )
+    loads = [engine.command_to_load(path) for path in (files.back, files.kept)]
+    units = terms.units.commands_for(terms.files, {path: state.path(name) for path, name in copies.items()})
+    script = timer.script(state.notes, state.folder, files, loads, engine.command_to_remove(), units)
+    state.write(BACK_SCRIPT, script)
+    state.write(PENDING, json.dumps({**note, "timer": True}))
+    if timer.start(script, terms.seconds):
+        state.clear_notes()
         return False
     return True
 
 
-def _loaded_one_of(engine: Engine, texts: Tuple[str, ...]) -> bool:
-    """What was once listed might not be read again; a host that is open is better than one that is lost. A firewall
-    that does not work says nothing of a text: the next one gets its turn if a working one refuses this one twice."""
-    for text in texts:
-        for _attempt in range(2):
-            with suppress(EngineError):
-                engine.load(text)
-                return True
-            if not engine.works():
-                return False
-    return False
+def release(state: HostState) -> None:
+    """What was held is put back already."""
+    note = state.note(PENDING)
+    if note is None or not note.get("timer"):
+        state.settle(PENDING)
+    elif timer.stop():
+        state.clear_notes()
 
 
 def confirm(state: HostState, engine: Engine, token: str) -> str:
@@ -168,23 +179,54 @@ def confirm(state: HostState, engine: Engine, token: str) -> str:
         return _FILES_GONE
     with state.lock(wait=_LOCK_WAIT):
         # Asked twice at once, the other was first.
-        if not waits(state, token):
+        note = _note(state, PENDING)
+        if note is None or note.get("token") != token:
             return _unless_committed(state, token)
         other = _other_than_held(state, engine)
         if other:
             return other
-        try:
-            os.rename(state.path(PENDING), state.path(CONFIRMING))
-        except OSError:
-            return _NO_LONGER
+        _refuse_old_connection(state, note)
+        why_not = _taken_over(state, note)
+        if why_not:
+            return why_not
         try:
             state.commit()
         except StateError:
-            os.rename(state.path(CONFIRMING), state.path(PENDING))
+            _given_back(state, note)
             raise
-        state.forget(CONFIRMING)
+        state.settle(CONFIRMING)
+        state.clear_notes()
         state.leave_if_empty()
     return ""
+
+
+def _taken_over(state: HostState, note: Dict[str, Any]) -> str:
+    """Why not; empty if nothing takes the change back from here on. Whoever renames the note has decided."""
+    try:
+        os.rename(state.path(PENDING), state.path(CONFIRMING))
+    except OSError:
+        return _NO_LONGER
+    if not note.get("timer"):
+        return ""
+    try:
+        stopped = timer.stop()
+    except OSError as error:
+        stopped, why_not = False, f"systemd does not stop {timer.TIMER}: {error}"
+    else:
+        why_not = _NO_LONGER
+    if stopped and os.path.exists(state.path(CONFIRMING)):
+        return ""
+    with suppress(OSError):
+        os.rename(state.path(CONFIRMING), state.path(PENDING))
+    return why_not
+
+
+def _given_back(state: HostState, note: Dict[str, Any]) -> None:
+    os.rename(state.path(CONFIRMING), state.path(PENDING))
+    if note.get("timer"):
+        wrong = timer.start(state.text(BACK_SCRIPT) or "", note["until"] - time.monotonic())
+        if wrong:
+            raise StateError(f"{wrong}. So nothing takes the change back before the next start of this host")
 
 
 def _unless_committed(state: HostState, token: str) -> str:
@@ -197,3 +239,14 @@ def _other_than_held(state: HostState, engine: Engine) -> str:
     if text is None or given.get("text") != sha(text):
         return _FILES_GONE
     return "" if given.get("kernel") == engine.read().meaning else engine.replaced
+
+
+def _refuse_old_connection(state: HostState, note: Dict[str, Any]) -> None:
+    loaded = state.read(f"{STATE}{NEXT}").get("loaded")
+    own = session.own()
+    if note.get("by_ssh") and not own.is_new(str(note.get("client")), loaded if isinstance(loaded, float) else 0.0):
+        raise OldConnection(
+            f"the confirmation came over an ssh connection{f' from {own.client}' if own.client else ''} that was open "
+            "before the rules were loaded (a ControlMaster that outlived its reset?), so it does not show that a new "
+            "one gets in"
+        )

@@ -63,6 +63,12 @@ class Nftables:
     def load(self, text: str) -> None:
         self._nft.load(text)
 
+    def command_to_load(self, path: str) -> List[str]:
+        return [self._nft.path, "-f", path]
+
+    def command_to_remove(self) -> List[str]:
+        return [self._nft.path, "; ".join(ruleset.deletion().splitlines())]
+
     def works(self) -> bool:
         try:
             self._nft.check(ruleset.deletion())

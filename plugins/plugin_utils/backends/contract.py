@@ -43,8 +43,8 @@ class Target(Protocol):
     def run(self, module: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The result of a module; a failed one is a result, too. Raises Unreachable."""
 
-    def reconnect(self) -> None:
-        """The next module comes over a new connection."""
+    def reconnect(self, alone: bool = False) -> None:
+        """The next module comes over a new connection; `alone`, over none that is shared with anybody."""
 
     def note(self, text: str) -> None:
         """For who asks for details (-vv)."""

@@ -27,6 +27,7 @@ from .values import (
     mapping,
     mark,
     ports,
+    seconds,
     text,
     words,
 )
@@ -102,6 +103,9 @@ class _Kinds:
 
     def _mark(self, _variable: Variable, raw: object) -> tuple[int, int] | None:
         return None if raw is None or raw == "" else mark(raw)
+
+    def _seconds(self, _variable: Variable, raw: object) -> int:
+        return seconds(raw)
 
     def _any(self, _variable: Variable, raw: object) -> object:
         """Ansible has judged it."""

@@ -41,6 +41,7 @@ _PLAIN = {
     "portbook_windows_app_rules": "windows_app_rules",
     "portbook_windows_profiles": "windows_profiles",
     "portbook_restore_after_flush": "restore_after_flush",
+    "portbook_confirm_timeout": "confirm_timeout",
     "portbook_mark": "mark",
 }
 _OF_COMPONENT = {

@@ -13,6 +13,7 @@ from ..net.addresses import AddressSet
 from ..net.ports import NO_PORTS, PortSet
 
 DEFAULT_REALM = "main"
+CONFIRM_TIMEOUT = 60
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ class HostSettings:
     windows_app_rules: str = "as_others"
     windows_profiles: str = "in_use"
     restore_after_flush: bool = False
+    confirm_timeout: int = CONFIRM_TIMEOUT
     mark: tuple[int, int] | None = None
     """Value and mask."""
 

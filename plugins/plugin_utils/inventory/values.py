@@ -19,6 +19,7 @@ T = TypeVar("T")
 _REALM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _INTERFACE = re.compile(r"[A-Za-z0-9_.:@*+-]{1,32}")
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,16}|[0-9]{1,16}")
+_SHORTEST, _LONGEST = 5, 3600
 _MARK_BITS = 0xFFFFFFFF
 _TRUE = ("yes", "true", "on", "1", "y", "t")
 _FALSE = ("no", "false", "off", "0", "n", "f")
@@ -136,6 +137,15 @@ def boolean(raw: object) -> bool:
     if word in _TRUE or word in _FALSE:
         return word in _TRUE
     raise Wrong(f"is {shown(raw)}, which is neither true nor false", "Write true or false")
+
+
+def seconds(raw: object) -> int:
+    written = raw if isinstance(raw, str) else f"{raw}" if isinstance(raw, int) and not isinstance(raw, bool) else ""
+    if not re.fullmatch("[0-9]{1,9}", written.strip()):
+        raise Wrong(f"is {shown(raw)}, which is no whole number of seconds", "Write one from 5 to 3600")
+    if not _SHORTEST <= int(written) <= _LONGEST:
+        raise Wrong(f"is {shown(raw)}", "Write a whole number of seconds from 5 to 3600")
+    return int(written)
 
 
 def mark(raw: object) -> tuple[int, int]:

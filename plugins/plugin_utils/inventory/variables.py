@@ -12,6 +12,7 @@ from typing import Literal
 from ..catalog.book import Catalog
 from ..catalog.model import Component
 from ..problems import Problems, nearest
+from .settings import CONFIRM_TIMEOUT
 
 Scope = Literal["all", "host", "play"]
 """Of all hosts alike, of each host, or of the playbook that is run."""
@@ -215,6 +216,14 @@ _GLOBAL = (
         "Whether a service on the host (Linux, systemd) loads the table again within a second after somebody has "
         "flushed or deleted it by hand. Without it, the next run does.",
         False,
+    ),
+    Variable(
+        "portbook_confirm_timeout",
+        "seconds",
+        "host",
+        "Seconds (5 to 3600) that a Linux host waits for a new connection to confirm a change that refuses something, "
+        "before it takes the change back. A host whose logins are slow needs more.",
+        CONFIRM_TIMEOUT,
     ),
     Variable(
         "portbook_mark",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..catalog.model import MANAGEMENT
+from ..inventory.settings import CONFIRM_TIMEOUT, HostSettings
 from . import peer_sets as peersets
 from .model import HostPlan, NotPlanned, Plan, Rule
 from .peer_sets import PeerSet
@@ -81,9 +82,16 @@ def host_head(host: HostPlan) -> dict[str, Any]:
         "log": settings.log,
         "cut": settings.cut,
         **({"restore_after_flush": True} if settings.restore_after_flush else {}),
+        **({} if host.platform == "windows" else _of_the_hold(settings)),
         **({"mark": list(settings.mark)} if settings.mark and host.platform != "windows" else {}),
         **(_of_windows(host) if host.platform == "windows" else {}),
     }
+
+
+def _of_the_hold(settings: HostSettings) -> dict[str, int]:
+    """No part of the plan's meaning: it changes nothing that a host permits or refuses."""
+    given = settings.confirm_timeout
+    return {} if given == CONFIRM_TIMEOUT else {"confirm_timeout": given}
 
 
 def _of_windows(host: HostPlan) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...module_utils.shrinking import Inventory
 from ..catalog.model import MANAGEMENT, Direction
+from ..inventory.settings import CONFIRM_TIMEOUT
 from ..net import ports as port_text
 from ..net.ports import NO_PORTS, PortSet
 from ..plan.model import NotPlanned, Rule, Verdict
@@ -37,6 +38,8 @@ class Settings:
     log: str = "off"
     cut: bool = True
     restore_after_flush: bool = False
+    confirm_timeout: int = CONFIRM_TIMEOUT
+    """Seconds that a change waits to be confirmed."""
     mark: tuple[int, int] | None = None
     """Value and mask."""
     windows_engine: str = "native"
@@ -152,7 +155,7 @@ class HostPart:
 
 
 _SETTINGS = (
-    *("foreign", "refuse", "log", "cut", "restore_after_flush"),
+    *("foreign", "refuse", "log", "cut", "restore_after_flush", "confirm_timeout"),
     *("windows_engine", "windows_policy", "windows_foreign", "windows_app_rules", "windows_profiles"),
 )
 

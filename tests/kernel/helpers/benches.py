@@ -34,7 +34,7 @@ class Bench(ABC):
         answered: dict[str, Any] = json.loads(json.dumps(self.answer(module, json.loads(json.dumps(arguments)))))
         return answered
 
-    def reconnect(self) -> None:
+    def reconnect(self, alone: bool = False) -> None:
         raise AssertionError("nothing is held here, so nothing is confirmed")
 
     def note(self, text: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from kernel.helpers.host import Host
 
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import timer
 from ansible_collections.portbook.firewall.plugins.module_utils.linux import units as boot
 from ansible_collections.portbook.firewall.plugins.module_utils.nftables.units import TableUnits
 
@@ -26,9 +27,32 @@ case $word in
     stop) rm -f {started}/"$unit" ;;
     is-active) [ -e {started}/"$unit" ]; exit ;;
     daemon-reload) ;;
+    show) for one in portbook-way-back.timer portbook-way-back.service; do
+              [ -e {started}/"$one" ] && echo active || echo inactive
+          done ;;
     *) exit 1 ;;
 esac
 true
+"""
+
+
+# Waits as the timer does, and runs what the service would, until it succeeds.
+_SYSTEMD_RUN = """#!/bin/sh
+[ -e {started}/refuses ] && {{ echo 'unknown property' >&2; exit 1; }}
+for word in "$@"; do
+    case $word in --on-active=*) seconds=${{word#*=}} ;; esac
+    last=$word
+done
+name={started}/portbook-way-back
+touch $name.timer
+(
+    sleep "$seconds"
+    [ -e $name.timer ] || exit
+    touch $name.service
+    rm $name.timer
+    until sh -c "$last"; do sleep 1; done
+    rm -f $name.service
+) </dev/null >/dev/null 2>&1 &
 """
 
 
@@ -37,9 +61,11 @@ class ServiceManager:
         self.units, self.started, programs = (folder / name for name in ("units", "started", "programs"))
         for one in (self.units, self.started, programs):
             one.mkdir()
-        systemctl = programs / "systemctl"
-        systemctl.write_text(_SYSTEMCTL.format(units=self.units, started=self.started))
-        systemctl.chmod(0o755)
+        for name, script in (("systemctl", _SYSTEMCTL), ("systemd-run", _SYSTEMD_RUN)):
+            path = programs / name
+            path.write_text(script.format(units=self.units, started=self.started))
+            path.chmod(0o755)
+        patch.setattr(timer, "TRANSIENT", str(self.started))
         # The machine's own bus is none of the test's business.
         (programs / "busctl").symlink_to("/bin/true")
         patch.setenv("PATH", f"{programs}:{os.environ['PATH']}")

@@ -20,6 +20,8 @@ BIN = Path(sys.executable).parent
 SITE, REMOVE = "portbook.firewall.site", "portbook.firewall.remove"
 TIMEOUT = 120
 HOST = "siem"
+HELD = 15
+"""Seconds that changes wait to be confirmed."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class Operator:
             "ansible_host": MACHINE,
             "ansible_user": "root",
             "ansible_python_interpreter": "/usr/bin/python3",
+            "portbook_confirm_timeout": HELD,
             **variables,
         }
         peers = {"utmstack_agent": [PEER], "utmstack_probe": ["192.0.2.4"]}

@@ -82,6 +82,12 @@ class Twofold:
             self._step(name)
             (self.folder / name).write_text(part)
 
+    def command_to_load(self, path: str) -> list[str]:
+        return ["load", path]
+
+    def command_to_remove(self) -> list[str]:
+        return ["remove"]
+
     def works(self) -> bool:
         return True
 

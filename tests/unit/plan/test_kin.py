@@ -81,6 +81,7 @@ SAID: dict[str, list[Any]] = {
     "portbook_windows_app_rules": ["leave"],
     "portbook_windows_profiles": ["all"],
     "portbook_restore_after_flush": [True],
+    "portbook_confirm_timeout": [90],
     "portbook_mark": ["0x10/0x10"],
     "agent_version": ["1"],
     "agent_push": [False],

@@ -1,0 +1,128 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""systemd takes a change back: a timer and a service that need nothing of ours any more once they are there.
+
+The service tries until it succeeds, whatever ends one of its attempts, and whatever became of files and of Python."""
+
+from __future__ import annotations
+
+import base64
+import os
+from dataclasses import dataclass
+from shlex import quote
+from typing import List, Sequence
+
+from . import programs
+
+NAME = "portbook-way-back"
+TIMER, SERVICE = f"{NAME}.timer", f"{NAME}.service"
+TRANSIENT = "/run/systemd/transient"
+"""Where systemd keeps units that were made at run time, for as long as it knows them."""
+_ATTEMPT = 60
+"""Seconds; each program of an attempt has `programs.SECONDS`."""
+_AT_REST = {"inactive", "failed"}
+
+# The notes say who has decided. What is in /run may be gone, so this is no file: systemd has it.
+_SCRIPT = """
+limited() {{ timeout -s KILL {seconds} "$@" </dev/null; }}
+load_back() {{ [ -s {back} ] && {load_back}; }}
+load_kept() {{ [ -s {kept} ] && {load_kept}; }}
+take_back() {{
+    for attempt in 1 2 3 4; do
+        load_back && return
+        [ -s {back} ] && sleep 1
+    done
+    load_kept || load_back || {remove}
+}}
+for note in {decided}; do mv -f "$note" {taking_back}; done 2>/dev/null
+take_back || exit 1
+rm -f {drafts}
+{units}
+limited systemctl --quiet stop {timer} 2>/dev/null
+rm -rf {notes}
+rmdir {folder} 2>/dev/null
+echo 'A change was not confirmed in time. It was taken back.'
+"""
+
+
+@dataclass(frozen=True)
+class Files:
+    """Paths that the script looks at."""
+
+    back: str
+    kept: str
+    decided: Sequence[str]
+    """Notes, of which there is one until somebody has decided."""
+    taking_back: str
+    drafts: Sequence[str]
+
+
+def script(
+    notes: str, folder: str, files: Files, loads: Sequence[Sequence[str]], remove: Sequence[str], units: List[str]
+) -> str:
+    """`loads` are command lines that load the table as it was, and as a start of the host would; `remove` takes away
+    what is ours, for the day on which both are refused."""
+    load_back, load_kept = (f"limited {_line(one)}" for one in loads)
+    return _SCRIPT.format(
+        seconds=int(programs.SECONDS),
+        back=quote(files.back),
+        kept=quote(files.kept),
+        load_back=load_back,
+        load_kept=load_kept,
+        remove=f"limited {_line(remove)}",
+        decided=_line(files.decided),
+        taking_back=quote(files.taking_back),
+        drafts=_line(files.drafts),
+        units="\n".join(units),
+        timer=TIMER,
+        notes=quote(notes),
+        folder=quote(folder),
+    )
+
+
+def _line(words: Sequence[str]) -> str:
+    return " ".join(map(quote, words))
+
+
+def command(text: str, seconds: float) -> List[str]:
+    """Monotonic time alone decides: nobody sets that clock. The kinds of service that know more of the start of their
+    program need a systemd of 240, and gain nothing here."""
+    return [
+        *("systemd-run", "--quiet", "--collect", f"--unit={NAME}", "--description=Take back a change of portbook"),
+        *(f"--on-active={max(seconds, 0.1):.3f}", "--timer-property=AccuracySec=100ms"),
+        *("--property=Type=simple", "--property=DefaultDependencies=no"),
+        *("--property=Restart=on-failure", "--property=RestartSec=1", "--property=StartLimitIntervalSec=0"),
+        *(f"--property=RuntimeMaxSec={_ATTEMPT}", "/bin/sh", "-c", f"echo {_plain(text)} | base64 -d | /bin/sh"),
+    ]
+
+
+def _plain(text: str) -> str:
+    """A systemd that reads its units again (252 does, for one) finds other words than it was given, if there are
+    semicolons, dollars or quotes in them."""
+    return base64.b64encode(text.encode()).decode()
+
+
+def start(text: str, seconds: float) -> str:
+    """What is wrong; empty if the timer runs."""
+    try:
+        done = programs.run(command(text, seconds))
+    except programs.Silent:
+        raise
+    except OSError as error:
+        return f"systemd-run cannot be started: {error.strerror}"
+    return f"systemd-run failed: {done.err.strip()}" if done.code else ""
+
+
+def stop() -> bool:
+    """Whether nothing takes a change back from here on. A service that is at work is left alone."""
+    programs.run(["systemctl", "--quiet", "stop", TIMER])
+    return not at_work()
+
+
+def at_work() -> bool:
+    if not any(os.path.lexists(f"{TRANSIENT}/{name}") for name in (TIMER, SERVICE)):
+        return False
+    done = programs.run(["systemctl", "show", "--property=ActiveState", "--value", TIMER, SERVICE])
+    states = set(done.out.split())
+    return bool(done.code or not states <= _AT_REST)
