@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
@@ -65,13 +66,31 @@ class Docker:
         self("rm", "-f", "beats", "other")
         self("network", "rm", network)
 
-    def cells(self) -> dict[str, bool]:
-        own = self("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", "beats")
+    def swarm(self) -> str:
+        """A service whose port is published by its host; the address of its container on the host's bridge."""
+        self("swarm", "init", "--advertise-addr", MACHINE)
+        self("network", "create", "--driver", "overlay", "services")
+        publish = f"mode=host,published={PUBLISHED},target={PUBLISHED}"
+        how = ("--no-resolve-image", "--detach=false", "--endpoint-mode", "dnsrr", "--network", "services")
+        serve = ("box", "/bin/busybox", "httpd", "-f", "-p", str(PUBLISHED))
+        self("service", "create", "--name", "beats", *how, "--publish", publish, *serve)
+        (one,) = json.loads(self("network", "inspect", "docker_gwbridge"))
+        addresses = {name: value["IPv4Address"] for name, value in one["Containers"].items()}
+        (own,) = (address for name, address in addresses.items() if name != "ingress-sbox")
+        return str(own).partition("/")[0]
+
+    def from_outside(self, own: str) -> dict[str, bool]:
         return {
             "own address, stranger": self._outside(STRANGER, own),
             "own address, peer": self._outside(PEER, own),
             "published, stranger": self._outside(STRANGER, MACHINE),
             "published, peer": self._outside(PEER, MACHINE),
+        }
+
+    def cells(self) -> dict[str, bool]:
+        own = self("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", "beats")
+        return {
+            **self.from_outside(own),
             "container to container": self._inside(own, PUBLISHED),
             "container to its host": self._inside(MACHINE, GUARDED),
             "container to its host's published port": self._inside(MACHINE, PUBLISHED),
@@ -82,7 +101,19 @@ class Docker:
         return self.machine.outside(*asked).returncode == 0
 
     def _inside(self, address: str, port: int) -> bool:
-        asked = ("exec", "other", "/bin/busybox", "timeout", "2", "/bin/busybox", "nc", address, str(port), "-e", "true")
+        asked = (
+            "exec",
+            "other",
+            "/bin/busybox",
+            "timeout",
+            "2",
+            "/bin/busybox",
+            "nc",
+            address,
+            str(port),
+            "-e",
+            "true",
+        )
         return self.machine.succeeds("docker", *asked)
 
 
@@ -122,3 +153,10 @@ def test_a_named_network_is_trusted_where_it_is_named(docker: Docker, operator: 
     operator.run().ok(changed=True)
     docker.up("named", "-o", "com.docker.network.bridge.name=utm0")
     assert docker.cells() == WANTED
+
+
+def test_services_of_swarm_that_their_host_publishes_are_guarded(docker: Docker, operator: Operator) -> None:
+    operator.run().ok(changed=True)
+    found = docker.from_outside(docker.swarm())
+    assert found == {name: WANTED[name] for name in found}
+    operator.run().ok(changed=False)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from kernel.helpers.commands import listed, nft, run
 from kernel.helpers.host import Host, rule, slice_of
-from kernel.helpers.namespaces import Namespace
+from kernel.helpers.namespaces import Namespace, sysctl
 from kernel.helpers.wire import (
     CONTAINER,
     HOST,
@@ -37,8 +37,8 @@ PUBLISHED, INSIDE, GUARDED = 9000, 80, 514
 NETWORK = "br-0123456789ab"
 GUARDS = {
     "one": slice_of(
-        rule(PUBLISHED, [PEER[0]], container_spans=[[INSIDE, INSIDE]]),
-        rule(GUARDED, [PEER[0]]),
+        rule(PUBLISHED, PEER, container_spans=[[INSIDE, INSIDE]]),
+        rule(GUARDED, PEER),
     )
 }
 
@@ -125,6 +125,27 @@ def test_without_rules_everything_passes(site: Site) -> None:
 def test_a_network_made_after_the_apply_is_guarded_and_trusted(site: Site, bridge: str) -> None:
     site.apply()
     assert site.cells(*site.network(bridge)) == WANTED
+
+
+def test_by_ipv6_a_late_network_with_a_name_of_its_own_is_guarded_as_well(site: Site) -> None:
+    site.apply()
+    first, second = site.network("utm0")
+    inside = {first: "2001:db8:1::2", second: "2001:db8:1::3"}
+    with site.wire.host.inside():
+        sysctl("net/ipv6/conf/all/forwarding", "1")
+        sysctl("net/bridge/bridge-nf-call-ip6tables", "1")
+        run("ip", "address", "add", "2001:db8:1::1/64", "dev", "utm0", "nodad")
+    for place, address in inside.items():
+        with place.inside():
+            run("ip", "address", "add", f"{address}/64", "dev", "eth0", "nodad")
+            run("ip", "route", "add", "default", "via", "2001:db8:1::1")
+    for place in (site.wire.peer, site.wire.stranger):
+        with place.inside():
+            run("ip", "route", "add", "2001:db8:1::/64", "via", HOST[1])
+    reached = {
+        place: tcp(place, first, inside[first], INSIDE) for place in (site.wire.stranger, site.wire.peer, second)
+    }
+    assert list(reached.values()) == [SILENCE, PASSES, PASSES]
 
 
 def test_in_strict_they_are_guarded_and_trusted_as_well(site: Site) -> None:

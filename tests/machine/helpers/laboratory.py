@@ -233,14 +233,14 @@ def groups_of(process: int) -> list[Path]:
 
 
 def _cgroups(names: Container[str] | None = None) -> list[Path]:
-    """Where our own process is, in the hierarchies with these names. That of memory is left to whoever runs the tests."""
+    """Where our own process is, in the hierarchies with these names. That of memory may limit the tests themselves."""
     mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     found = []
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _number, name, path = line.split(":", 2)
         for fields in mounts:
             kind, options = fields[fields.index("-") + 1], fields[-1].split(",")
-            if name == "memory" or names is not None and name not in names:
+            if name == "memory" or (names is not None and name not in names):
                 continue
             if kind == "cgroup2" if name == "" else kind == "cgroup" and set(name.split(",")) <= set(options):
                 found.append(Path(fields[4]) / path.lstrip("/"))
