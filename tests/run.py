@@ -124,21 +124,26 @@ def machine_faults_kind() -> Kind:
     )
 
 
-def other_root_kind(suite: str) -> Kind:
-    kind = machine_kind()
+def docker_kind() -> Kind:
+    kind = pytest_kind("docker", "real Docker's networks come and go on a real machine, and stay guarded", 240)
+    return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
+
+
+def other_root_kind(kind: Kind, suite: str, limit: float = 320) -> Kind:
+    """That builds a root of its own, where none is given."""
 
     def needs() -> str | None:
         given = os.environ.get(MACHINE_ROOT)
         return f"a root of {suite}, and {MACHINE_ROOT} names {given}" if given else kind.needs()
 
-    report = OUTPUT / f"machine-{suite}.xml"
+    report = OUTPUT / f"{kind.name}-{suite}.xml"
     return replace(
         kind,
-        name=f"machine-{suite}",
+        name=f"{kind.name}-{suite}",
         proves=f"{kind.proves}: Debian's {suite}",
         command=[f"--junitxml={report}" if word.startswith("--junitxml") else word for word in kind.command],
         needs=needs,
-        limit=320,
+        limit=limit,
         size=ALL,
         environment={MACHINE_SUITE: suite},
         report=report,
@@ -310,8 +315,9 @@ def _all() -> list[Kind]:
             environment={"PORTBOOK_FUZZ": "5"},
         ),
         machine_faults_kind(),
-        of_archived(other_root_kind("bullseye")),
-        other_root_kind("trixie"),
+        of_archived(other_root_kind(machine_kind(), "bullseye")),
+        other_root_kind(machine_kind(), "trixie"),
+        *(other_root_kind(docker_kind(), suite, 240) for suite in ("bookworm", "trixie")),
         Kind(
             "matrix",
             "it works with every Python found and every supported ansible-core",

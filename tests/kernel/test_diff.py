@@ -223,10 +223,10 @@ def test_a_file_that_a_hand_changed_is_shown(host: Host) -> None:
 
 def test_what_only_the_host_knows_is_shown_as_its_rules(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     host.apply(ONE)
-    monkeypatch.setattr(local, "container_bridges", lambda: ["docker0"])
+    monkeypatch.setattr(local, "own_bridges", lambda: ["br0"])
     lines = both(host, ONE)
-    assert "+chain inbound: iifname @trusted accept" in lines
-    assert '+set trusted: "docker0"' in lines
+    assert "+chain from_containers: iifname @own_bridges return" in lines
+    assert '+set own_bridges: "br0"' in lines
 
 
 def test_the_rules_of_nft_are_shown_to_who_asks_for_details(host: Host) -> None:

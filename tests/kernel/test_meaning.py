@@ -261,9 +261,10 @@ def test_protocols_without_ports_load(protocol: str) -> None:
 
 
 def test_every_setting_of_the_host_loads() -> None:
-    local = Local(
+    everything = Local(
         trusted=("docker0", "br-0123456789ab"),
         bridges=("docker0",),
+        own_bridges=("br0",),
         subnets=SUBNETS,
         way_in=("192.0.2.0/24", "192.0.2.9", "2001:db8::9"),
         way_in_ports=(22, 2222),
@@ -279,7 +280,9 @@ def test_every_setting_of_the_host_loads() -> None:
     for refuse in ("drop", "reject"):
         for log in ("off", "refused", "all"):
             for mark in (None, Mark(0x10, 0x30), Mark(1, 0xFFFFFFFF)):
-                nft(ruleset(mine, Settings(REFUSE, REFUSE, refuse=refuse, log=log, mark=mark), local))
+                for local in (everything, replace(everything, trusted=None)):
+                    for kinds in (True, False):
+                        nft(ruleset(mine, Settings(REFUSE, REFUSE, refuse=refuse, log=log, mark=mark), local, kinds))
 
 
 def test_everybody_as_a_network_loads() -> None:

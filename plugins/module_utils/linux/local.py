@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What only the host itself knows: the way in, its networks, its container bridges, its resolvers."""
+"""What only the host itself knows: the way in, its networks, its bridges, its resolvers."""
 
 from __future__ import annotations
 
@@ -11,15 +11,11 @@ import json
 import os
 import re
 import shutil
-import socket
 from contextlib import suppress
-from typing import Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
-from . import programs
+from . import bridges, programs
 
-_DOCKER_BRIDGE = re.compile(
-    r"^(docker\d+|br-[0-9a-f]{12}|docker_gwbridge|podman\d+|cni-podman\d+|cni\d+|virbr\d+|lxcbr\d+|lxdbr\d+|incusbr\d+)$"
-)
 _MAX_ANCESTORS = 64
 _PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
 # Behind a stub on loopback stand those that are asked in the end.
@@ -74,30 +70,37 @@ def _environment(process: int) -> List[str]:
 
 def container_bridges() -> List[str]:
     """Bridges that Docker, Podman, libvirt and their kin made; a bridge of the administrator's own is not trusted."""
-    return sorted(name for _index, name in socket.if_nameindex() if _DOCKER_BRIDGE.match(name))
+    return bridges.of_engines()
+
+
+def own_bridges() -> List[str]:
+    return bridges.own(_links("-details", "link"))
 
 
 def subnets() -> List[str]:
     """Networks that the host is on, other than loopback and container bridges."""
-    try:
-        done = programs.run([shutil.which("ip", path=_PATH) or "ip", "-j", "address", "show"])
-        if done.code:
-            raise OSError(done.err.strip())
-        links = json.loads(done.out)
-    except programs.Silent:
-        raise
-    except (OSError, ValueError) as error:
-        # Without them a peer of the local subnet would be refused in silence.
-        raise OSError(f"the networks of this host cannot be read: {error}. Install the package iproute2") from None
-    bridges = set(container_bridges())
+    engines = set(container_bridges())
     found = set()
-    for link in links:
-        if link.get("ifname") == "lo" or link.get("ifname") in bridges:
+    for link in _links("address"):
+        if link.get("ifname") == "lo" or link.get("ifname") in engines:
             continue
         for one in link.get("addr_info", ()):
             if one.get("scope") == "global":
                 found.add(_network(one["local"], int(one["prefixlen"])))
     return sorted(found)
+
+
+def _links(*what: str) -> List[Dict[str, Any]]:
+    try:
+        done = programs.run([shutil.which("ip", path=_PATH) or "ip", "-j", *what, "show"])
+        if done.code:
+            raise OSError(done.err.strip())
+        return list(json.loads(done.out))
+    except programs.Silent:
+        raise
+    except (OSError, ValueError) as error:
+        # Without them a peer of the local subnet would be refused in silence.
+        raise OSError(f"the networks of this host cannot be read: {error}. Install the package iproute2") from None
 
 
 def _network(address: str, prefix: int) -> str:

@@ -68,7 +68,7 @@ class Settings:
     management: Tuple[str, ...] = ()
     management_ports: Tuple[int, ...] = ()
     trusted_interfaces: Optional[Tuple[str, ...]] = None
-    """None: the bridges of containers that the host has."""
+    """None: the bridges of containers."""
     restore_after_flush: bool = False
     mark: Optional[Mark] = None
     """What is permitted carries it."""
@@ -107,8 +107,12 @@ class Settings:
 class Local:
     """What only the host itself knows."""
 
-    trusted: Tuple[str, ...] = ()
+    trusted: Optional[Tuple[str, ...]] = ()
+    """None: the bridges of containers, also those that come later."""
     bridges: Tuple[str, ...] = ()
+    """Of containers, those that are there now: for who cannot do without a list."""
+    own_bridges: Tuple[str, ...] = ()
+    """Those that lead to a network of the administrator's."""
     subnets: Tuple[str, ...] = ()
     way_in: Tuple[str, ...] = ()
     way_in_ports: Tuple[int, ...] = ()

@@ -64,17 +64,22 @@ def local(way_in: WayIn, settings: Settings, permissions: List[Permission]) -> L
     """What only the host knows; the way in counts where it could be cut, or carries a mark."""
     guarded = (span for one in permissions if one.guarded and one.protocol == "tcp" for span in one.spans)
     counts = settings.mark is not None or endangered(way_in.ports, settings, guarded)
-    bridges = host_local.container_bridges()
-    trusted = settings.trusted_interfaces
     return Local(
-        trusted=tuple(bridges if trusted is None else trusted),
-        bridges=tuple(bridges),
+        trusted=settings.trusted_interfaces,
+        bridges=tuple(host_local.container_bridges()),
+        own_bridges=tuple(host_local.own_bridges()) if _acts(settings, permissions) else (),
         subnets=tuple(host_local.subnets()) if any(one.local_subnet for one in permissions) else (),
         way_in=tuple(sorted({*way_in.ways, *settings.management})) if counts else (),
         way_in_ports=tuple(way_in.ports) if counts else (),
         resolvers=tuple(host_local.resolvers()) if settings.strict_out else (),
         time_servers=tuple(host_local.time_servers()) if settings.strict_out else (),
     )
+
+
+def _acts(settings: Settings, permissions: List[Permission]) -> bool:
+    """Whether anything is refused, logged or marked at all."""
+    of_host = settings.strict_in or settings.strict_out or settings.mark is not None or settings.log == "all"
+    return of_host or any(one.guarded or one.logged for one in permissions)
 
 
 def refuse_lock_out(kept: Dict[str, Any], way_in: WayIn, settings: Settings, after: management.Access, by: str) -> None:

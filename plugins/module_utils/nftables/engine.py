@@ -9,10 +9,10 @@ from functools import lru_cache
 from typing import Any, Callable, List, Optional, Tuple
 
 from ..linux import policy_routes
-from ..linux.engine import EngineError, Present, Rendered
+from ..linux.engine import EngineError, EngineStopped, Present, Rendered
 from ..linux.model import ALLOWED, Judgement, Local, Mark, Permission, Settings
 from ..linux.units import Units, has_systemd
-from . import after_flush, legacy_tables, listing, mark_users, ruleset
+from . import after_flush, containers, legacy_tables, listing, mark_users, ruleset
 from .judging import judged
 from .kernel import Nft, meaning
 from .pieces import TABLE
@@ -37,6 +37,7 @@ class Nftables:
     def __init__(self, nft: Optional[Nft] = None, units: Optional[TableUnits] = None) -> None:
         self._nft = nft or Nft()
         self._units = units or TableUnits()
+        self._kinds: Optional[bool] = None
 
     @property
     def units(self) -> Units:
@@ -44,7 +45,7 @@ class Nftables:
 
     def render(self, permissions: List[Permission], settings: Settings, local: Local) -> Rendered:
         restore = settings.restore_after_flush
-        text = ruleset.ruleset(permissions, settings, local)
+        text = ruleset.ruleset(permissions, settings, local, self._knows_kinds())
         files = self._units.files(self._nft.path, restore)
         return Rendered(text, True, ruleset.refuses(text), _persistence(restore), files)
 
@@ -52,7 +53,24 @@ class Nftables:
         return Rendered(ruleset.deletion(), False, False, "nothing to bring back")
 
     def read(self) -> Present:
-        return Present(meaning(self._nft.table()))
+        table = self._nft.table()
+        if self._kinds is None and containers.by_kind(table):
+            self._kinds = True
+        return Present(meaning(table))
+
+    def _knows_kinds(self) -> bool:
+        """Whether nft and the kernel know kinds of interfaces; asked where our table does not show it."""
+        if self._kinds is None:
+            try:
+                self._nft.check(containers.PROBE)
+                self._kinds = True
+            except EngineStopped:
+                raise
+            except EngineError:
+                # Of what has another cause, this tells.
+                self._nft.check(ruleset.deletion())
+                self._kinds = False
+        return self._kinds
 
     def to_restore(self, present: Present) -> str:
         return ruleset.deletion() + (self._nft.listing() if present.exists else "")

@@ -10,6 +10,7 @@ from typing import List, Sequence
 
 from ..intervals import cut
 from ..linux.model import Mark, Permission
+from . import containers
 from .pieces import CASTS, PORTS, Pieces, elements_text, port_text
 
 # Behind what refuses and in front of destination NAT: a published port is looked up by its own number.
@@ -54,10 +55,9 @@ def _outbound(pieces: Pieces, permissions: Sequence[Permission]) -> None:
         return
     pieces.chain("mark_out", out)
     pieces.bases.append(("marking_out", f"output priority {OUTPUT}", ["oif lo accept", *_NEW, "goto mark_out"]))
-    if pieces.local.bridges:
-        inside = f"iifname != @{pieces.interfaces('bridges', pieces.local.bridges)} accept"
-        body = [*_NEW, inside, "goto mark_out"]
-        pieces.bases.append(("marking_containers", f"forward priority {FORWARD}", body))
+    sent = containers.sent(pieces, "mark_out")
+    if sent:
+        pieces.bases.append(("marking_containers", f"forward priority {FORWARD}", [*_NEW, *sent]))
 
 
 def _dispatch(pieces: Pieces, name: str, permissions: Sequence[Permission], address: str) -> List[str]:

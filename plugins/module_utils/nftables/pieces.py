@@ -31,9 +31,10 @@ class _Table:
 class Pieces:
     """Sets, chains and maps of the table, and the hooks that its base chains hang on."""
 
-    def __init__(self, settings: Settings, local: Local) -> None:
+    def __init__(self, settings: Settings, local: Local, kinds: bool = True) -> None:
         self.settings = settings
         self.local = local
+        self.kinds = kinds
         self.table = _Table()
         self.bases: List[Tuple[str, str, List[str]]] = []
 

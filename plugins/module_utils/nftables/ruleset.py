@@ -11,13 +11,16 @@ from typing import Iterable, List, Sequence
 
 from ..intervals import cut
 from ..linux.model import Local, Permission, Settings
-from . import marking
+from . import containers, marking
 from .pieces import CASTS, HOOKED, PORTS, TABLE, Pieces, elements_text, port_text, ports_text
 
 
-def ruleset(permissions: Iterable[Permission], settings: Settings, local: Local) -> str:
-    """The whole table as one transaction: loaded, it replaces what was there of ours and nothing else."""
-    renderer = _Renderer(settings, local)
+def ruleset(permissions: Iterable[Permission], settings: Settings, local: Local, kinds: bool = True) -> str:
+    """The whole table as one transaction: loaded, it replaces what was there of ours and nothing else.
+
+    Without `kinds` no rule asks for the kind of an interface, as it has to be for an old nft or kernel.
+    """
+    renderer = _Renderer(settings, local, kinds)
     listed = list(permissions)
     renderer.inbound([one for one in listed if one.direction == "in"])
     renderer.outbound([one for one in listed if one.direction == "out"])
@@ -44,7 +47,7 @@ class _Renderer(Pieces):
         cast = [one for one in permissions if one.cast in CASTS]
         if not (strict or any(one.guarded or self._logs(one) for one in permissions)):
             return
-        body = self._trusted("iif", "iifname") + self._replies() + self._baseline_in()
+        body = containers.trust(self, "iif") + self._replies() + self._baseline_in()
         body.append("fib daddr type unicast accept")
         # A socket that is bound to no address hears every cast, so a guard leaves none of them open.
         hear = [] if strict else [one for one in unicast if one.guarded and one.protocol == "udp"]
@@ -63,11 +66,10 @@ class _Renderer(Pieces):
             for one in permissions
             if one.guarded and one.container_spans
         ]
-        if not behind or not self.local.bridges:
+        if not behind or not (self.kinds or self.local.bridges):
             return
-        body = self._trusted("iif", "iifname") + self._replies()
-        body += ["ct status dnat accept", f"oifname != @{self.interfaces('bridges', self.local.bridges)} accept"]
-        body += self._dispatch("container", behind, "saddr", False)
+        body = [*containers.trust(self, "iif"), *self._replies(), "ct status dnat accept"]
+        body += containers.guard(self, self._dispatch("container", behind, "saddr", False))
         self.bases.append(("containers", "forward priority -10", body))
 
     def _baseline_in(self) -> List[str]:
@@ -90,7 +92,7 @@ class _Renderer(Pieces):
         strict = self.settings.strict_out
         if not (strict or any(one.guarded or self._logs(one) for one in permissions)):
             return
-        body = self._trusted("oif", "oifname") + self._replies() + self._baseline_out()
+        body = containers.trust(self, "oif") + self._replies() + self._baseline_out()
         body += self._dispatch("out", permissions, "daddr", strict)
         self.bases.append(("outbound", "postrouting priority 90", body))
 
@@ -110,12 +112,6 @@ class _Renderer(Pieces):
         return [*lines, *(f"{match}udp dport 123 accept" for match in matches)]
 
     # -- pieces -------------------------------------------------------------------------------------
-
-    def _trusted(self, loopback: str, name: str) -> List[str]:
-        lines = [f"{loopback} lo accept"]
-        if self.local.trusted:
-            lines.append(f"{name} @{self.interfaces('trusted', self.local.trusted)} accept")
-        return lines
 
     def _replies(self) -> List[str]:
         """The original direction is looked up each time, so that a peer who is taken out is cut."""

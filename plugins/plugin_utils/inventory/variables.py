@@ -139,7 +139,7 @@ _GLOBAL = (
         "portbook_trusted_interfaces",
         "names",
         "host",
-        "Interfaces whose traffic is never refused. Without it: the container bridges found on the host.",
+        "Interfaces whose traffic is never refused. Without it: bridges of containers, by their names.",
     ),
     Variable(
         "portbook_foreign",

@@ -48,6 +48,7 @@ def same_host(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(boot, "has_systemd", lambda: False)
     patch.setattr(host_local, "way_in", lambda: WAY_IN)
     patch.setattr(host_local, "container_bridges", lambda: ["docker0", "docker_gwbridge"])
+    patch.setattr(host_local, "own_bridges", lambda: ["br0"])
     patch.setattr(host_local, "subnets", lambda: ["192.0.2.0/24", "2001:db8::/64"])
     patch.setattr(host_local, "resolvers", lambda: ["192.0.2.53"])
     patch.setattr(host_local, "time_servers", lambda: ["192.0.2.123"])

@@ -21,6 +21,7 @@ _WAIT, _SURELY = 0.25, 1.5
 HOST, PEER, STRANGER = ("192.0.2.1", "2001:db8::1"), ("192.0.2.10", "2001:db8::10"), ("192.0.2.20", "2001:db8::20")
 BROADCAST, GROUP = "192.0.2.255", "239.255.255.250"
 CONTAINER, SECOND = "198.51.100.2", "198.51.100.3"
+LAN = "203.0.113"
 _V4, _V6 = "24", "64"
 
 
@@ -51,21 +52,47 @@ class Wire:
             _reaches(wire.host, address)
         return wire
 
-    def container(self, address: str, name: str) -> Namespace:
-        """Behind docker0 of the host."""
+    def container(self, address: str, name: str, bridge: str = "docker0") -> Namespace:
+        """Behind a bridge of the host."""
+        gateway = address.rpartition(".")[0] + ".1"
+        self.bridge(bridge, f"{gateway}/24")
+        inside = self._behind(bridge, name)
+        with inside.inside():
+            _up("eth0", f"{address}/24")
+            run("ip", "route", "add", "default", "via", gateway)
+        _reaches(self.host, address)
+        return inside
+
+    def bridge(self, name: str, address: str) -> None:
+        """Of the host, where it is not there yet."""
+        with self.host.inside():
+            sysctl("net/ipv4/ip_forward", "1")
+            # As Docker has it: what crosses a bridge goes through the host's rules.
+            sysctl("net/bridge/bridge-nf-call-iptables", "1")
+            if name not in run("ip", "-br", "link").split():
+                run("ip", "link", "add", name, "type", "bridge", "forward_delay", "0")
+                _up(name, address)
+
+    def lan(self, bridge: str) -> None:
+        """A network of the administrator's: the bridge leads to where the stranger is, too."""
+        self.bridge(bridge, f"{LAN}.1/24")
+        for place, other in ((self.host, STRANGER[0]), (self.stranger, HOST[0])):
+            with place.inside():
+                # A veth would be the end of a container.
+                how = ("id", "7", "dstport", "4789", "remote", other, "dev", "eth0")
+                run("ip", "link", "add", "lan0", "type", "vxlan", *how)
+        with self.host.inside():
+            run("ip", "link", "set", "lan0", "master", bridge, "up")
+        with self.stranger.inside():
+            _up("lan0", f"{LAN}.20/24")
+        _reaches(self.host, f"{LAN}.20")
+
+    def _behind(self, bridge: str, name: str) -> Namespace:
         inside = Namespace()
         self._others.append(inside)
         with self.host.inside():
-            if "docker0" not in run("ip", "-br", "link"):
-                sysctl("net/ipv4/ip_forward", "1")
-                run("ip", "link", "add", "docker0", "type", "bridge", "forward_delay", "0")
-                _up("docker0", "198.51.100.1/24")
             run("ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", inside.path)
-            run("ip", "link", "set", name, "master", "docker0", "up")
-        with inside.inside():
-            _up("eth0", f"{address}/24")
-            run("ip", "route", "add", "default", "via", "198.51.100.1")
-        _reaches(self.host, address)
+            run("ip", "link", "set", name, "master", bridge, "up")
         return inside
 
     def close(self) -> None:

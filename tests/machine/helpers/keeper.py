@@ -16,6 +16,9 @@ OUTSIDE = ("192.0.2.1", "192.0.2.2", "192.0.2.3")
 INSIDE = "192.0.2.10"
 # Of nspawn, where it does not manage the unit: the machine asks for a reboot.
 _REBOOT = 133
+PLAIN = ("--capability=CAP_NET_ADMIN,CAP_NET_RAW",)
+# As far as a container engine needs it.
+CONTAINERS = ("--capability=all", "--system-call-filter=add_key keyctl bpf")
 READY = b"ready\n"
 PLACE = Path("/run/laboratory")
 
@@ -56,14 +59,16 @@ def admit(root: Path, key: str) -> None:
 
 
 def main() -> int:
-    base, key = sys.argv[1:]
+    base, key, *also = sys.argv[1:]
     # Everything that programs leave in /run stays in here: names of networks, nspawn's locks, ssh's sockets.
     call("mount", "-t", "tmpfs", "tmpfs", "/run")
     network()
     root = disk(base)
     admit(root, key)
     options = ["--quiet", "--register=no", "--keep-unit", "--console=pipe", "--machine=machine", "--boot"]
-    options += ["--capability=CAP_NET_ADMIN,CAP_NET_RAW", "--network-namespace-path=/run/netns/machine"]
+    options += ["--network-namespace-path=/run/netns/machine", *(CONTAINERS if also else PLAIN)]
+    if also:
+        os.environ["SYSTEMD_NSPAWN_API_VFS_WRITABLE"] = "network"
     os.write(1, READY)
     while True:
         machine = subprocess.Popen(

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,8 @@ from machine.helpers import keeper
 CONTROLLER, PEER, STRANGER = keeper.OUTSIDE
 MACHINE = keeper.INSIDE
 _CGROUP = "portbook-test-"
+_SYSTEMD = ("", "name=systemd")
+"""The hierarchies that systemd looks at; a container engine looks at all."""
 _BOOT_SECONDS = 60.0
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 
@@ -68,15 +70,20 @@ with ThreadPoolExecutor(len(pairs)) as pool:
 class Laboratory:
     """Gone when it is closed, and also when the process that opened it is killed."""
 
-    def __init__(self, root: Path, public_key: str, log: Path) -> None:
+    def __init__(self, root: Path, public_key: str, log: Path, containers: bool = False) -> None:
         self._log = log
-        self._groups = [folder / f"{_CGROUP}{os.getpid()}-{id(self)}" for folder in _cgroups()]
+        folders = _cgroups() if containers else _cgroups(_SYSTEMD)
+        self._groups = [folder / f"{_CGROUP}{os.getpid()}-{id(self)}" for folder in folders]
         for group in self._groups:
             group.mkdir()
+            for name in ("cpuset.cpus", "cpuset.mems"):
+                # Nothing can enter a group of this kind that has none.
+                if (group / name).exists():
+                    (group / name).write_text((group.parent / name).read_text())
         # Two systemd in one control group would stop each other's services.
         enter = "".join(f"echo $$ >'{group}/cgroup.procs'; " for group in self._groups)
         place = "unshare --mount --net --pid --fork --kill-child --mount-proc --propagation private"
-        keep = [sys.executable, "-I", keeper.__file__, str(root), public_key]
+        keep = [sys.executable, "-I", keeper.__file__, str(root), public_key, *(["containers"] if containers else [])]
         with log.open("wb") as file:
             self._process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "sh", "-c", f'{enter}exec {place} "$@"', "sh", *keep],
@@ -225,15 +232,17 @@ def groups_of(process: int) -> list[Path]:
     return [group for folder in _cgroups() for group in folder.glob(f"{_CGROUP}{process}-*")]
 
 
-def _cgroups() -> list[Path]:
-    """Where our own process is, in the hierarchies that systemd looks at."""
+def _cgroups(names: Container[str] | None = None) -> list[Path]:
+    """Where our own process is, in the hierarchies with these names. That of memory may limit the tests themselves."""
     mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     found = []
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _number, name, path = line.split(":", 2)
         for fields in mounts:
             kind, options = fields[fields.index("-") + 1], fields[-1].split(",")
-            if (name == "" and kind == "cgroup2") or (name == "name=systemd" and name in options):
+            if name == "memory" or (names is not None and name not in names):
+                continue
+            if kind == "cgroup2" if name == "" else kind == "cgroup" and set(name.split(",")) <= set(options):
                 found.append(Path(fields[4]) / path.lstrip("/"))
                 break
     return found

@@ -29,6 +29,9 @@ _PREPARE = (
     'chroot "$1" useradd --create-home --shell /bin/sh deploy',
     'echo "deploy ALL=(ALL) NOPASSWD: ALL" >"$1/etc/sudoers.d/deploy"',
 )
+# From Debian 13 on its client is a package of its own.
+_DOCKER = "docker.io busybox-static" + (" docker-cli" if SUITE == "trixie" else "")
+_PREPARE_DOCKER = 'chroot "$1" systemctl --quiet disable docker.service docker.socket containerd.service'
 _OPTIONS = [
     "--quiet",
     "--variant=essential",
@@ -40,29 +43,37 @@ _OPTIONS = [
 ]
 
 
-def cached() -> Path:
+_WITH_DOCKER = [f"--include={','.join(_DOCKER.split())}", f"--customize-hook={_PREPARE_DOCKER}"]
+
+
+def cached(*more: str) -> Path:
     """Named after what is asked for, so that a change of it builds anew."""
     given = os.environ.get(GIVEN)
-    asked = hashlib.sha256("\n".join([SUITE, *_OPTIONS]).encode()).hexdigest()[:8]
+    asked = hashlib.sha256("\n".join([SUITE, *_OPTIONS, *more]).encode()).hexdigest()[:8]
     return Path(given) if given else CHECKOUT / "build" / "machines" / f"{SUITE}-{asked}"
 
 
-def ready() -> Path:
+def with_docker() -> Path:
+    """Larger than the others, so it is a root of its own."""
+    return ready(*_WITH_DOCKER)
+
+
+def ready(*more: str) -> Path:
     """Whoever comes first builds, the others wait."""
-    root = cached()
+    root = cached(*more)
     root.parent.mkdir(parents=True, exist_ok=True)
     with (root.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not root.is_dir():
-            _build(root)
+            _build(root, *more)
     return root
 
 
-def _build(root: Path) -> None:
+def _build(root: Path, *more: str) -> None:
     draft = root.with_name(f"{root.name}.draft")
     _delete(draft)
     try:
-        subprocess.run(["mmdebstrap", *_OPTIONS, SUITE, str(draft)], stdin=subprocess.DEVNULL, check=True)
+        subprocess.run(["mmdebstrap", *_OPTIONS, *more, SUITE, str(draft)], stdin=subprocess.DEVNULL, check=True)
         draft.rename(root)
     finally:
         _delete(draft)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.portbook.firewall.plugins.module_utils.linux import bridges, programs
 from ansible_collections.portbook.firewall.plugins.module_utils.linux import local as host_local
-from ansible_collections.portbook.firewall.plugins.module_utils.linux import programs
 
 WAY = "192.0.2.250 50022 192.0.2.1 2222"
 ASK = (
@@ -82,6 +82,32 @@ def test_bridges_of_container_engines_are_trusted_and_others_are_not(monkeypatch
     names = list(enumerate([*others, *reversed(theirs)], 1))
     monkeypatch.setattr(socket, "if_nameindex", lambda: names)
     assert host_local.container_bridges() == theirs
+
+
+def test_rules_for_bridges_that_come_later_cover_every_name_that_an_engine_gives() -> None:
+    names = ["br-0123456789ab", "br-f123456789ab", "cni-podman0", "cni0", "docker0", "docker_gwbridge", "incusbr0"]
+    assert all(name.startswith(bridges.PREFIXES) for name in [*names, "lxcbr0", "lxdbr0", "podman1", "virbr0"])
+    assert not any(name.startswith(bridges.PREFIXES) for name in ["br0", "br-lan", "br-mgmt", "eth0", "bridge0"])
+
+
+def port(name: str, kind: str | None, master: str | None = None) -> dict[str, object]:
+    """As ip tells of it; a network card has no kind."""
+    found: dict[str, object] = {"ifname": name} | ({"master": master} if master else {})
+    return found | ({"linkinfo": {"info_kind": kind, "info_slave_kind": "bridge"}} if kind else {})
+
+
+@pytest.mark.parametrize("kind", [None, "vlan", "bond", "vxlan", "team"])
+def test_a_bridge_that_leads_out_of_the_host_is_the_administrators(kind: str | None) -> None:
+    assert bridges.own([port("docker0", "bridge"), port("eth1", kind, "docker0")]) == ["docker0"]
+
+
+@pytest.mark.parametrize("kind", ["veth", "tun", "dummy"])
+def test_a_bridge_that_leads_to_containers_and_machines_alone_is_not(kind: str) -> None:
+    assert bridges.own([port("br0", "bridge"), port("p0", kind, "br0"), port("br1", "bridge")]) == []
+
+
+def test_a_master_that_is_no_bridge_is_none_of_them() -> None:
+    assert bridges.own([port("bond0", "bond"), port("eth0", None, "bond0"), port("eth1", None)]) == []
 
 
 def link(name: str, *addresses: tuple[str, int, str]) -> dict[str, object]:

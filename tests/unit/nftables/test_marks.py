@@ -52,7 +52,7 @@ def test_only_the_bits_of_the_mask_are_set() -> None:
 def test_marks_are_put_on_in_front_of_destination_nat_and_behind_what_refuses() -> None:
     assert Table(ONE, OUT, mark=MARK).hooks() == [
         *("prerouting priority -110", "postrouting priority 90"),
-        *("prerouting priority -109", "output priority -9"),
+        *("prerouting priority -109", "output priority -9", "forward priority -9"),
     ]
 
 
@@ -60,14 +60,17 @@ def test_while_outbound_is_off_only_what_comes_in_is_marked() -> None:
     assert Table(OUT, mark=MARK, outbound=False).hooks() == ["postrouting priority 90", "prerouting priority -109"]
 
 
-def test_what_containers_send_is_marked_where_there_are_container_bridges() -> None:
-    table = Table(OUT, mark=MARK, local=Local(bridges=("docker0",)))
+def test_what_containers_send_is_marked_and_nothing_from_networks_of_the_administrators() -> None:
+    table = Table(OUT, mark=MARK, local=Local(trusted=(), own_bridges=("br0",)))
     assert table.hooks()[-1] == "forward priority -9"
     assert table.chain("marking_containers")[1:] == [
         "ct state established accept",
-        "iifname != @bridges accept",
-        "goto mark_out",
+        'meta iifkind "bridge" goto mark_out_containers',
     ]
+    first, *rules = table.chain("mark_out_containers")
+    assert first == "iifname @own_bridges return"
+    assert 'iifname "docker*" goto mark_out' in rules
+    assert {rule.rpartition('" ')[2] for rule in rules} == {"goto mark_out"}
 
 
 def test_ports_with_the_same_peers_share_a_chain() -> None:

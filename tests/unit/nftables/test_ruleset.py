@@ -12,7 +12,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.portbook.firewall.plugins.module_utils.intervals import cut
-from ansible_collections.portbook.firewall.plugins.module_utils.linux.model import Local, Permission, Settings
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.model import (
+    Local,
+    Mark,
+    Permission,
+    Settings,
+)
 from ansible_collections.portbook.firewall.plugins.module_utils.nftables.ruleset import deletion, ruleset
 
 PEER = ("192.0.2.10",)
@@ -325,30 +330,80 @@ def test_protocols_without_ports_are_for_strict(name: str, given: str) -> None:
 
 PUBLISHED = replace(ONE, container_spans=((5140, 5140),))
 BRIDGES = Local(trusted=("docker0",), bridges=("docker0",))
+CONTAINERS = Local(trusted=None)
+OWN = Local(trusted=None, own_bridges=("br0", "br-lan"))
 
 
-def test_a_containers_own_port_is_refused_to_routed_neighbours() -> None:
-    table = Table(PUBLISHED, local=BRIDGES)
+def test_a_containers_own_port_is_refused_to_routed_neighbours_on_every_bridge() -> None:
+    table = Table(PUBLISHED)
     assert table.hooks() == ["prerouting priority -110", "forward priority -10"]
     assert table.elements("map", "container_ports") == ["tcp . 5140 : jump container_tcp_5140"]
-    rules = table.chain("containers")
-    assert rules.index("ct status dnat accept") < rules.index("oifname != @bridges accept") < len(rules) - 1
+    *_before, translated, last = table.chain("containers")
+    assert (translated, last) == ("ct status dnat accept", 'meta oifkind "bridge" goto into_bridges')
+    assert table.chain("into_bridges") == [
+        'meta iifkind "bridge" fib daddr . iif oif exists accept',
+        "meta l4proto . th dport vmap @container_ports",
+    ]
 
 
-@pytest.mark.parametrize(
-    ("one", "local"),
-    [(PUBLISHED, NOWHERE), (ONE, BRIDGES), (replace(PUBLISHED, refusal="open"), BRIDGES)],
-    ids=["no bridges", "native", "not guarded"],
-)
-def test_no_containers_need_no_guard(one: Permission, local: Local) -> None:
-    assert "containers" not in Table(one, replace(ONE, spans=((1, 1),)), local=local).text
+def test_networks_of_the_administrators_are_not_guarded() -> None:
+    table = Table(PUBLISHED, local=OWN)
+    assert table.elements("set", "own_bridges") == ['"br-lan"', '"br0"']
+    assert table.chain("into_bridges")[1] == "oifname @own_bridges accept"
 
 
+@pytest.mark.parametrize("one", [ONE, replace(PUBLISHED, refusal="open")], ids=["native", "not guarded"])
+def test_no_containers_need_no_guard(one: Permission) -> None:
+    assert "hook forward" not in Table(one, replace(ONE, spans=((1, 1),)), local=BRIDGES).text
+
+
+@pytest.mark.parametrize(("interface", "chain"), [("iif", "from_containers"), ("oif", "to_containers")])
+def test_bridges_of_containers_are_trusted_by_name_and_only_bridges_are(interface: str, chain: str) -> None:
+    table = Table(PUBLISHED, OUT, local=OWN)
+    bases = {"iif": ("inbound", "containers"), "oif": ("outbound",)}[interface]
+    for base in bases:
+        assert table.chain(base)[1:3] == [f"{interface} lo accept", f'meta {interface}kind "bridge" jump {chain}']
+    first, *rules = table.chain(chain)
+    assert first == f"{interface}name @own_bridges return"
+    names = [rule.split('"')[1] for rule in rules]
+    assert rules == [f'{interface}name "{name}" accept' for name in names]
+    assert {"docker*", "br-0*", "br-f*", "podman*", "cni*", "virbr*", "lxcbr*", "lxdbr*", "incusbr*"} <= set(names)
+    assert not {"br*", "br-*", "br-l*", "*"} & set(names)
+
+
+@pytest.mark.parametrize("kinds", [True, False])
 @pytest.mark.parametrize("trusted", [(), ("eth1",)])
-def test_containers_are_guarded_whatever_is_trusted(trusted: tuple[str, ...]) -> None:
-    table = Table(PUBLISHED, local=Local(trusted=trusted, bridges=("docker0",)))
-    assert table.elements("set", "bridges") == ['"docker0"']
-    assert "oifname != @bridges accept" in table.chain("containers")
+def test_whoever_names_interfaces_trusts_no_others(trusted: tuple[str, ...], kinds: bool) -> None:
+    text = ruleset([PUBLISHED, OUT], Settings(), Local(trusted=trusted, bridges=("docker0",)), kinds)
+    assert "_containers" not in text
+    assert ("iifname @trusted accept" in text) == ("oifname @trusted accept" in text) == bool(trusted)
+
+
+@pytest.mark.parametrize("settings", [{}, {"mark": Mark(1, 1)}, {"verdict_in": "refuse", "verdict_out": "refuse"}])
+def test_the_rules_are_the_same_whichever_bridges_of_containers_there_are(settings: dict[str, Any]) -> None:
+    with_some = replace(OWN, bridges=("docker0", "br-0123456789ab"))
+    assert Table(PUBLISHED, OUT, local=with_some, **settings).text == Table(PUBLISHED, OUT, local=OWN, **settings).text
+
+
+def test_no_rule_asks_for_what_kind_an_interface_is_not() -> None:
+    """Network cards have no kind, and a rule that asks for one does not match them, whatever it asks."""
+    text = Table(PUBLISHED, OUT, local=OWN, mark=Mark(1, 1)).text
+    assert set(re.findall(r"[io]ifkind (\S+)", text)) == {'"bridge"'}
+
+
+def test_without_kinds_the_bridges_that_are_there_are_guarded_and_trusted() -> None:
+    local = replace(OWN, bridges=("docker0",))
+    text = ruleset([PUBLISHED, OUT], Settings(mark=Mark(1, 1)), local, kinds=False)
+    assert "kind" not in text
+    for line in ("oifname != @bridges accept", "iifname != @bridges accept", "iifname @trusted accept"):
+        assert line in text
+    assert text.count('elements = { "docker0" }') == 2
+
+
+def test_without_kinds_and_bridges_there_is_nothing_to_guard() -> None:
+    text = ruleset([PUBLISHED, OUT], Settings(mark=Mark(1, 1)), CONTAINERS, kinds=False)
+    assert "hook forward" not in text
+    assert "@trusted" not in text
 
 
 # -- baseline -----------------------------------------------------------------------------------------
