@@ -209,6 +209,26 @@ def test_strict_leaves_connections_alone_that_are_older_than_connection_tracking
         assert connects(wire.peer, HOST[0], FREE) == SILENCE
 
 
+@pytest.mark.parametrize("address", [HOST[0], "224.0.0.18"])
+def test_strict_lets_in_a_protocol_without_ports_from_its_peers_to_a_group_too(
+    wire: Wire, apply: Applied, address: str
+) -> None:
+    """VRRP is sent to 224.0.0.18 and nowhere else."""
+    apply(rule(None, [PEER[0]], protocol="vrrp"), posture="strict")
+    with wire.host.inside(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as member:
+        nft(
+            "table inet heard { chain input { type filter hook input priority 0; "
+            f"ip protocol vrrp ip saddr {PEER[0]} counter; ip protocol vrrp counter; }}; }}"
+        )
+        joined = socket.inet_aton("224.0.0.18") + socket.inet_aton(HOST[0])
+        member.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, joined)
+        for place in (wire.peer, wire.stranger):
+            with place.inside(), socket.socket(socket.AF_INET, socket.SOCK_RAW, 112) as sender:
+                sender.sendto(b"x", (address, 0))
+        with wire.host.inside():
+            assert run("nft", "list", "table", "inet", "heard").count("counter packets 1 ") == 2, "the peer's alone"
+
+
 def test_strict_lets_in_the_way_in(wire: Wire, apply: Applied) -> None:
     apply(*both(), posture="strict", management=[STRANGER[0]], management_ports=[22])
     assert tcp(wire.stranger, wire.host, HOST[0], 22) == PASSES

@@ -52,8 +52,10 @@ class _Renderer(Pieces):
         # A socket that is bound to no address hears every cast, so a guard leaves none of them open.
         hear = [] if strict else [one for one in unicast if one.guarded and one.protocol == "udp"]
         also = [] if strict else [one for one in cast if one.guarded]
+        # Protocols without ports speak to groups as a rule: VRRP to 224.0.0.18.
+        without_ports = [one for one in unicast if one.protocol not in PORTS] if strict else []
         if cast or strict:
-            self.chain("cast", self._dispatch("cast", [*cast, *hear], "saddr", strict))
+            self.chain("cast", self._dispatch("cast", [*cast, *hear, *without_ports], "saddr", strict))
             body.append("fib daddr type { broadcast, multicast } goto cast")
         body += self._dispatch("in", [*unicast, *also], "saddr", strict)
         self.bases.append(("inbound", "prerouting priority -110", body))
