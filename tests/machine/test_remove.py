@@ -71,5 +71,5 @@ def test_a_state_of_wrong_types_is_repaired_and_blocks_no_removal(machine: Labor
 
 
 def remembered(machine: Laboratory) -> dict[str, Any]:
-    """Less the name of the change that was confirmed."""
-    return {**json.loads(machine.run("cat", "/var/lib/portbook/state.json")), "token": ""}
+    """Less the name of the change that was confirmed, and when it was loaded."""
+    return {**json.loads(machine.run("cat", "/var/lib/portbook/state.json")), "token": "", "loaded": 0}
