@@ -15,7 +15,7 @@ from .probes import Probe
 
 TABLE = "inet portbook"
 _LOOPBACK = r"iif(name)? \"?lo\"? .*accept|oif(name)? \"?lo\"? .*accept"
-_BRIDGE = r"[io]ifname (@|\"docker0\"|\{).*accept"
+_BRIDGE = r"[io]ifkind \"bridge\" jump (from|to)_containers"
 _REPLIES = r"ct (state|direction).*ct (state|direction).*accept|ct direction reply.*accept"
 
 
