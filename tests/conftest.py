@@ -34,6 +34,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="rewrite the files of what is expected from what there is")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "more: takes long and finds little that the others miss: `make test-all` has it")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """By a name of its own, or where all is asked for, such a test runs."""
+    if os.environ.get("PORTBOOK_MORE") or config.option.markexpr or any("::" in one for one in config.args):
+        return
+    left = [one for one in items if one.get_closest_marker("more")]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [one for one in items if not one.get_closest_marker("more")]
+
+
 @pytest.fixture
 def update(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--update"))

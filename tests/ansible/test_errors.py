@@ -86,6 +86,7 @@ def test_an_only_error_is_the_whole_message(desk: Desk):
     assert message.endswith("Nothing is applied on any host")
 
 
+@pytest.mark.more
 def test_three_hundred_hosts_do_not_repeat_an_error(desk: Desk):
     hosts = {f"web-{number}": {"ansible_host": f"192.0.2.{number % 250}"} for number in range(300)}
     desk.inventory({"utmstack_agent": {"hosts": hosts}})

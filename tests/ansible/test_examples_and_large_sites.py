@@ -60,6 +60,7 @@ def large_site(hosts: int) -> dict[str, Any]:
     return {"all": {"vars": {"portbook_peers": parties}, "children": groups}}
 
 
+@pytest.mark.more
 def test_three_hundred_hosts_with_all_components_each_get_one_part(desk: Desk):
     desk.inventory(large_site(300))
     run = desk.run(options=["--forks", "10"]).ok()

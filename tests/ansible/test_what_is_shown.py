@@ -107,6 +107,7 @@ def test_two_runs_show_the_same(desk: Desk):
 # -- how much ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.more
 def test_three_hundred_hosts_are_a_table_of_equal_hosts(desk: Desk):
     desk.inventory(large(296))
     run = desk.run(options=["--forks", "10"], keep=False).ok()

@@ -148,6 +148,7 @@ def impatient(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(programs, name, getattr(programs, name) / 20)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("hold", [0.0, 20.0])
 @pytest.mark.parametrize("hangs", HANGS)
 def test_an_nft_that_does_not_answer(
@@ -358,6 +359,7 @@ WRONG = {
 }
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("next_", ["apply", "other component", "remove", "remove one"])
 @pytest.mark.parametrize(("key", "value"), [(key, one) for key, values in WRONG.items() for one in values], ids=str)
 def test_a_state_of_wrong_types_blocks_nobody(host: Host, key: str, value: Any, next_: str) -> None:

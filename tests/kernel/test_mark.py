@@ -265,6 +265,7 @@ def test_other_bits_of_the_mark_stay_as_they_were(wire: Wire, apply: Marked, bef
 # -- published ports ------------------------------------------------------------------------------------
 
 
+@pytest.mark.more
 @in_every_posture
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
 def test_a_published_port_passes_a_forward_chain_that_drops_by_default(

@@ -106,10 +106,12 @@ def test_the_runs_of_the_example_one_after_the_other(company: Company, update: b
     on_file("remove-2", printed(company.bring(REMOVE, *only).ok()), update)
 
 
+@pytest.mark.more
 def test_a_plan_of_three_hundred_hosts(desk_of_300: Desk, update: bool) -> None:
     on_file("plan-300", said(desk_of_300.run(PLAN, options=["-f", "10"], keep=False).ok()), update)
 
 
+@pytest.mark.more
 def test_a_site_of_three_hundred_hosts_that_is_not_applied(desk_of_300: Desk, update: bool) -> None:
     on_file("site-300", said(desk_of_300.run(SITE, options=["-f", "10"], keep=False).ok()), update)
 

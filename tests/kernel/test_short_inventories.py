@@ -126,6 +126,7 @@ def test_ansible_pull_without_an_inventory_of_its_own_is_refused(world: World) -
     assert world.state() == before
 
 
+@pytest.mark.more
 @pytest.mark.skipif(shutil.which("git") is None, reason="git missing: apt-get install git")
 def test_the_real_ansible_pull_is_refused(world: World) -> None:
     before, source = world.state(), world.folder / "pulled"
@@ -167,6 +168,7 @@ def test_check_mode_predicts_the_refusal_in_the_same_words(world: World) -> None
     assert world.state() == before
 
 
+@pytest.mark.more
 def test_an_inventory_cut_in_three_takes_nothing_away(world: World) -> None:
     """As slices of one job have it: all groups are there, and no slice has all of their hosts."""
     before = world.tables()
@@ -186,6 +188,7 @@ def test_an_inventory_cut_in_three_takes_nothing_away(world: World) -> None:
     assert world.tables() == before
 
 
+@pytest.mark.more
 def test_a_smart_inventory_has_no_groups_and_is_refused_by_all_that_hold_rules(world: World) -> None:
     before = world.state()
     world.inventory({"all": {"hosts": {name: world.host(name) for name in ADDRESSES}}})
@@ -195,6 +198,7 @@ def test_a_smart_inventory_has_no_groups_and_is_refused_by_all_that_hold_rules(w
     assert world.state() == before
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(("second", "groups"), [("missing.yml", ()), ("failing.sh", ("utmstack_agent",))])
 def test_one_of_two_sources_that_fails_is_refused(world: World, second: str, groups: tuple[str, ...]) -> None:
     before = world.state()
@@ -273,6 +277,7 @@ def test_shrink_allows_it_for_one_run(world: World) -> None:
     assert "5044" not in world.hosts["siem"].table()
 
 
+@pytest.mark.more
 def test_a_reviewed_plan_allows_it_and_a_changed_one_does_not(world: World) -> None:
     world.inventory(world.whole(RENAMED))
     before = world.state()

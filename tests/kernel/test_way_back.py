@@ -146,6 +146,7 @@ def test_a_text_that_nft_never_takes_costs_the_table_and_not_the_way_in(
     assert tables() == []
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("fails", ["echo busy >&2; exit 1", "exec sleep 60", "kill -SEGV $$", "chmod -x $0; exit 1"])
 def test_it_is_tried_until_it_succeeds(
     host: Host, manager: ServiceManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str

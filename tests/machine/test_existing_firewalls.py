@@ -45,6 +45,7 @@ def ufw(machine: Laboratory, kind: str = "nft") -> None:
     machine.run("systemctl", "--quiet", "enable", "ufw")
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("kind", ["nft", "legacy"])
 def test_beside_ufw(machine: Laboratory, operator: Operator, kind: str) -> None:
     ufw(machine, kind)

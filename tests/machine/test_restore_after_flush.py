@@ -57,6 +57,7 @@ def test_the_table_is_back_within_a_second(machine: Laboratory, operator: Operat
     operator.run().ok(changed=False)
 
 
+@pytest.mark.more
 def test_our_own_changes_are_none_of_its_business(machine: Laboratory, operator: Operator, table: str) -> None:
     for posture in ("strict", "guard"):
         operator.inventory(portbook_restore_after_flush=True, portbook_posture=posture)
@@ -78,6 +79,7 @@ def test_nftables_service_and_a_reboot_leave_it_at_work(machine: Laboratory, ope
     operator.run().ok(changed=False)
 
 
+@pytest.mark.more
 def test_what_cannot_be_loaded_is_tried_a_few_times_and_not_for_ever(machine: Laboratory, table: str) -> None:
     machine.write("/var/lib/portbook/table.nft", "what\n", "600")
     machine.run("nft", "flush", "ruleset")
@@ -88,6 +90,7 @@ def test_what_cannot_be_loaded_is_tried_a_few_times_and_not_for_ever(machine: La
     assert machine.succeeds("systemctl", "is-active", UNIT)
 
 
+@pytest.mark.more
 def test_one_that_was_stopped_is_started_by_the_next_run(machine: Laboratory, operator: Operator, table: str) -> None:
     machine.run("systemctl", "stop", UNIT)
     assert restored(machine, "nft", "flush", "ruleset") == float("inf")
@@ -96,6 +99,7 @@ def test_one_that_was_stopped_is_started_by_the_next_run(machine: Laboratory, op
     assert machine.table() == table
 
 
+@pytest.mark.more
 def test_it_goes_with_the_variable(machine: Laboratory, operator: Operator, table: str) -> None:
     operator.inventory()
     operator.run().ok(changed=True)

@@ -102,6 +102,7 @@ EVERY_WAY = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.more
 @EVERY_WAY
 def test_every_way_to_windows_is_known(windows: Windows, connection: dict[str, Any]) -> None:
     windows.site(connection)
@@ -120,6 +121,7 @@ LOCKING = {
 }
 
 
+@pytest.mark.more
 @EVERY_WAY
 def test_a_port_that_the_host_does_not_listen_on_locks_nobody_out(windows: Windows, connection: dict[str, Any]) -> None:
     """F2, W1: the controller believes 5986, or the variable says a port that is translated on the way."""
@@ -145,6 +147,7 @@ def test_remove_leaves_the_store_as_it_was(windows: Windows) -> None:
     assert windows.hosts.store("pxe").to_json() == untouched()
 
 
+@pytest.mark.more
 def test_roles_add_up_and_one_can_go_without_the_other(windows: Windows) -> None:
     for role in ("twopxe_server", "ipxe_anywhere"):
         windows.run(play(hosts="pxe", roles=[f"portbook.firewall.{role}"]), keep=False).ok()
@@ -176,6 +179,7 @@ def test_a_host_that_never_had_a_part_is_asked_and_left_alone(windows: Windows) 
     assert "away: nothing to plan" in run.output
 
 
+@pytest.mark.more
 def test_a_host_without_a_part_that_cannot_be_asked_is_no_failure(windows: Windows) -> None:
     windows.hosts.inject("away", service_stopped=True)
     run = windows.run(SITE, keep=False, options=["--limit", "away"]).ok()
@@ -186,6 +190,7 @@ def test_a_host_without_a_part_that_cannot_be_asked_is_no_failure(windows: Windo
     assert "cannot be told" not in windows.run(SITE, keep=False, options=["--limit", "away"]).ok().words
 
 
+@pytest.mark.more
 def test_every_windows_component_is_brought_by_its_own_role(tmp_path: Path) -> None:
     desk, book = Desk(tmp_path), shipped_catalog()
     hosts = Hosts(tmp_path / "stores")
@@ -274,6 +279,7 @@ def test_a_write_that_is_killed_is_finished_by_the_next_run(windows: Windows) ->
     assert {(rule.name, rule.remote_addresses, rule.enabled) for rule in windows.hosts.store("pxe").rules} == brought
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
