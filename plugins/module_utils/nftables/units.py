@@ -17,7 +17,8 @@ UNIT = "portbook-firewall.service"
 # Without default dependencies no target waits by itself. There is no word of nftables.service: where that comes after
 # sysinit.target, as on Fedora, it would be a cycle, and it loads ours again in any case.
 # What had not been confirmed when the host went down is void: files that were to be, and, where nothing ever was
-# confirmed, these units. Without a word to systemd it would go on to start what it has read already.
+# confirmed, these units. Without a word to systemd it would go on to start what it has read already. The service
+# must not fail by that, be it stopped before the shell has ended, or one of the units be forgotten already.
 _UNIT_TEXT = """# Made by the Ansible collection portbook.firewall; changes are overwritten.
 [Unit]
 Description=Firewall table of portbook
@@ -35,10 +36,12 @@ ExecStartPre=-/bin/rm -f {ruleset}{next} {state}{next}
 ExecStart=/bin/sh -c '\\
     if [ -e {ruleset} ]; then exec {nft} -f {ruleset}; fi; \\
     if [ -e {state} ]; then exit; fi; \\
+    trap "" TERM; \\
     rm -f {files} {wants}; \\
     {{ rmdir {drop_ins} {folder}; {nft} delete table inet {table}; }} 2>/dev/null; \\
     systemctl daemon-reload; \\
-    systemctl --no-block stop {units}'
+    systemctl --no-block stop {units}; \\
+    exit 0'
 ExecReload={nft} -f {ruleset}
 
 [Install]
