@@ -11,11 +11,11 @@ from typing import List, Sequence
 from ..intervals import cut
 from ..linux.model import Mark, Permission
 from . import containers
-from .pieces import CASTS, PORTS, Pieces, elements_text, port_text
+from .pieces import CASTS, PORTS, Pieces, port_text
 
 # Behind what refuses and in front of destination NAT: a published port is looked up by its own number.
 PREROUTING = -109
-# Behind destination NAT and in front of filters. A chain of the type filter does not route a packet anew.
+# Behind destination NAT and in front of filters. A chain of the type filter does not route a packet again.
 OUTPUT = FORWARD = -9
 _EVERY_BIT = 0xFFFFFFFF
 # nft keeps the word mark for itself.
@@ -69,14 +69,7 @@ def _dispatch(pieces: Pieces, name: str, permissions: Sequence[Permission], addr
             body = pieces.interval(protocol, here, address, _VERDICT)
             if body:
                 found.append(f"{protocol} . {port_text(span)} : {_target(pieces, body)}")
-    lines = []
-    if found:
-        pieces.table.maps[f"{name}_ports"] = [
-            "type inet_proto . inet_service : verdict",
-            "flags interval",
-            elements_text(found),
-        ]
-        lines.append(f"meta l4proto . th dport vmap @{name}_ports")
+    lines = pieces.ports_map(name, found)
     for one in permissions:
         if one.protocol not in PORTS:
             lines += [f"{match}{_VERDICT}" for match in pieces.matches(one, address)]

@@ -92,6 +92,17 @@ class Pieces:
         self.table.sets[name] = [*body, elements_text(members)]
         return name
 
+    def ports_map(self, prefix: str, elements: List[str]) -> List[str]:
+        """The rule that finds a port's verdict by one lookup; none without elements."""
+        if not elements:
+            return []
+        self.table.maps[f"{prefix}_ports"] = [
+            "type inet_proto . inet_service : verdict",
+            "flags interval",
+            elements_text(elements),
+        ]
+        return [f"meta l4proto . th dport vmap @{prefix}_ports"]
+
     def chain(self, name: str, body: List[str]) -> None:
         self.table.chains[name] = body
 

@@ -12,7 +12,7 @@ from typing import Iterable, List, Sequence
 from ..intervals import cut
 from ..linux.model import Local, Permission, Settings
 from . import containers, marking
-from .pieces import CASTS, HOOKED, PORTS, TABLE, Pieces, elements_text, port_text, ports_text
+from .pieces import CASTS, HOOKED, PORTS, TABLE, Pieces, port_text, ports_text
 
 
 def ruleset(permissions: Iterable[Permission], settings: Settings, local: Local, kinds: bool = True) -> str:
@@ -122,7 +122,6 @@ class _Renderer(Pieces):
 
     def _dispatch(self, prefix: str, permissions: Sequence[Permission], address: str, strict: bool) -> List[str]:
         """One lookup finds the port's interval; its chain has the peers."""
-        lines: List[str] = []
         elements: List[str] = []
         for protocol in PORTS:
             mine = [(one, one.spans) for one in permissions if one.protocol == protocol and one.spans]
@@ -139,13 +138,7 @@ class _Renderer(Pieces):
                 name = f"{prefix}_{protocol}_{low}" + (f"_{high}" if high > low else "")
                 self.chain(name, body)
                 elements.append(f"{protocol} . {port_text((low, high))} : jump {name}")
-        if elements:
-            self.table.maps[f"{prefix}_ports"] = [
-                "type inet_proto . inet_service : verdict",
-                "flags interval",
-                elements_text(elements),
-            ]
-            lines.append(f"meta l4proto . th dport vmap @{prefix}_ports")
+        lines = self.ports_map(prefix, elements)
         for one in permissions:
             if one.protocol not in PORTS:
                 lines += self._logged([one], address)
