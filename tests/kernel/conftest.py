@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from kernel.helpers.host import Host
 from kernel.helpers.namespaces import Namespace, why_not
+from kernel.helpers.wire import Wire
 
 from ansible_collections.portbook.firewall.plugins.module_utils.linux import local as host_local
 from ansible_collections.portbook.firewall.plugins.module_utils.linux import units as boot
@@ -49,6 +50,15 @@ def own_network(namespaces: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
             yield namespace
     finally:
         namespace.close()
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    made = Wire.make()
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +40,6 @@ GUARDS = {
         rule(GUARDED, PEER),
     )
 }
-
-
-@pytest.fixture
-def wire() -> Iterator[Wire]:
-    made = Wire.make()
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 class Site:

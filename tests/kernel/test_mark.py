@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -45,15 +45,6 @@ PLAN = (
     *(rule(UNGUARDED, PEER, protocol=protocol, refusal="open") for protocol in ("tcp", "udp")),
     rule(ANYBODY, refusal="open"),
 )
-
-
-@pytest.fixture
-def wire() -> Iterator[Wire]:
-    made = Wire.make()
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 class Marked:

@@ -41,15 +41,6 @@ GUARDED, FREE = 514, 515
 UDP, TCP = socket.SOCK_DGRAM, socket.SOCK_STREAM
 
 
-@pytest.fixture
-def wire() -> Iterator[Wire]:
-    made = Wire.make()
-    try:
-        yield made
-    finally:
-        made.close()
-
-
 class Applied:
     """The host on the wire, with the rules that a test gives it."""
 
