@@ -14,7 +14,7 @@ import json
 import os
 import time
 from contextlib import contextmanager, suppress
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, TextIO, Tuple
 
 from . import clock, on_disk, remembered
 from . import local as host_local
@@ -153,10 +153,9 @@ class HostState:
     def note(self, name: str) -> Optional[Dict[str, Any]]:
         try:
             with open(self.path(name), encoding="utf-8", errors="replace") as file:
-                note = json.load(file)
+                return _note(file)
         except (OSError, ValueError, RecursionError):
             return None
-        return note if isinstance(note, dict) else None
 
     def held_note(self, name: str) -> Optional[Dict[str, Any]]:
         """None without a process that stands behind it, whatever process it names."""
@@ -165,8 +164,7 @@ class HostState:
                 try:
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    note = json.load(file)
-                    return note if isinstance(note, dict) else None
+                    return _note(file)
         except (OSError, ValueError, RecursionError):
             pass
         return None
@@ -273,6 +271,11 @@ def _holder(inode: int) -> str:
             by_ssh = f", by ssh from {came[0]}" if came else ""
             return f"process {lock[4]}, started as {' '.join(_command(lock[4]))[:80]}{_since(lock[4])}{by_ssh}"
     return "an unknown process"
+
+
+def _note(file: TextIO) -> Optional[Dict[str, Any]]:
+    note = json.load(file)
+    return note if isinstance(note, dict) else None
 
 
 def _since(process: str) -> str:
