@@ -77,17 +77,11 @@ class RunCache:
 
     def parts(self) -> Iterator[HostPart]:
         """Of all hosts of the inventory."""
-        for host in packed.names(self._folder / PARTS):
-            part = self.part(host)
-            if part:
-                yield part
+        return (_of_text(host, text) for host, text in packed.items(self._folder / PARTS))
 
     def _part(self, file: str, host: str) -> HostPart | None:
         text = packed.read(self._folder / file, host)
-        if text is None:
-            return None
-        but_for_the_name = text.removeprefix(plan_file.part_begins(host))
-        return replace(HostPart.of(json.loads(text)), likeness=hashlib.sha256(but_for_the_name.encode()).hexdigest())
+        return None if text is None else _of_text(host, text)
 
     def keep(self, head: Head, plan: Plan | None) -> None:
         """The head is written last: who finds it finds all. What was told or derived of an earlier plan is void."""
@@ -172,6 +166,11 @@ class RunCache:
         with draft.open("w", encoding="utf-8") as file:
             file.writelines([text] if isinstance(text, str) else text)
         draft.replace(self._folder / name)
+
+
+def _of_text(host: str, text: str) -> HostPart:
+    but_for_the_name = text.removeprefix(plan_file.part_begins(host))
+    return replace(HostPart.of(json.loads(text)), likeness=hashlib.sha256(but_for_the_name.encode()).hexdigest())
 
 
 def write_private(target: Path, text: Iterable[str]) -> None:

@@ -30,14 +30,16 @@ def chunks(texts: Iterable[tuple[str, str]]) -> Iterator[str]:
     yield f"{at:{_TAIL}}"
 
 
-def names(path: Path) -> list[str]:
-    """Of all texts; none if the file is not there."""
+def items(path: Path) -> Iterator[tuple[str, str]]:
+    """All texts with their names, in their order; none if the file is not there."""
     try:
         with path.open("rb") as file:
             lines = _lines(file).decode().splitlines()
+            file.seek(0)
+            for name, _at, length in (line.rsplit(" ", 2) for line in filter(None, lines)):
+                yield json.loads(name), file.read(int(length)).decode()
     except FileNotFoundError:
-        return []
-    return [str(json.loads(line.rsplit(" ", 2)[0])) for line in filter(None, lines)]
+        return
 
 
 def read(path: Path, name: str) -> str | None:

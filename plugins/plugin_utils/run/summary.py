@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from . import show, table
@@ -49,11 +50,15 @@ def of_run(records: Records, cache_of: Callable[[str], RunCache], wanted: str | 
     if head and (head.digest != planned[-1].digest or not records.first(f"plan-{head.digest}")):
         head = None
 
+    @lru_cache
+    def digest_in(play: str) -> str:
+        now = cache_of(play).head()
+        return now.digest if now else ""
+
     def part_of(one: Record) -> HostPart | None:
-        cache = cache_of(one.play)
-        now = cache.head()
-        same = now is not None and now.digest == one.digest
-        return cache.part_with_guests(one.host, one.components) or HostPart(one.host) if same else None
+        if digest_in(one.play) != one.digest:
+            return None
+        return cache_of(one.play).part_with_guests(one.host, one.components) or HostPart(one.host)
 
     return lines(shown, wanted, head, part_of, min(columns - _AROUND, WIDTH))
 

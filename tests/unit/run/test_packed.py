@@ -30,7 +30,7 @@ def test_each_text_is_found_by_its_name_and_no_other_one(tmp_path: Path, texts: 
     path = kept(tmp_path, texts)
     assert {name: packed.read(path, name) for name in texts} == texts
     assert packed.read(path, other) == texts.get(other)
-    assert packed.names(path) == list(texts)
+    assert list(packed.items(path)) == list(texts.items())
 
 
 def test_a_file_that_is_not_there_has_no_text(tmp_path: Path) -> None:
