@@ -15,6 +15,8 @@ description:
   - Hosts are sorted by name. Hosts with the same rules, or the same result, stand once.
   - Use it with C(run_once), after the tasks that it speaks of; to show hosts that failed, too, in C(always) of a block.
 version_added: 0.1.0
+extends_documentation_fragment:
+  - portbook.firewall.attributes
 author:
   - The portbook.firewall maintainers (@portbook)
 options:
@@ -28,13 +30,10 @@ options:
     type: raw
 attributes:
   check_mode:
-    description: Can run in check mode and say what would happen without changing the host.
     support: full
   diff_mode:
-    description: Can say what differs on the host.
     support: none
   platform:
-    description: Platforms of the target hosts.
     support: full
     platforms: all
 seealso:

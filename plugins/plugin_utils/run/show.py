@@ -19,13 +19,9 @@ _AFTER_NUMBERS = 99999
 MANAGEMENT_TEXT = "where Ansible comes from"
 
 
-def host_text(part: HostPart, components: Iterable[str] | None, width: int) -> str:
-    """All of the host's part, or that of some components."""
-    return "\n".join(host_lines(part, part.name, components, width))
-
-
 def host_lines(part: HostPart, names: str, components: Iterable[str] | None, width: int) -> list[str]:
-    """`names` is this host, or this and others whose part is the same."""
+    """All of the host's part, or that of some components; `names` is this host, or this and others whose part is the
+    same."""
     width = max(_NARROWEST, min(_WIDEST, width))
     wanted = None if components is None else set(components)
     rules = list(part.of_components(wanted))
