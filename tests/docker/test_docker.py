@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Real Docker on a real machine: networks come and go, and nobody applies anything in between."""
+"""Real Docker on a real machine: networks come and go, with no run in between."""
 
 from __future__ import annotations
 

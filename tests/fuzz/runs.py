@@ -17,7 +17,7 @@ from fuzz.debris import Broken, in_time
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load as catalogs
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book import Catalog
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.hostvars import Reader, rendered
-from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variables import Names
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.names import Names
 from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.file import chunks, parts
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problem, Problems
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.planning import Planning, catalog_of

@@ -16,7 +16,7 @@ from fuzz.runs import Run, check_culprits, check_words, run
 from hypothesis import given
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load as catalogs
-from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variables import Names
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.names import Names
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run import planning
 

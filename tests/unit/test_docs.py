@@ -21,7 +21,8 @@ from ansible.vars.manager import VariableManager
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load as catalogs
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book import Catalog
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.hostvars import Reader
-from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variables import Names, of_component
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.names import Names
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variables import of_component
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.world import HostInput
 from ansible_collections.portbook.firewall.plugins.plugin_utils.plan import file as plan_file
 from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.compute import Computed, compute
@@ -107,8 +108,9 @@ def planned(folder: Path, own: bool = False, **more: Any) -> Computed:
 def shown_text(outcome: Computed) -> str:
     assert outcome.plan, [str(one) for one in outcome.errors]
     return "\n".join(
-        show.host_text(HostPart.of(json.loads(text)), None, WIDTH)
-        for _name, text in plan_file.parts(outcome.plan, outcome.digest)
+        line
+        for name, text in plan_file.parts(outcome.plan, outcome.digest)
+        for line in show.host_lines(HostPart.of(json.loads(text)), name, None, WIDTH)
     )
 
 

@@ -24,6 +24,7 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import l
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book import Catalog
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory import variables
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.kinds import read_value
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.names import Names
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variables import Variable
 from ansible_collections.portbook.firewall.plugins.plugin_utils.plan import overlay
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
@@ -339,7 +340,7 @@ def test_a_product_page_has_each_flow_row_and_evidence(product: str) -> None:
 
 
 def test_every_variable_is_listed() -> None:
-    names = variables.Names(built_in(), Problems()).known
+    names = Names(built_in(), Problems()).known
     listed = [one["variable"] for one in table(shipped()["docs/variables.md"], "variable")]
     assert sorted(listed) == sorted(f"`{name}`" for name in names)
 

@@ -16,10 +16,11 @@ from ..net.addresses import AddressSet
 from ..net.ports import PortSet
 from ..problems import Problems, shown
 from .kinds import read_value
+from .names import Names, Unknown
 from .once import Once
 from .settings import Allow, HostSettings, Override, Peers, RunSettings
 from .values import Wrong
-from .variables import SUFFIXED, Names, Unknown, Variable
+from .variables import SUFFIXED, Variable
 
 Raw = Mapping[str, Any]
 ADDRESSES = "portbook_addresses"

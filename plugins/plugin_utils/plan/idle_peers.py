@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Peers that the user listed and that no flow of any host uses: told once each, with what they wait for."""
+"""Peers that the user listed and that no flow of any host uses: one warning for each, with what it waits for."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _why(world: World, component: str, listing: list[Kin]) -> tuple[str, str]:
         )
     ids = {flow.id for flow in flows}
     reasons = {why for kin in listing for one in kin.not_planned if one.flow in ids for why in one.why.split("; ")}
-    # Of those that a variable turns on; that nobody is another counterpart explains nothing here.
+    # Of those that a variable turns on; that another counterpart has no hosts explains nothing here.
     off = {why.removeprefix("off: ") for why in reasons if why.startswith("off: ")} or reasons
     return (
         f"lists peers, but no host has a flow with {component} that is on",

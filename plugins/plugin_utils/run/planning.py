@@ -15,8 +15,9 @@ from ..catalog.book import Catalog
 from ..catalog.load import load
 from ..inventory import hostvars as inventory
 from ..inventory import world as peers
+from ..inventory.names import Names
 from ..inventory.values import Untemplated
-from ..inventory.variables import Names, Variable
+from ..inventory.variables import Variable
 from ..inventory.world import HostInput, Resolver, World
 from ..plan.compute import Computed, compute
 from ..plan.model import Plan

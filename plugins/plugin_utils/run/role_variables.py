@@ -18,7 +18,8 @@ from typing import Any
 
 from ..catalog.book import Catalog
 from ..inventory.kinds import read_value
-from ..inventory.variables import GLOBAL, POSTURES, Names, Variable
+from ..inventory.names import Names
+from ..inventory.variables import GLOBAL, POSTURES, Variable
 from ..plan import overlay
 from ..problems import Problems
 from .host_part import HostPart

@@ -16,7 +16,7 @@ from typing import Any
 from ...module_utils.shrinking import Inventory
 from ..catalog.book import Catalog
 from ..inventory.hostvars import Reader, counts, fingerprint, rendered, resolve, unseen
-from ..inventory.variables import Names
+from ..inventory.names import Names
 from ..inventory.world import HostInput
 from ..problems import Problems, one_of
 from . import markdown, result, summary

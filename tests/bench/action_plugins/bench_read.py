@@ -12,7 +12,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.load import load
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.hostvars import Reader
-from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variables import Names
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.names import Names
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
 
 

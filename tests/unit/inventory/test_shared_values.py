@@ -12,7 +12,7 @@ from typing import Any
 from unit.helpers.book import PARTY, TODAY, book, flow, port
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.hostvars import Reader, fingerprint
-from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variables import Names
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.names import Names
 from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.compute import compute
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
 

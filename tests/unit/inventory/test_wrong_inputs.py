@@ -14,8 +14,8 @@ from unit.helpers.book import PARTY, book, feature, flow, host, port, windows
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.hostvars import Reader, fingerprint
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.kinds import read_value
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.names import Names
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.values import Untemplated
-from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variables import Names
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.world import HostInput
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
 

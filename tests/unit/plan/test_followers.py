@@ -12,8 +12,9 @@ import pytest
 from unit.helpers.book import PARTY, TODAY, Planned, book, feature, flow, host, port
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.kinds import read_value
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.names import Names
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.read_settings import with_values
-from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variables import Names, Variable
+from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.variables import Variable
 from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.world import HostInput
 from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.followers import Followers, Tied
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
