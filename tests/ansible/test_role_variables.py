@@ -26,6 +26,7 @@ def that(*conditions: str) -> dict[str, Any]:
     return {"ansible.builtin.assert": {"that": list(conditions)}}
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     "variables",
     [

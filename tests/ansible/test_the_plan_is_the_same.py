@@ -23,6 +23,7 @@ SLICED: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
 }
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("how", SLICED)
 def test_the_plan_does_not_depend_on_how_the_run_is_cut_up(desk: Desk, plain_run: Run, how: str):
     options, plays = SLICED[how]

@@ -102,6 +102,7 @@ HIDDEN: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("where", HIDDEN)
 def test_what_other_hosts_cannot_see_is_refused_and_belongs_in_the_inventory(desk: Desk, where: str):
     desk.write("more.yml", {"utmstack_probe_scanner_gmp_port": 9391})

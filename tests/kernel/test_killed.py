@@ -65,6 +65,7 @@ def test_a_first_apply_that_is_killed(host: Host, step: int) -> None:
     _in_order(host)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("step", STEPS)
 def test_a_removal_that_is_killed(host: Host, step: int) -> None:
     host.apply(ONE)

@@ -173,6 +173,7 @@ def test_a_chain_before_the_mark_is_no_place_for_the_rule(wire: Wire, apply: Mar
             apply()
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("posture", POSTURES)
 def test_the_mark_changes_nothing_that_is_refused(wire: Wire, apply: Marked, posture: str) -> None:
     def seen() -> list[str]:
@@ -200,6 +201,7 @@ def test_an_established_connection_is_let_pass_by_the_rule_for_such(wire: Wire, 
             assert delivers(accepted, client)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(("cast", "address"), [("broadcast", BROADCAST), ("multicast", GROUP)])
 @pytest.mark.parametrize("posture", POSTURES)
 def test_casts_are_marked_where_the_plan_has_casts(

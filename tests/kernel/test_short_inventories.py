@@ -143,6 +143,7 @@ def test_the_real_ansible_pull_is_refused(world: World) -> None:
     assert world.state() == before
 
 
+@pytest.mark.more
 def test_a_renamed_group_is_refused_by_its_hosts_and_by_their_peers(world: World) -> None:
     before = world.state()
     world.inventory(world.whole(RENAMED))
@@ -302,6 +303,7 @@ def test_a_host_that_left_a_component_which_has_other_hosts_loses_its_rules_and_
     assert "5044" in world.hosts["web-6"].table()
 
 
+@pytest.mark.more
 def test_a_host_that_left_its_last_component_is_refused_until_its_own_variables_say_so(world: World) -> None:
     before = world.state()
     left = {**PARTS, "utmstack_agent": AGENTS[:5], "offices": ("desk", "web-6")}

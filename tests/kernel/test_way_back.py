@@ -134,6 +134,7 @@ def test_with_notes_and_folder_lost_a_change_that_cuts_goes(host: Host, manager:
     assert host.apply(ONE).changed
 
 
+@pytest.mark.more
 def test_a_text_that_nft_never_takes_costs_the_table_and_not_the_way_in(
     host: Host, manager: ServiceManager, tmp_path: Path
 ) -> None:

@@ -143,6 +143,7 @@ def test_a_run_that_is_killed_at_any_write_is_mended_by_the_next(world: Store, f
         assert (others(store), settings_of(store), ours(store)) == (others(world), settings_of(world), [])
 
 
+@pytest.mark.more
 @EXAMPLES
 @given(stores(most=5), WANTS)
 def test_a_removal_that_is_killed_at_any_write_is_ended_by_the_next(world: Store, want: Want) -> None:
@@ -166,6 +167,7 @@ STRICT = Want((Line(guarded=True),), posture="strict", disable=True)
 THEIRS: dict[str, Any] = {"Name": "theirs", "Enabled": True, "Direction": 1, "Action": 1, "Protocol": 6}
 
 
+@pytest.mark.more
 def test_a_hundred_rules_of_others_are_disabled_and_remembered_whenever_the_run_is_killed() -> None:
     """What is remembered takes several rules, and may be killed between them."""
     world = Store.of(*({**THEIRS, "Name": f"Rule {number} of somebody's " + "long " * 20} for number in range(100)))

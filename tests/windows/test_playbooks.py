@@ -165,6 +165,7 @@ def test_roles_add_up_and_one_can_go_without_the_other(windows: Windows) -> None
     assert "8050" in ",".join(map(str, guarded))
 
 
+@pytest.mark.more
 def test_a_host_that_the_inventory_gives_nothing_any_more_is_emptied(windows: Windows) -> None:
     windows.bring().ok()
     windows.site(portbook_components=[])
@@ -298,6 +299,7 @@ def test_an_answer_that_is_none_is_refused(windows: Windows, answer: dict[str, A
     assert windows.hosts.calls() == [READ]
 
 
+@pytest.mark.more
 def test_a_policy_that_ignores_local_rules_is_an_error_and_can_be_a_warning(windows: Windows) -> None:
     store = Store.sample(400)
     store.policy = {"PublicProfile": {"AllowLocalPolicyMerge": 0}}

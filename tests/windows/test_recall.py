@@ -304,6 +304,7 @@ def test_a_package_whose_rules_are_gone_is_named_and_kept() -> None:
     assert [one.name for one in ours(store)] == ["portbook/memory/not-found/1"]
 
 
+@pytest.mark.more
 def test_thirty_thousand_rules_of_others_are_decided_on_in_seconds() -> None:
     store = server()
     apps = session_host(10_000).rules
