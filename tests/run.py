@@ -159,7 +159,7 @@ def of_archived(kind: Kind) -> Kind:
         if lacking is not None:
             return lacking
         done = subprocess.run(
-            [sys.executable, "-c", "from machine.helpers import roots; roots.ready()"],
+            [sys.executable, "-c", "from lab import roots; roots.ready()"],
             cwd=CHECKOUT / "tests",
             env=environment() | kind.environment,
             stdin=subprocess.DEVNULL,

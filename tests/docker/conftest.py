@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from lab import laboratory, roots
+from lab.laboratory import Laboratory
 from machine.conftest import key, operator
-from machine.helpers import laboratory, roots
-from machine.helpers.laboratory import Laboratory
 
 __all__ = ["key", "machine", "operator", "root"]
 

@@ -7,7 +7,7 @@ import json
 import sys
 
 import pytest
-from machine.helpers.laboratory import MACHINE, PEER, STRANGER, Laboratory
+from lab.laboratory import MACHINE, PEER, STRANGER, Laboratory
 from machine.helpers.playbooks import Operator
 
 PUBLISHED, GUARDED = 5044, 9000

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from machine.helpers import laboratory, roots
-from machine.helpers.laboratory import MACHINE, Laboratory
+from lab import laboratory, roots
+from lab.laboratory import MACHINE, Laboratory
 from machine.helpers.playbooks import Operator
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from machine.helpers.laboratory import CONTROLLER, PEER, STRANGER, Laboratory
+from lab.laboratory import CONTROLLER, PEER, STRANGER, Laboratory
 from machine.helpers.playbooks import Operator
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "existing-firewall.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 
 import pytest
-from machine.helpers.laboratory import Laboratory
+from lab.laboratory import Laboratory
 from machine.helpers.playbooks import HELD, Operator, finished
 from machine.test_way_back import SPARE, about_to_be_cut, held, wait_until
 

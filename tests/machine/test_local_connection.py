@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from machine.helpers.laboratory import CONTROLLER, MACHINE, STRANGER, Laboratory
+from lab.laboratory import CONTROLLER, MACHINE, STRANGER, Laboratory
 from machine.helpers.playbooks import Operator
 
 # As if Ansible ran on the machine itself. Modules come by standard input, so nothing has to lie there.

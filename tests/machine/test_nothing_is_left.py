@@ -11,14 +11,14 @@ import time
 from pathlib import Path
 
 import pytest
-from machine.helpers import laboratory
-from machine.helpers.keeper import PLACE
-from machine.helpers.laboratory import Laboratory
+from lab import laboratory
+from lab.keeper import PLACE
+from lab.laboratory import Laboratory
 
 _OPENS = """
 import sys, time
 from pathlib import Path
-from machine.helpers import laboratory
+from lab import laboratory
 laboratory.interrupt_on_term()
 with laboratory.Laboratory(Path(sys.argv[1]), "", Path(sys.argv[2])):
     print("open", flush=True)

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from machine.helpers.laboratory import Laboratory
+from lab.laboratory import Laboratory
 from machine.helpers.playbooks import REMOVE, Operator
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from machine.helpers.laboratory import PEER, STRANGER, Laboratory
+from lab.laboratory import PEER, STRANGER, Laboratory
 from machine.helpers.playbooks import Operator
 
 GUARDED = 5044

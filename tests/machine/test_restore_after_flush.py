@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from machine.helpers.laboratory import Laboratory
+from lab.laboratory import Laboratory
 from machine.helpers.playbooks import REMOVE, Operator
 
 UNIT = "portbook-restore.service"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 
-from machine.helpers.laboratory import MACHINE, PEER, STRANGER, Laboratory
+from lab.laboratory import MACHINE, PEER, STRANGER, Laboratory
 from machine.helpers.playbooks import HOST, REMOVE, SITE, Operator
 from machine.test_site import GUARDED, files
 

@@ -7,7 +7,7 @@ import json
 import re
 
 import pytest
-from machine.helpers.laboratory import CONTROLLER, PEER, STRANGER, Laboratory
+from lab.laboratory import CONTROLLER, PEER, STRANGER, Laboratory
 from machine.helpers.playbooks import Operator, finished
 
 GUARDED, OTHER = 5044, 8080

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from machine.helpers.laboratory import CONTROLLER, MACHINE, Laboratory
+from lab.laboratory import CONTROLLER, MACHINE, Laboratory
 from machine.helpers.playbooks import HELD, SITE, Operator, finished
 from machine.test_remove import everything
 

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from machine.helpers.laboratory import Laboratory
+from lab.laboratory import Laboratory
 from machine.helpers.playbooks import Operator
 from machine.test_faults import nothing_is_left
 from machine.test_way_back import WORKS, about_to_be_cut, held, state

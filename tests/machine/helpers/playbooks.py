@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from machine.helpers.laboratory import MACHINE, PEER, Laboratory
+from lab.laboratory import MACHINE, PEER, Laboratory
 from playbook_runs import words_of
 
 BIN = Path(sys.executable).parent

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from machine.helpers import keeper
+from lab import keeper
 
 CONTROLLER, PEER, STRANGER = keeper.OUTSIDE
 MACHINE = keeper.INSIDE

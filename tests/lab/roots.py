@@ -10,7 +10,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[3]
+CHECKOUT = Path(__file__).resolve().parents[2]
 GIVEN = "PORTBOOK_MACHINE_ROOT"
 SUITE = os.environ.get("PORTBOOK_MACHINE_SUITE", "bookworm")
 """Of Debian: bullseye has nft 0.9.8 and Python 3.9, trixie 1.1 and 3.13."""
