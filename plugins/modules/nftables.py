@@ -40,10 +40,14 @@ options:
     default: {}
   yields_to:
     description:
-      - Other backends, each with the service that means that the host has it. A host on which one runs is left as it
-        is, unless it holds rules of this one already.
+      - Other backends, each with the service that means that the host has it. A host on which one runs gets its rules
+        by that one, unless it holds rules of this one already.
     type: dict
     default: {}
+  migrate:
+    description: Whether a host whose rules are held by another backend is taken to the one that is asked for.
+    type: bool
+    default: false
   digest:
     description: The digest of the plan that the slices are of.
     type: str
@@ -166,12 +170,12 @@ seconds:
   type: float
 """
 
+from ansible_collections.portbook.firewall.plugins.module_utils.firewalld.engines import engines
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.answer import run
-from ansible_collections.portbook.firewall.plugins.module_utils.nftables.engine import Nftables
 
 
 def main() -> None:
-    run(Nftables)
+    run(engines("nftables"))
 
 
 if __name__ == "__main__":

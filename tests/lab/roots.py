@@ -46,6 +46,13 @@ _OPTIONS = [
 _WITH_DOCKER = [f"--include={','.join(_DOCKER.split())}", f"--customize-hook={_PREPARE_DOCKER}"]
 
 
+_WITH_FIREWALLD = [
+    "--include=firewalld",
+    # It starts with the machine where a test switches it on.
+    '--customize-hook=chroot "$1" systemctl --quiet disable firewalld.service',
+]
+
+
 def cached(*more: str) -> Path:
     """Named after what is asked for, so that a change of it builds anew."""
     given = os.environ.get(GIVEN)
@@ -56,6 +63,10 @@ def cached(*more: str) -> Path:
 def with_docker() -> Path:
     """Larger than the others, so it is a root of its own."""
     return ready(*_WITH_DOCKER)
+
+
+def with_firewalld() -> Path:
+    return ready(*_WITH_FIREWALLD)
 
 
 def ready(*more: str) -> Path:

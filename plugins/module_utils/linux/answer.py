@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Mapping
+from typing import Any, Dict, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..shrinking import Inventory
+from . import choice
 from .apply import Shrinks, apply, confirm
-from .engine import Engine, EngineError
+from .choice import Engines
+from .engine import EngineError
 from .request import Applied, Request
 from .state import HostState, StateError
 from .way_back import OldConnection
@@ -22,6 +24,7 @@ ARGUMENTS: Dict[str, Any] = {
     "replace": {"type": "str", "choices": ["all", "named"], "default": "named"},
     "settings": {"type": "dict", "default": {}},
     "yields_to": {"type": "dict", "default": {}},
+    "migrate": {"type": "bool", "default": False},
     "digest": {"type": "str", "default": ""},
     "transport": {"type": "str", "default": ""},
     "hold": {"type": "float", "default": 0},
@@ -30,10 +33,10 @@ ARGUMENTS: Dict[str, Any] = {
 }
 
 
-def run(engine: Callable[[], Engine]) -> None:
+def run(engines: Engines) -> None:
     """A module's whole work."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    done = answer(module.params, HostState(), engine, module.check_mode, module._diff, module._verbosity)
+    done = answer(module.params, HostState(), engines, module.check_mode, module._diff, module._verbosity)
     if done.get("failed"):
         module.fail_json(**done)
     module.exit_json(**done)
@@ -42,7 +45,7 @@ def run(engine: Callable[[], Engine]) -> None:
 def answer(
     given: Mapping[str, Any],
     state: HostState,
-    engine: Callable[[], Engine],
+    engines: Engines,
     check: bool,
     diff: bool,
     verbosity: int = 0,
@@ -50,8 +53,13 @@ def answer(
     """The module's result, be it a failure; `given` are its arguments."""
     try:
         if given["state"] == "confirm":
-            return _confirmation(confirm(state, engine(), given["token"]))
-        return _result(apply(state, engine(), _request(given, check, diff, verbosity)), diff)
+            return _confirmation(confirm(state, choice.for_confirmation(engines, state), given["token"]))
+        if given["state"] == "absent":
+            engine = choice.for_removal(engines, state, given["yields_to"])
+        else:
+            engine = choice.for_change(engines, state, given["yields_to"], given["migrate"])
+        left_to = {name: one for name, one in given["yields_to"].items() if name not in engines.by_name}
+        return _result(apply(state, engine, _request({**given, "yields_to": left_to}, check, diff, verbosity)), diff)
     except OldConnection as error:
         return {**_confirmation(str(error)), "old_connection": True}
     except Shrinks as error:
@@ -77,8 +85,9 @@ def _request(given: Mapping[str, Any], check: bool, diff: bool, verbosity: int) 
         check=check,
         diff=diff,
         verbosity=verbosity,
-        yields_to=given["yields_to"],
+        yields_to={} if absent else given["yields_to"],
         removes=absent,
+        migrate=given["migrate"],
         inventory=None if given["inventory"] is None else Inventory.of(given["inventory"]),
     )
 

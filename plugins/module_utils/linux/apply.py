@@ -9,7 +9,7 @@ import time
 from typing import Any, Dict, List
 
 from .. import shrinking
-from . import programs, shown, slices, unmanaged, way_back, way_in
+from . import choice, programs, shown, slices, unmanaged, way_back, way_in
 from . import units as boot
 from .change import Change
 from .engine import Engine, Present
@@ -54,12 +54,13 @@ def _apply(state: HostState, engine: Engine, request: Request) -> Applied:
     if waiting is not None:
         raise StateError(way_back.described(waiting))
     kept = state.read()
-    if kept["applied"] and kept.get("backend", engine.name) != engine.name:
+    if _held_by_another(kept, engine) and not request.migrate:
         raise StateError(
-            f"{state.path(STATE)} says that the rules of this host are held by {kept['backend']}, and {engine.name} "
-            f"knows nothing of them. Remove them first, with portbook_backend: {kept['backend']}"
+            f"{state.path(STATE)} says that the rules of this host are held by {kept['backend']}, and {engine.name} is "
+            f"asked for. Set portbook_migrate: true to take the host from one to the other, or portbook_backend: "
+            f"{kept['backend']}"
         )
-    other = "" if kept["applied"] else _other_backend(request.yields_to)
+    other = "" if kept["applied"] else choice.running(request.yields_to)
     if other:
         return Applied(slices.difference({}, {}), left_to=other)
     start = time.monotonic()
@@ -73,22 +74,13 @@ def _apply(state: HostState, engine: Engine, request: Request) -> Applied:
             applied.diff = shown.Change(state, engine, request, kept, new, present).sections()
         if not request.check:
             applied.held = Change(state, engine, request, new).make(present)
+            applied.warnings += engine.notes()
     applied.seconds = time.monotonic() - start
     return applied
 
 
-def _other_backend(yields_to: Dict[str, str]) -> str:
-    """That has this host, since its service runs here."""
-    for backend, service in yields_to.items():
-        condition = boot.condition(service)
-        if condition == "enabled":
-            raise StateError(
-                f"{service} is enabled on this host and does not run, so which backend it should have cannot be told. "
-                f"Start or disable {service}, or set portbook_backend"
-            )
-        if condition == "running":
-            return backend
-    return ""
+def _held_by_another(kept: Dict[str, Any], engine: Engine) -> bool:
+    return bool(kept["applied"] and kept.get("backend", engine.name) != engine.name)
 
 
 def _compared(
@@ -102,11 +94,14 @@ def _compared(
     else:
         same_text, same_kernel = not given, not present.exists
     same_units = not boot.has_systemd() or engine.units.as_wanted(rendered.files)
-    same = same_text and same_kernel and same_units
+    same = same_text and same_kernel and same_units and engine.lasts(rendered.text)
     return Applied(
         words,
         changed=not same or any(words[one] for one in ("create", "change", "delete")),
-        mended=bool(given) and rendered.exists and given.get("kernel") != present.meaning,
+        mended=bool(given)
+        and rendered.exists
+        and given.get("kernel") != present.meaning
+        and not _held_by_another(kept, engine),
         warnings=_warnings(state, kept),
         persistence=rendered.persistence,
         left=_left(request, kept, new, present, engine.what),

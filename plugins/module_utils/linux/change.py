@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 from . import clock, programs, remembered, way_back
 from . import units as boot
@@ -28,7 +28,7 @@ class Change:
 
     def make(self, present: Present) -> bool:
         """Whether the change is held and waits to be confirmed."""
-        back = self._engine.to_restore(present)
+        back = self._engine.to_restore(present, self._rendered.text)
         try:
             self._write_files()
             if self._request.hold and not self._request.local and self._rendered.refuses:
@@ -37,9 +37,15 @@ class Change:
             self._remember()
             return self._held
         except BaseException:
-            with programs.within(programs.CLEAN_UP, programs.CLEAN_UP_EACH):
+            with programs.within(*self._to_clean_up()):
                 self._put_back(back)
             raise
+
+    def _to_clean_up(self) -> Tuple[float, float]:
+        """For an engine that is slow by nature, as long as it takes."""
+        if self._engine.seconds > programs.SECONDS:
+            return self._engine.seconds + programs.CLEAN_UP, self._engine.seconds
+        return programs.CLEAN_UP, programs.CLEAN_UP_EACH
 
     def _write_files(self) -> None:
         if not self._rendered.exists:
@@ -94,8 +100,10 @@ class Change:
                 raise EngineError(self._engine.gone)
             self._write_state(there.meaning)
             if not self._held:
+                self._engine.settle(self._rendered.text)
                 self._state.commit()
         else:
+            self._engine.settle(self._rendered.text)
             if self._systemd:
                 self._engine.units.bring({})
             self._state.leave()

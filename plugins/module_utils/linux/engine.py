@@ -58,6 +58,9 @@ class Engine(Protocol):
     replaced: str
     """The same if something else is there."""
 
+    seconds: float
+    """That a load may take."""
+
     @property
     def units(self) -> Units: ...
 
@@ -68,14 +71,23 @@ class Engine(Protocol):
 
     def read(self) -> Present: ...
 
-    def to_restore(self, present: Present) -> str:
-        """What `load` takes to bring back what is there now."""
+    def to_restore(self, present: Present, text: str) -> str:
+        """What `load` takes to bring back what is there now, once `text` was loaded or failed to be."""
 
     def check(self, text: str) -> None:
         """Raises what `load` would fail with, and changes nothing."""
 
     def load(self, text: str) -> None:
         """Raises EngineStopped if anything may have changed; whatever else it raises left all as it was."""
+
+    def settle(self, text: str) -> None:
+        """What was loaded is confirmed: whatever of it a start of the host would not bring back is written now."""
+
+    def lasts(self, text: str) -> bool:
+        """Whether that is written, besides the units and the files that the host keeps."""
+
+    def notes(self) -> List[str]:
+        """What the operator should know of what was loaded."""
 
     def command_to_load(self, path: str) -> List[str]:
         """The program and its arguments that do what `load` does, with the text that is in a file."""

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 from ..intervals import Span
@@ -42,6 +42,8 @@ class Permission:
     flow: str = ""
     logged: bool = False
     """Its new connections are logged, and whom its ports refuse, whatever holds for the host."""
+    peers: str = field(default="", compare=False, repr=False)
+    """What its networks are called. Means nothing, but an engine may name with it what it makes of them."""
 
     @property
     def guarded(self) -> bool:

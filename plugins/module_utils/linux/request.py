@@ -31,6 +31,8 @@ class Request:
     verbosity: int = 0
     yields_to: Dict[str, str] = field(default_factory=dict)
     """Other backends, and the service of each that means that this host has it."""
+    migrate: bool = False
+    """A host whose rules another backend holds is taken to this one."""
     removes: bool = False
     """Slices are taken away: with the last one goes everything, whatever the settings are."""
     inventory: Optional[shrinking.Inventory] = None

@@ -48,6 +48,7 @@ def _permission(rule: Dict[str, Any], sets: Dict[str, List[str]]) -> Permission:
         container_spans=_spans(rule["container_spans"]),
         flow=rule["flow"],
         logged=bool(rule.get("log")),
+        peers=peers,
     )
 
 

@@ -26,6 +26,7 @@ _AT_REST = {"inactive", "failed"}
 # The notes say who has decided. What is in /run may be gone, so this is no file: systemd has it.
 _SCRIPT = """
 limited() {{ timeout -s KILL {seconds} "$@" </dev/null; }}
+patient() {{ timeout -s KILL {patience} "$@" </dev/null; }}
 load_back() {{ [ -s {back} ] && {load_back}; }}
 load_kept() {{ [ -s {kept} ] && {load_kept}; }}
 take_back() {{
@@ -58,19 +59,28 @@ class Files:
     drafts: Sequence[str]
 
 
-def script(
-    notes: str, folder: str, files: Files, loads: Sequence[Sequence[str]], remove: Sequence[str], units: List[str]
-) -> str:
-    """`loads` are command lines that load the table as it was, and as a start of the host would; `remove` takes away
-    what is ours, for the day on which both are refused."""
-    load_back, load_kept = (f"limited {_line(one)}" for one in loads)
+@dataclass(frozen=True)
+class Commands:
+    """Of an engine, as words."""
+
+    loads: Sequence[Sequence[str]]
+    """That load what was there, and what a start of the host would."""
+    remove: Sequence[str]
+    """Takes away what is ours, for the day on which both are refused."""
+    seconds: float
+    """That each of them may take."""
+
+
+def script(notes: str, folder: str, files: Files, commands: Commands, units: List[str]) -> str:
+    load_back, load_kept = (f"patient {_line(one)}" for one in commands.loads)
     return _SCRIPT.format(
         seconds=int(programs.SECONDS),
         back=quote(files.back),
         kept=quote(files.kept),
         load_back=load_back,
         load_kept=load_kept,
-        remove=f"limited {_line(remove)}",
+        remove=f"patient {_line(commands.remove)}",
+        patience=int(commands.seconds),
         decided=_line(files.decided),
         taking_back=quote(files.taking_back),
         drafts=_line(files.drafts),

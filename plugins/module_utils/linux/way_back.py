@@ -17,7 +17,7 @@ from typing import Any, Callable, Dict, Optional
 
 from . import clock, holder, session, timer
 from . import units as boot
-from .engine import Engine
+from .engine import Engine, EngineError
 from .state import (
     BACK,
     BACK_FILE,
@@ -153,7 +153,8 @@ def _held_by_systemd(state: HostState, engine: Engine, terms: Terms, note: Dict[
     )
     loads = [engine.command_to_load(path) for path in (files.back, files.kept)]
     units = terms.units.commands_for(terms.files, {path: state.path(name) for path, name in copies.items()})
-    script = timer.script(state.notes, state.folder, files, loads, engine.command_to_remove(), units)
+    commands = timer.Commands(loads, engine.command_to_remove(), engine.seconds)
+    script = timer.script(state.notes, state.folder, files, commands, units)
     state.write(BACK_SCRIPT, script)
     state.write(PENDING, json.dumps({**note, "timer": True}))
     if timer.start(script, terms.seconds):
@@ -190,8 +191,9 @@ def confirm(state: HostState, engine: Engine, token: str) -> str:
         if why_not:
             return why_not
         try:
+            engine.settle(state.text(f"{RULESET}{NEXT}") or "")
             state.commit()
-        except StateError:
+        except (EngineError, StateError):
             _given_back(state, note)
             raise
         state.settle(CONFIRMING)

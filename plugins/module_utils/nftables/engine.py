@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Callable, List, Optional, Tuple
+from typing import Any, Callable, List, Optional, Sequence, Tuple
 
-from ..linux import policy_routes
+from ..linux import policy_routes, programs
 from ..linux.engine import EngineError, EngineStopped, Present, Rendered
 from ..linux.model import ALLOWED, Judgement, Local, Mark, Permission, Settings
 from ..linux.units import Units, has_systemd
@@ -34,8 +34,14 @@ class Nftables:
         "meantime, a restart of nftables.service for example. Run again when that is done"
     )
 
-    def __init__(self, nft: Optional[Nft] = None, units: Optional[TableUnits] = None) -> None:
+    seconds = programs.SECONDS
+
+    def __init__(
+        self, nft: Optional[Nft] = None, units: Optional[TableUnits] = None, beside: Sequence[str] = ()
+    ) -> None:
+        """Tables `beside` ours are not judged: what they refuse is opened by other means."""
         self._nft = nft or Nft()
+        self._beside = beside
         self._units = units or TableUnits()
         self._kinds: Optional[bool] = None
 
@@ -72,7 +78,7 @@ class Nftables:
                 self._kinds = False
         return self._kinds
 
-    def to_restore(self, present: Present) -> str:
+    def to_restore(self, present: Present, text: str) -> str:
         return ruleset.deletion() + (self._nft.listing() if present.exists else "")
 
     def check(self, text: str) -> None:
@@ -80,6 +86,15 @@ class Nftables:
 
     def load(self, text: str) -> None:
         self._nft.load(text)
+
+    def settle(self, text: str) -> None:
+        """The file that is kept is all that a start of the host needs."""
+
+    def lasts(self, text: str) -> bool:
+        return True
+
+    def notes(self) -> List[str]:
+        return []
 
     def command_to_load(self, path: str) -> List[str]:
         return [self._nft.path, "-f", path]
@@ -105,7 +120,7 @@ class Nftables:
             return [], []
 
     def judge(self, mark: Optional[Mark]) -> Callable[[Permission], Judgement]:
-        others = self._others()
+        others = self._others(self._beside)
         proposed = lru_cache(maxsize=None)(lambda: _unused(others))
 
         def one(permission: Permission) -> Judgement:
@@ -117,8 +132,8 @@ class Nftables:
     def mark_users(self, mark: Mark) -> List[str]:
         return mark_users.users(self._others(), mark)
 
-    def _others(self) -> List[Any]:
-        return [*legacy_tables.translated(self._nft.others()), *legacy_tables.objects()]
+    def _others(self, beside: Sequence[str] = ()) -> List[Any]:
+        return [*legacy_tables.translated(self._nft.others(beside)), *legacy_tables.objects()]
 
 
 def _unused(others: List[Any]) -> Mark:

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import signal
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 from ..linux import programs
 from ..linux.engine import EngineError, EngineStopped
@@ -46,15 +46,15 @@ class Nft:
     def load(self, text: str) -> None:
         self._run(["-f", "-"], text, "nft refuses the ruleset")
 
-    def table(self) -> Optional[List[Any]]:
-        """Our table as the kernel holds it, or None."""
+    def table(self, name: str = TABLE) -> Optional[List[Any]]:
+        """One of the family inet as the kernel holds it, or None."""
         try:
-            return list(json.loads(self._run(["-j", "list", "table", "inet", TABLE]))["nftables"])
+            return list(json.loads(self._run(["-j", "list", "table", "inet", name]))["nftables"])
         except NftStopped:
             raise
         except NftError:
             # nft says in the user's language that there is none.
-            if TABLE in self._tables():
+            if name in self.tables():
                 raise
             return None
 
@@ -71,12 +71,12 @@ class Nft:
             return ""
         return "" if done.code else done.out
 
-    def others(self) -> List[Any]:
-        """Everything that is not ours."""
+    def others(self, beside: Sequence[str] = ()) -> List[Any]:
+        """Everything that is neither ours nor in the tables beside it, of the family inet."""
         objects = json.loads(self._run(["-j", "list", "ruleset"]))["nftables"]
-        return [one for one in objects if not _ours(one) and "metainfo" not in one]
+        return [one for one in objects if not _of(one, (TABLE, *beside)) and "metainfo" not in one]
 
-    def _tables(self) -> List[str]:
+    def tables(self) -> List[str]:
         objects = json.loads(self._run(["-j", "list", "tables", "inet"]))["nftables"]
         return [one["table"]["name"] for one in objects if "table" in one]
 
@@ -119,36 +119,37 @@ def _cause(told: str) -> str:
     return "; ".join(lines[:4]) or "no reason given"
 
 
-def _ours(one: Dict[str, Any]) -> bool:
+def _of(one: Dict[str, Any], tables: Sequence[str]) -> bool:
     ((kind, body),) = one.items()
     name = body.get("name") if kind == "table" else body.get("table") if isinstance(body, dict) else None
-    return name == TABLE and body.get("family") == "inet"
+    return name in tables and body.get("family") == "inet"
 
 
 def meaning(table: Optional[List[Any]]) -> str:
     """A digest of the table less what changes by itself: handles, counters, order of elements."""
     if table is None:
         return ""
-    plain = [_plain(one) for one in table if "metainfo" not in one]
-    ordered = sorted(json.dumps(one, sort_keys=True) for one in plain if "rule" not in one)
-    rules = [json.dumps(one, sort_keys=True) for one in plain if "rule" in one]
+    objects = [plain(one) for one in table if "metainfo" not in one]
+    ordered = sorted(json.dumps(one, sort_keys=True) for one in objects if "rule" not in one)
+    rules = [json.dumps(one, sort_keys=True) for one in objects if "rule" in one]
     chains = sorted(rules, key=lambda text: str(json.loads(text)["rule"]["chain"]))
     return hashlib.sha256("\n".join(ordered + chains).encode()).hexdigest()
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Of what nft tells, that which does not change by itself."""
     if isinstance(value, dict):
         if set(value) == {"packets", "bytes"}:
             return None
         return {
-            key: _elements(inner) if key == "elem" else _plain(inner) for key, inner in value.items() if key != "handle"
+            key: _elements(inner) if key == "elem" else plain(inner) for key, inner in value.items() if key != "handle"
         }
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     return value
 
 
 def _elements(value: Any) -> Any:
     if isinstance(value, list):
-        return sorted((_plain(one) for one in value), key=lambda one: json.dumps(one, sort_keys=True))
-    return _plain(value)
+        return sorted((plain(one) for one in value), key=lambda one: json.dumps(one, sort_keys=True))
+    return plain(value)

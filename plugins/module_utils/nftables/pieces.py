@@ -17,8 +17,8 @@ HOOKED = "type filter hook"
 PORTS = ("tcp", "udp", "sctp")
 CASTS = ("broadcast", "multicast")
 # A source that has no address yet: DHCP, and duplicate address detection.
-_UNSET = ("0.0.0.0", "::")
-_LINK_LOCAL = "fe80::/10"
+UNSET = ("0.0.0.0", "::")
+LINK_LOCAL = "fe80::/10"
 
 
 @dataclass
@@ -64,9 +64,9 @@ class Pieces:
     def networks(self, one: Permission) -> Iterable[str]:
         if not one.local_subnet:
             return one.networks or ()
-        unset = _UNSET if one.cast in CASTS else ()
+        unset = UNSET if one.cast in CASTS else ()
         groups = ("224.0.0.0/4", "255.255.255.255", "ff00::/8") if one.direction == "out" else ()
-        return (*self.local.subnets, _LINK_LOCAL, *unset, *groups)
+        return (*self.local.subnets, LINK_LOCAL, *unset, *groups)
 
     def peers(self, address: str, networks: Iterable[str]) -> List[str]:
         """Single addresses in a hash, networks in an interval set; sets of the same content are one."""

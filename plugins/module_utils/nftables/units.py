@@ -33,7 +33,7 @@ RequiresMountsFor={folder}
 Type=oneshot
 RemainAfterExit=yes
 ExecStartPre=-/bin/rm -f {ruleset}{next} {state}{next}
-ExecStart=/bin/sh -c '\\
+{before}ExecStart=/bin/sh -c '\\
     if [ -e {ruleset} ]; then exec {nft} -f {ruleset}; fi; \\
     if [ -e {state} ]; then exit; fi; \\
     trap "" TERM; \\
@@ -56,21 +56,26 @@ ExecReload=-{nft} -f {ruleset}
 
 
 class TableUnits:
-    """`folder` is systemd's, `kept` the one in which the host keeps the table's file."""
+    """`folder` is systemd's, `kept` the one in which the host keeps the table's file; `before` is a script there that
+    runs before the table is loaded at a start of the host."""
 
-    def __init__(self, folder: str = FOLDER, kept: str = state.FOLDER) -> None:
+    def __init__(self, folder: str = FOLDER, kept: str = state.FOLDER, before: str = "") -> None:
         self._kept = kept
+        self.before_path = f"{kept}/{before}" if before else ""
         self._loads, self._restores = f"{folder}/{UNIT}", f"{folder}/{after_flush.UNIT}"
         self._drop_in = f"{folder}/nftables.service.d/portbook.conf"
         self._script = f"{kept}/{after_flush.SCRIPT}"
         self.units = Units(
-            files=(self._loads, self._drop_in, self._script, self._restores),
+            files=(self._loads, self._drop_in, self._script, self._restores, *filter(None, [self.before_path])),
             services=(
                 Service(UNIT, self._loads, "sysinit.target"),
                 Service(after_flush.UNIT, self._restores, "multi-user.target", restarts_for=(self._script,)),
             ),
             drop_ins=(os.path.dirname(self._drop_in),),
         )
+
+    def kept_path(self, name: str) -> str:
+        return f"{self._kept}/{name}"
 
     def files(self, nft: str, restore: bool) -> Dict[str, str]:
         """Paths and texts of the files of a host with rules."""
@@ -81,6 +86,7 @@ class TableUnits:
             "state": f"{self._kept}/{state.STATE}",
             "next": state.NEXT,
             "table": TABLE,
+            "before": f"ExecStartPre=-/bin/sh {self.before_path}\n" if self.before_path else "",
             "files": " ".join(self.units.files),
             "wants": " ".join(one.link for one in self.units.services),
             "drop_ins": " ".join(self.units.drop_ins),

@@ -45,6 +45,7 @@ class Linux:
             "state": "absent",
             "slices": {name: {} for name in named},
             "replace": "named" if named else "all",
+            "yields_to": dict(self._services),
             **({} if removal.inventory is None else {"inventory": removal.inventory.data()}),
         }
         done = target.run(self._module, arguments)

@@ -24,6 +24,7 @@ class Registered:
 # A host with auto that runs one of these services has that backend, and is left to it.
 _SERVICES: Mapping[str, str] = {"firewalld": "firewalld"}
 BACKENDS: Mapping[str, Registered] = {
+    "firewalld": Registered(lambda _catalog: Linux("firewalld", _SERVICES)),
     "nftables": Registered(lambda _catalog: Linux("nftables", _SERVICES), "linux"),
     "windows": Registered(Windows, "windows"),
 }

@@ -1,0 +1,270 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring firewalld to openings of ours, and nothing else of it to anything: look, then reload if something is new, then
+change what runs; what a restart begins with is written when the change is confirmed."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from contextlib import suppress
+from shlex import quote
+from typing import Dict, List, Set, Tuple
+
+from ..linux import programs
+from ..linux.engine import EngineError
+from ..linux.units import has_systemd
+from ..nftables.kernel import Nft
+from . import back, files
+from .daemon import Daemon
+from .drift import Drift, drift
+from .kernel import BLOCKED, TABLE
+from .objects import POLICY, Openings
+from .steps import Steps, steps
+
+UNIT = "firewalld.service"
+_FLOOR = (1, 0)
+_MOST_SINGLE = 64
+_READY_WITHIN, _LOOK_EVERY = 8.0, 0.1
+_SLOW = 20.0
+_VERSION = re.compile(r"(\d+)\.(\d+)")
+_ADVICE = "Or set portbook_backend: nftables for a host that is to have no firewalld"
+
+
+class Opener:
+    def __init__(self, nft: Nft, daemon: Daemon, folder: str = back.FOLDER) -> None:
+        self._nft, self._daemon, self._folder = nft, daemon, folder
+        self.notes: List[str] = []
+
+    # -- looking ------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Raises what keeps firewalld from being asked, before anything is touched."""
+        self.look_at_unit()
+        health = self._daemon.health()
+        found = _VERSION.match(health.version)
+        if found and (int(found[1]), int(found[2])) < _FLOOR:
+            raise EngineError(
+                f"firewalld is {health.version} on this host, and its policies can be used from "
+                f"{'.'.join(map(str, _FLOOR))} on. Update it. {_ADVICE}"
+            )
+        if health.backend != "nftables":
+            raise EngineError(
+                f"FirewallBackend is {health.backend} in {self._folder}/firewalld.conf, and the refusals of portbook "
+                f"need nftables. Set FirewallBackend=nftables there and restart firewalld. {_ADVICE}"
+            )
+        if health.panic:
+            raise EngineError(
+                "firewalld is in panic mode on this host and drops every packet. End that (firewall-cmd --panic-off), "
+                "then run again"
+            )
+        if health.state != "RUNNING":
+            raise EngineError(
+                f"firewalld is in the state {health.state or 'unknown'} on this host: its own configuration could not "
+                "be loaded. firewall-cmd --check-config and journalctl -u firewalld name the file; mend it, reload "
+                "firewalld, then run again"
+            )
+
+    def look_at_unit(self) -> None:
+        load, active, enabled = self._unit()
+        if load == "masked":
+            raise EngineError(f"{UNIT} is masked on this host. Unmask and start it. {_ADVICE}")
+        if load == "not-found":
+            raise EngineError(f"firewalld is not installed on this host. Install it. {_ADVICE}")
+        if active not in ("active", "reloading"):
+            word = f"{enabled} and " if enabled else ""
+            raise EngineError(f"{UNIT} is {word}{active} on this host. Start it (systemctl start firewalld). {_ADVICE}")
+
+    def runs(self) -> bool:
+        return self._unit()[1] in ("active", "reloading")
+
+    def _unit(self) -> Tuple[str, str, str]:
+        """How it is loaded, whether it is at work, and whether it starts with the host."""
+        if not has_systemd():
+            return "loaded", "active", ""
+        names = ("LoadState", "ActiveState", "UnitFileState")
+        done = programs.run(["systemctl", "show", *(f"--property={name}" for name in names), UNIT])
+        found = dict(line.split("=", 1) for line in done.out.splitlines() if "=" in line)
+        return found.get("LoadState", ""), found.get("ActiveState", ""), found.get("UnitFileState", "")
+
+    def raw_files(self) -> Dict[str, str]:
+        """Ours of the permanent configuration, by their paths below firewalld's folder."""
+        found = {}
+        for folder in files.FOLDERS:
+            with suppress(FileNotFoundError):
+                for name in sorted(os.listdir(os.path.join(self._folder, folder))):
+                    if files.is_ours(f"{folder}/{name}"):
+                        with open(os.path.join(self._folder, folder, name), encoding="utf-8", errors="replace") as file:
+                            found[f"{folder}/{name}"] = file.read()
+        return found
+
+    def now(self) -> Openings:
+        return self._daemon.openings()
+
+    def permanent(self) -> Openings:
+        return files.read(self.raw_files())
+
+    def back_from(self, wanted: Openings) -> Tuple[bool, List[str]]:
+        """Whether taking back what brings it to these openings needs a reload, and arguments of firewall-cmd that do
+        the rest."""
+        if not self.runs():
+            return False, []
+        found = steps(self._daemon.openings(), wanted)
+        if found.reload or self._flushed():
+            return True, quoted(self._drift())
+        return False, found.undone()
+
+    # -- changing -----------------------------------------------------------------------------------
+
+    def open(self, wanted: Openings) -> None:
+        """At runtime. Without any, nothing has to run."""
+        if not wanted.rules and not self.runs():
+            return
+        now = self._daemon.openings()
+        found = steps(now, wanted)
+        flushed = self._flushed()
+        if found.reload or flushed:
+            self._with_reload(found, wanted, flushed)
+            found = steps(self._daemon.openings(), wanted)
+        self._at_runtime(found, wanted)
+
+    def _with_reload(self, found: Steps, wanted: Openings, flushed: bool) -> None:
+        others = self._drift()
+        self._refuse_stuck(others)
+        before = self.permanent()
+        for ipset in found.ipsets:
+            self._daemon.keep_ipset(ipset)
+        for service in found.services:
+            self._daemon.keep_service(service)
+        rules = wanted.rules if found.many else before.rules & wanted.rules
+        if found.policy:
+            self._daemon.keep_policy(rules)
+        elif found.many:
+            self._daemon.keep_rules(rules)
+        self._again(flushed)
+        if found.many:
+            # A restart before the confirmation begins with what was there.
+            self._daemon.keep_rules(before.rules & wanted.rules if found.policy else before.rules)
+        self._put_back(others)
+
+    def _at_runtime(self, found: Steps, wanted: Openings) -> None:
+        for name, (gone, come) in found.entries.items():
+            if len(gone) + len(come) > _MOST_SINGLE:
+                self._daemon.set_entries(name, wanted.peers[name].entries)
+                continue
+            for entry in sorted(gone):
+                self._daemon.remove_entry(name, entry)
+            for entry in sorted(come):
+                self._daemon.add_entry(name, entry)
+        if found.gone or found.come:
+            self._daemon.set_rules(wanted.rules)
+
+    def keep(self, wanted: Openings) -> None:
+        """Permanently, without a reload: the policy first, so that nothing names what is not there."""
+        there = self.permanent()
+        if not self.runs():
+            self._remove_files(set(files.written(wanted)))
+            return
+        if wanted.frame:
+            for ipset in wanted.ipsets - there.ipsets:
+                self._daemon.keep_ipset(ipset)
+            for service in wanted.services - there.services:
+                self._daemon.keep_service(service)
+            if there.frame != wanted.frame:
+                self._daemon.keep_policy(wanted.rules)
+            elif there.rules != wanted.rules:
+                self._daemon.keep_rules(wanted.rules)
+        elif there.frame:
+            self._daemon.forget("policy", POLICY)
+        for name in sorted(set(there.peers) - set(wanted.peers)):
+            self._daemon.forget("ipset", name)
+        for name in sorted(set(there.ports) - set(wanted.ports)):
+            self._daemon.forget("service", name)
+        self._remove_files(set(files.written(wanted)))
+        if not wanted.exists and self._daemon.openings().exists:
+            others = self._drift()
+            if not others.stuck:
+                self._again(self._flushed())
+                self._put_back(others)
+
+    def _remove_files(self, wanted: Set[str]) -> None:
+        """What firewalld leaves of what it removes, and all where it does not run."""
+        for folder in files.FOLDERS:
+            path = os.path.join(self._folder, folder)
+            with suppress(FileNotFoundError):
+                for name in os.listdir(path):
+                    plain = name[: -len(".old")] if name.endswith(".old") else name
+                    mine = f"{folder}/{plain}"
+                    if files.is_ours(mine) and (mine not in wanted):
+                        os.unlink(os.path.join(path, name))
+
+    # -- reloads ------------------------------------------------------------------------------------
+
+    def _flushed(self) -> bool:
+        return TABLE not in self._nft.tables()
+
+    def _again(self, flushed: bool) -> None:
+        """A reload, and a restart where that would lock out or has failed."""
+        if not flushed:
+            with suppress(EngineError):
+                self._daemon.reload()
+            if self._works():
+                return
+        done = programs.run(["systemctl", "restart", UNIT], seconds=_SLOW)
+        end = time.monotonic() + _READY_WITHIN
+        self._daemon.leave()
+        while not self._works() and time.monotonic() < end:
+            time.sleep(_LOOK_EVERY)
+            self._daemon.leave()
+        # What a daemon that was killed has left in the kernel is only cleared by a reload.
+        if not done.code:
+            with suppress(EngineError):
+                self._daemon.reload()
+        if not self._works():
+            raise EngineError(
+                "firewalld does not work on this host after a reload and a restart "
+                f"({done.err.strip() or 'journalctl -u firewalld says why'}). Mend that, then run again"
+            )
+
+    def _works(self) -> bool:
+        with suppress(EngineError):
+            tables = self._nft.tables()
+            return TABLE in tables and BLOCKED not in tables and self._daemon.health().state == "RUNNING"
+        return False
+
+    def _drift(self) -> Drift:
+        return drift(*self._daemon.configuration())
+
+    def _refuse_stuck(self, others: Drift) -> None:
+        if others.stuck:
+            raise EngineError(
+                "firewalld has to be reloaded for rules that are new, and that would change something else, too: "
+                f"{'; '.join(others.stuck)}. Nothing was applied. Reload firewalld, or undo that, then run again"
+            )
+
+    def _put_back(self, others: Drift) -> None:
+        """What others have at runtime only, which a reload takes away."""
+        if not others.commands:
+            return
+        for words in others.commands:
+            programs.run(["firewall-cmd", "--quiet", *words])
+        end = time.monotonic() + _READY_WITHIN
+        while self._drift() != others and time.monotonic() < end:
+            time.sleep(_LOOK_EVERY)
+        now = self._drift()
+        if now != others:
+            lost = sorted(set(others.said) - set(now.said)) or sorted(set(now.said) - set(others.said))
+            raise EngineError(
+                "firewalld had to be reloaded, and what it had at runtime only could not be put back: "
+                f"{'; '.join(lost)}. Make it permanent (firewall-cmd --runtime-to-permanent), then run again"
+            )
+        self.notes.append(
+            "firewalld had to be reloaded. What it has at runtime only was put back, and is lost at the next reload or "
+            f"restart: {'; '.join(others.said)}. firewall-cmd --runtime-to-permanent keeps it"
+        )
+
+
+def quoted(others: Drift) -> List[str]:
+    return [" ".join(map(quote, one)) for one in others.commands]

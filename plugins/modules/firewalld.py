@@ -1,0 +1,184 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring firewalld's openings and the table inet portbook of one host to its slices, held and restored together."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: firewalld
+short_description: Bring firewalld on this host to its part of the plan
+description:
+  - Called by M(portbook.firewall.apply), which works out the options; not meant to be written by hand.
+  - Owns the policy C(portbook_in) of firewalld, its ipsets and services whose names begin with C(pb-), and what
+    M(portbook.firewall.nftables) owns; touches nothing else.
+version_added: 0.1.0
+extends_documentation_fragment:
+  - portbook.firewall.attributes
+author:
+  - The portbook.firewall maintainers (@portbook)
+options:
+  state:
+    description:
+      - V(present) applies slices, V(absent) takes slices away, V(confirm) lets a held change stand.
+    type: str
+    choices: [present, absent, confirm]
+    default: present
+  slices:
+    description: What each component asks of this host, with the sets that its rules name.
+    type: dict
+    default: {}
+  replace:
+    description: Whether V(all) slices of the host are replaced, or those V(named) only.
+    type: str
+    choices: [all, named]
+    default: named
+  settings:
+    description: What belongs to the host as a whole, such as what becomes of traffic that no rule names.
+    type: dict
+    default: {}
+  yields_to:
+    description:
+      - Other backends, each with the service that means that the host has it. A host on which one runs gets its rules
+        by that one, unless it holds rules of this one already.
+    type: dict
+    default: {}
+  migrate:
+    description: Whether a host whose rules are held by another backend is taken to the one that is asked for.
+    type: bool
+    default: false
+  digest:
+    description: The digest of the plan that the slices are of.
+    type: str
+    default: ""
+  transport:
+    description:
+      - The connection that Ansible uses. With one by ssh there must be a way in, which is looked for on the host.
+      - With V(local) nothing is held, since nothing could confirm it, and the ports of sshd keep their peers.
+    type: str
+    default: ""
+  hold:
+    description: Seconds that a change which refuses something waits for V(state=confirm). 0 does not wait.
+    type: float
+    default: 0
+  token:
+    description: Names the change that is held, or to be confirmed.
+    type: str
+    default: ""
+  inventory:
+    description:
+      - What the inventory of this run says, so that a host which would lose what nobody decided can refuse.
+      - Without it, nothing is refused.
+    type: dict
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  platform:
+    support: full
+    platforms: linux
+requirements:
+  - firewalld 1.0 or newer that runs, with FirewallBackend=nftables
+  - python3-dbus for the Python that Ansible uses on the target
+  - nft, root and a kernel with nf_tables on the target
+seealso:
+  - module: portbook.firewall.apply
+"""
+
+EXAMPLES = r"""
+- name: Bring the host to its part of the plan
+  portbook.firewall.apply:
+"""
+
+RETURN = r"""
+create:
+  description: Ids of rules that were new.
+  returned: success
+  type: list
+  elements: str
+change:
+  description: Ids of rules that changed.
+  returned: success
+  type: list
+  elements: str
+delete:
+  description: Ids of rules that were taken away.
+  returned: success
+  type: list
+  elements: str
+keep:
+  description: How many rules stayed.
+  returned: success
+  type: int
+mended:
+  description: Whether the kernel's table was not the one that had been applied.
+  returned: success
+  type: bool
+foreign:
+  description: What rules of others make of documented flows, where they do not surely let them pass.
+  returned: success
+  type: list
+  elements: dict
+held:
+  description: Whether the change waits for a new connection to confirm it.
+  returned: success
+  type: bool
+unconfirmed:
+  description: Why a change that refuses something was not confirmed by a new connection, if it was not.
+  returned: success
+  type: str
+  sample: "not confirmed: local connection"
+confirmed:
+  description: Whether the change with this token stands.
+  returned: with O(state=confirm)
+  type: bool
+why_not:
+  description: Why the change is not confirmed; empty if it is.
+  returned: with O(state=confirm)
+  type: str
+warnings:
+  description:
+    - What the host remembered and could not be read, and what follows.
+    - Why it is not known whether a policy route uses bits of the mark.
+  returned: if there is something to warn of
+  type: list
+  elements: str
+persistence:
+  description: What brings the table back after a restart, or why nothing does.
+  returned: success
+  type: str
+left:
+  description: Components that the host no longer has, and how many rules went with each.
+  returned: success
+  type: dict
+losses:
+  description: What the host would lose that nobody decided, so that nothing was done.
+  returned: when the inventory seems to be short
+  type: list
+  elements: str
+left_to:
+  description: Another backend that the host has, so that nothing was done.
+  returned: success
+  type: str
+old_connection:
+  description: Whether the connection that was to confirm the change was open before its rules were loaded.
+  returned: with O(state=confirm), if so
+  type: bool
+seconds:
+  description: From the start of the first nft process to the end of the last.
+  returned: success
+  type: float
+"""
+
+from ansible_collections.portbook.firewall.plugins.module_utils.firewalld.engines import engines
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.answer import run
+
+
+def main() -> None:
+    run(engines("firewalld"))
+
+
+if __name__ == "__main__":
+    main()
