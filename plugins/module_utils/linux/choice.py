@@ -56,7 +56,7 @@ def for_confirmation(engines: Engines, state: HostState) -> Engine:
 
 def held_by(state: HostState) -> str:
     kept = state.read()
-    return str(kept.get("backend", "nftables")) if kept["applied"] else ""
+    return str(kept.get("backend", "")) if kept["applied"] else ""
 
 
 def running(yields_to: Dict[str, str]) -> str:

@@ -58,11 +58,11 @@ def run(
     command: Sequence[str],
     text: str = "",
     environment: Optional[Dict[str, str]] = None,
-    seconds: float = SECONDS,
+    seconds: Optional[float] = None,
 ) -> Done:
     """`text` is its input. It gets a session of its own, so that it can be ended with its children."""
     name = os.path.basename(command[0])
-    seconds = min(seconds, _limits.each, _limits.end - time.monotonic())
+    seconds = min(seconds or SECONDS, _limits.each, _limits.end - time.monotonic())
     if seconds <= 0:
         raise Silent(f"{name} was not asked any more: {_limits.silent} took all the time that a run has. Run again")
     process = subprocess.Popen(  # pylint: disable=ansible-bad-function,consider-using-with

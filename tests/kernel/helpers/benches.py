@@ -20,6 +20,7 @@ from windows.fake.execute import on
 from windows.fake.store import Faults, Store
 
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.answer import ARGUMENTS, answer
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.choice import Engines
 
 
 class Bench(ABC):
@@ -74,7 +75,8 @@ class OfNftables(Bench):
         defaults = {name: spec.get("default") for name, spec in ARGUMENTS.items()}
         # Nothing here finds a way in, so nobody asks for one.
         given = {**defaults, **arguments, "transport": "", "hold": 0}
-        return answer(given, self._host.state, lambda: self._host.engine, self.check, self.diff)
+        engines = Engines("nftables", {"nftables": lambda: self._host.engine})
+        return answer(given, self._host.state, engines, self.check, self.diff)
 
     def ours(self) -> object:
         return self._host.table()

@@ -56,6 +56,7 @@ class Twofold:
     fails: str = ""
     steps: list[str] = field(default_factory=list)
     name, what, gone, replaced = "twofold", "both files", "a file is gone", "a file is another one"
+    seconds = 10.0
     units = Units((), ())
 
     def render(self, permissions: list[Permission], settings: Settings, local: Local) -> Rendered:
@@ -71,7 +72,7 @@ class Twofold:
         found = "|".join(self._text(name) for name in ("opens", "refuses"))
         return Present("" if found == "|" else found)
 
-    def to_restore(self, present: Present) -> str:
+    def to_restore(self, present: Present, text: str) -> str:
         return present.meaning or "|"
 
     def check(self, text: str) -> None:
@@ -81,6 +82,15 @@ class Twofold:
         for name, part in zip(("opens", "refuses"), text.split("|"), strict=True):
             self._step(name)
             (self.folder / name).write_text(part)
+
+    def settle(self, text: str) -> None:
+        self._step("settle")
+
+    def lasts(self, text: str) -> bool:
+        return True
+
+    def notes(self) -> list[str]:
+        return []
 
     def command_to_load(self, path: str) -> list[str]:
         return ["load", path]
@@ -189,7 +199,7 @@ def test_what_another_backend_holds_is_left_to_it(engine: Twofold) -> None:
     there = engine.read()
     engine.name = "onefold"
     for more in ({}, {"check": True}, {"removes": True, "replace_all": True}):
-        with pytest.raises(StateError, match=r"held by twofold, and onefold knows nothing of them\. Remove them first"):
+        with pytest.raises(StateError, match=r"held by twofold, and onefold is asked for\. Set portbook_migrate: true"):
             apply(engine, {"one": {}}, **more)
     assert engine.read() == there
     engine.name = "twofold"

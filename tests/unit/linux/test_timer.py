@@ -16,7 +16,8 @@ from ansible_collections.portbook.firewall.plugins.module_utils.linux import clo
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.session import Connection
 
 FILES = timer.Files("/a b/back", "/k/table", ["/n/pending.json", "/n/$c"], "/n/taking", ["/k/x.next"])
-TEXT = timer.script("/n", "/k", FILES, [["nft", "-f", "/a b/back"], ["nft", "-f", "/k/table"]], ["nft", "x; y"], [])
+COMMANDS = timer.Commands([["nft", "-f", "/a b/back"], ["nft", "-f", "/k/table"]], ["nft", "x; y"], 10)
+TEXT = timer.script("/n", "/k", FILES, COMMANDS, [])
 HOST_CODE = Path(timer.__file__).parents[1]
 DAY = {"time", "localtime", "gmtime", "ctime", "asctime", "time_ns", "now", "today", "utcnow"}
 
@@ -41,8 +42,8 @@ def test_systemd_is_given_nothing_that_it_would_read_as_another_word_later() -> 
 
 def test_the_script_is_one_for_a_shell_and_paths_stay_whole() -> None:
     assert subprocess.run(["sh", "-n"], input=TEXT, text=True, capture_output=True, check=False).stderr == ""
-    assert "limited nft -f '/a b/back'" in TEXT
-    assert "limited nft 'x; y'" in TEXT
+    assert "patient nft -f '/a b/back'" in TEXT
+    assert "patient nft 'x; y'" in TEXT
     assert "'/n/$c'" in TEXT
 
 
