@@ -1,34 +1,85 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host that runs firewalld keeps it: it opens, and our own table refuses."""
+"""A host that runs firewalld keeps it: firewalld opens, and our own table refuses."""
 
 from __future__ import annotations
 
 from firewalld.helpers.daemon import Daemon
-from lab.laboratory import CONTROLLER, PEER, STRANGER, Laboratory
+from firewalld.helpers.packets import ALL_OF_GUARDED, ALL_OF_OTHER, GUARDED, PEER_ALONE, asked
+from lab.laboratory import STRANGER, Laboratory
 from machine.helpers.playbooks import REMOVE, SITE, Operator
+from machine.test_remove import everything
 
-GUARDED, OTHER, SSH = 5044, 8080, 22
-ASKED = [(source, port) for source in (CONTROLLER, PEER, STRANGER) for port in (GUARDED, OTHER, SSH)]
-EVERYBODY_LOGS_IN = {(source, SSH) for source in (CONTROLLER, PEER, STRANGER)}
-
-
-def reached(machine: Laboratory) -> set[tuple[str, int]]:
-    return machine.reached([one for one in ASKED if one[1] != SSH])
+PORT_OF_AN_ADMINISTRATOR = "8888/tcp"
 
 
-def test_peers_get_in_and_others_do_not(machine: Laboratory, operator: Operator, daemon: Daemon) -> None:
-    machine.listen(GUARDED, OTHER)
-    before = daemon.files()
-    assert reached(machine) == set()
-    operator.run().ok(changed=True)
-    print(daemon.rules(), daemon.ipsets(), machine.run("cat", "/var/lib/portbook/table.nft"), daemon.files())
-    assert reached(machine) == {(PEER, GUARDED)}
+def test_from_the_first_run_to_the_last(machine: Laboratory, operator: Operator, daemon: Daemon) -> None:
+    """Peers get in and nobody else, be the port open in a zone or not; runtime-only configuration of others stays; a
+    change of peers is no reload; a second run writes nothing; nothing is left."""
+    daemon.cmd("--zone=public", f"--add-port={PORT_OF_AN_ADMINISTRATOR}")
+    before, files = everything(machine), daemon.files()
+    assert asked(machine) == set()
+
+    predicted = operator.run(SITE, "--check").ok(changed=True)
+    assert everything(machine) == before
+    first = operator.run().ok(changed=True)
+    assert predicted.recap["changed"] == first.recap["changed"]
+    assert f"put back, and is lost at the next reload or restart: zone=public add-port={PORT_OF_AN_ADMINISTRATOR}" in (
+        first.words
+    )
+    assert asked(machine) == PEER_ALONE
+    assert PORT_OF_AN_ADMINISTRATOR in daemon.cmd("--zone=public", "--list-ports")
+    assert daemon.rules() == daemon.rules("--permanent")
+    assert daemon.ipsets() == daemon.ipsets("--permanent")
+
+    there = everything(machine), daemon.files(), daemon.generation()
     operator.run().ok(changed=False)
+    assert (everything(machine), daemon.files(), daemon.generation()) == there
+
+    # A guard closes what the administrator has opened.
     daemon.cmd("--zone=public", f"--add-port={GUARDED}/tcp")
-    assert reached(machine) == {(PEER, GUARDED)}
-    daemon.cmd("--reload")
-    assert reached(machine) == {(PEER, GUARDED)}
+    assert asked(machine) == PEER_ALONE
     operator.run().ok(changed=False)
+    daemon.cmd("--zone=public", f"--remove-port={GUARDED}/tcp")
+
+    generation = daemon.generation()
+    operator.inventory(portbook_peers_more={"utmstack_agent": [STRANGER]})
+    changed = operator.run().ok(changed=True)
+    assert "reloaded" not in changed.words
+    assert daemon.generation() == generation
+    assert asked(machine) == PEER_ALONE | {(STRANGER, GUARDED)}
+    operator.inventory()
+    operator.run().ok(changed=True)
+    assert daemon.generation() == generation
+    assert asked(machine) == PEER_ALONE
+
     operator.run(REMOVE).ok(changed=True)
-    assert daemon.files() == before
+    assert asked(machine) == set()
+    assert (everything(machine), daemon.files()) == (before, files)
     assert "portbook_in" not in daemon.policies()
+    assert not [name for name in daemon.ipsets() if name.startswith("pb-")]
+    assert PORT_OF_AN_ADMINISTRATOR in daemon.cmd("--zone=public", "--list-ports")
+    operator.run(REMOVE).ok(changed=False)
+
+
+POSTURES = {
+    "open": {"public": PEER_ALONE, "drop": PEER_ALONE, "block": PEER_ALONE, "trusted": ALL_OF_GUARDED | ALL_OF_OTHER},
+    "watch": {"public": PEER_ALONE, "drop": PEER_ALONE, "block": PEER_ALONE, "trusted": ALL_OF_GUARDED | ALL_OF_OTHER},
+    "guard": {"public": PEER_ALONE, "drop": PEER_ALONE, "block": PEER_ALONE, "trusted": PEER_ALONE | ALL_OF_OTHER},
+    "strict": {"public": PEER_ALONE, "drop": PEER_ALONE, "block": PEER_ALONE, "trusted": PEER_ALONE},
+}
+
+
+def test_each_posture_in_each_zone(machine: Laboratory, operator: Operator, daemon: Daemon) -> None:
+    """Nothing is assumed about the zones of interfaces."""
+    for posture, zones in POSTURES.items():
+        operator.inventory(portbook_posture=posture)
+        operator.run().ok(changed=True)
+        for zone, wanted in zones.items():
+            daemon.cmd(f"--set-default-zone={zone}")
+            assert asked(machine) == wanted, (posture, zone)
+        if posture == "strict":
+            # Who manages the host gets in, whatever the zone says.
+            daemon.cmd("--set-default-zone=drop")
+            assert machine.answers_ssh(5)
+        daemon.cmd("--set-default-zone=public")
+        operator.run().ok(changed=False)

@@ -92,6 +92,7 @@ class Linux:
             "settings": host_settings(request.part),
             "digest": request.digest,
             "yields_to": dict(self._services) if request.part.backend == "auto" else {},
+            "migrate": request.part.settings.migrate,
             "transport": target.transport,
             "hold": request.part.settings.confirm_timeout,
             "token": token,

@@ -43,6 +43,7 @@ _PLAIN = {
     "portbook_windows_profiles": "windows_profiles",
     "portbook_restore_after_flush": "restore_after_flush",
     "portbook_confirm_timeout": "confirm_timeout",
+    "portbook_migrate": "migrate",
     "portbook_mark": "mark",
 }
 _OF_COMPONENT = {

@@ -96,6 +96,7 @@ class HostSettings:
     windows_profiles: str = "in_use"
     restore_after_flush: bool = False
     confirm_timeout: int = CONFIRM_TIMEOUT
+    migrate: bool = False
     mark: tuple[int, int] | None = None
     """Value and mask."""
 

@@ -214,6 +214,14 @@ _GLOBAL = (
         False,
     ),
     Variable(
+        "portbook_migrate",
+        "bool",
+        "host",
+        "Whether a Linux host whose rules are held by another backend than the one that it should have is taken to that "
+        "one, with its rules in place all the time. Without it, that is an error and nothing is changed.",
+        False,
+    ),
+    Variable(
         "portbook_confirm_timeout",
         "seconds",
         "host",

@@ -89,9 +89,11 @@ def host_head(host: HostPlan) -> dict[str, Any]:
 
 
 def _of_the_hold(settings: HostSettings) -> dict[str, int]:
-    """No part of the plan's meaning: it changes nothing that a host permits or refuses."""
+    """No part of the plan's meaning: it changes nothing that a host permits or refuses. Nor does a move to another
+    backend."""
     given = settings.confirm_timeout
-    return {} if given == CONFIRM_TIMEOUT else {"confirm_timeout": given}
+    timeout = {} if given == CONFIRM_TIMEOUT else {"confirm_timeout": given}
+    return {**timeout, **({"migrate": True} if settings.migrate else {})}
 
 
 def _of_windows(host: HostPlan) -> dict[str, str]:

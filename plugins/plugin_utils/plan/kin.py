@@ -20,7 +20,7 @@ _OF_THE_HOST_ALONE = frozenset(
     (
         *("components", "management", "backend", "trusted_interfaces", "foreign", "refuse", "log", "cut"),
         *("windows_engine", "windows_policy", "windows_foreign", "windows_app_rules", "windows_profiles"),
-        *("restore_after_flush", "confirm_timeout", "mark"),
+        *("restore_after_flush", "confirm_timeout", "migrate", "mark"),
     )
 )
 """Planning reads none of them: a host's components and its platform are known before."""

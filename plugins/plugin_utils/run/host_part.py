@@ -40,6 +40,8 @@ class Settings:
     restore_after_flush: bool = False
     confirm_timeout: int = CONFIRM_TIMEOUT
     """Seconds that a change waits to be confirmed."""
+    migrate: bool = False
+    """Whether rules that another backend holds become this one's."""
     mark: tuple[int, int] | None = None
     """Value and mask."""
     windows_engine: str = "native"
@@ -155,7 +157,7 @@ class HostPart:
 
 
 _SETTINGS = (
-    *("foreign", "refuse", "log", "cut", "restore_after_flush", "confirm_timeout"),
+    *("foreign", "refuse", "log", "cut", "restore_after_flush", "confirm_timeout", "migrate"),
     *("windows_engine", "windows_policy", "windows_foreign", "windows_app_rules", "windows_profiles"),
 )
 

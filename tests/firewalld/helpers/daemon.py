@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from lab.laboratory import Laboratory
@@ -17,9 +18,16 @@ class Daemon:
     def cmd(self, *words: str, check: bool = True) -> str:
         return self.machine.run("firewall-cmd", *words, check=check).strip()
 
+    def wait(self) -> None:
+        """systemd takes it for started before its rules are there."""
+        end = time.monotonic() + 30
+        while self.cmd("--state", check=False) != "running" and time.monotonic() < end:
+            time.sleep(0.1)
+        assert self.cmd("--state") == "running"
+
     def rules(self, *options: str) -> list[str]:
         """Rich rules of our policy, at runtime or --permanent."""
-        return sorted(self.cmd(*options, "--policy=portbook_in", "--list-rich-rules").splitlines())
+        return sorted(self.cmd(*options, "--policy=portbook_in", "--list-rich-rules", check=False).splitlines())
 
     def policies(self, *options: str) -> list[str]:
         return self.cmd(*options, "--get-policies").split()
@@ -32,6 +40,6 @@ class Daemon:
         """All of the permanent configuration that is not the distribution's."""
         return self.machine.run("sh", "-c", _FILES)
 
-    def reloads(self) -> int:
-        """How often it was reloaded since it started, as its chains are made again each time."""
-        return int(self.machine.run("sh", "-c", "journalctl -u firewalld -o cat | grep -c reload || true"))
+    def generation(self) -> str:
+        """Another one after each reload: its chains are made again."""
+        return self.machine.run("nft", "-a", "list", "chain", "inet", "firewalld", "filter_INPUT")

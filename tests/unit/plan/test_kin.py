@@ -82,6 +82,7 @@ SAID: dict[str, list[Any]] = {
     "portbook_windows_profiles": ["all"],
     "portbook_restore_after_flush": [True],
     "portbook_confirm_timeout": [90],
+    "portbook_migrate": [True],
     "portbook_mark": ["0x10/0x10"],
     "agent_version": ["1"],
     "agent_push": [False],
