@@ -1,7 +1,8 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""firewalld itself, over D-Bus: thin. Each call asks for its object, for those of a daemon that was restarted are dead."""
+"""firewalld itself, over D-Bus: thin. Each call asks for its object, since those of a daemon that was restarted are
+dead."""
 
 from __future__ import annotations
 

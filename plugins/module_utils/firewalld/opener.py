@@ -212,6 +212,15 @@ class Opener:
                 self._daemon.reload()
             if self._works():
                 return
+        said = self._restart() if has_systemd() else "there is no systemd here that would restart it"
+        if not self._works():
+            raise EngineError(
+                "firewalld does not work on this host after a reload and a restart "
+                f"({said or 'journalctl -u firewalld says why'}). Mend that, then run again"
+            )
+
+    def _restart(self) -> str:
+        """What systemd says of it."""
         done = programs.run(["systemctl", "restart", UNIT], seconds=_SLOW)
         end = time.monotonic() + _READY_WITHIN
         self._daemon.leave()
@@ -222,11 +231,7 @@ class Opener:
         if not done.code:
             with suppress(EngineError):
                 self._daemon.reload()
-        if not self._works():
-            raise EngineError(
-                "firewalld does not work on this host after a reload and a restart "
-                f"({done.err.strip() or 'journalctl -u firewalld says why'}). Mend that, then run again"
-            )
+        return done.err.strip()
 
     def _works(self) -> bool:
         with suppress(EngineError):

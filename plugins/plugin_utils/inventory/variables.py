@@ -217,8 +217,8 @@ _GLOBAL = (
         "portbook_migrate",
         "bool",
         "host",
-        "Whether a Linux host whose rules are held by another backend than the one that it should have is taken to that "
-        "one, with its rules in place all the time. Without it, that is an error and nothing is changed.",
+        "Whether a Linux host whose rules are held by another backend than the one that it should have is taken to "
+        "that one, with its rules in place all the time. Without it, that is an error and nothing is changed.",
         False,
     ),
     Variable(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kernel.helpers.commands import run
+from kernel.helpers.fake_firewalld import FakeFirewalld, commands
 from kernel.helpers.host import Host, fake_nft
 from windows.fake import worlds
 from windows.fake.bringing import HOST
@@ -19,8 +20,13 @@ from windows.fake.engine import foreign
 from windows.fake.execute import on
 from windows.fake.store import Faults, Store
 
+from ansible_collections.portbook.firewall.plugins.module_utils.firewalld import back
+from ansible_collections.portbook.firewall.plugins.module_utils.firewalld.daemon import DaemonError
+from ansible_collections.portbook.firewall.plugins.module_utils.firewalld.engine import Firewalld
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.answer import ARGUMENTS, answer
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.choice import Engines
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.kernel import Nft
+from ansible_collections.portbook.firewall.plugins.module_utils.nftables.units import TableUnits
 
 
 class Bench(ABC):
@@ -97,6 +103,78 @@ class OfNftables(Bench):
         self._host.nft_path = fake_nft(self._folder, fails)
 
 
+class OfFirewalld(Bench):
+    platform, writes = "linux", 6
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        self._folder, self._fails = folder, 0
+        self._host = Host(folder / "portbook")
+        self._firewalld = FakeFirewalld(folder, self._step)
+        # Of an administrator's, beside which ours come and go.
+        (self._firewalld.permanent / "services" / "theirs.xml").write_text("<service/>")
+        self._firewalld.reload()
+        self._commands = commands(folder)
+
+    def answer(self, module: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        assert module == "portbook.firewall.firewalld"
+        defaults = {name: spec.get("default") for name, spec in ARGUMENTS.items()}
+        given = {**defaults, **arguments, "transport": "", "hold": 0, "yields_to": {}}
+        engines = Engines("firewalld", {"firewalld": self._engine})
+        return answer(given, self._host.state, engines, self.check, self.diff)
+
+    def _engine(self) -> Firewalld:
+        units = TableUnits(before=back.SCRIPT)
+        return _Fake(self._commands, Nft(self._host.nft_path), units, self._firewalld, str(self._firewalld.permanent))
+
+    def _step(self, what: str) -> None:
+        """Steps of nft and of firewalld are counted together."""
+        count = self._folder / "count"
+        number = int(count.read_text()) + 1 if count.exists() else 1
+        count.write_text(str(number))
+        if number == self._fails:
+            raise DaemonError(f"{what} failed at step {number}")
+
+    def ours(self) -> object:
+        return self._host.table(), self._firewalld.openings().used().rules, self._permanent(), self._runtime_sets()
+
+    def _runtime_sets(self) -> object:
+        return sorted((one.name, sorted(one.entries)) for one in self._firewalld.openings().used().ipsets)
+
+    def _permanent(self) -> dict[str, str]:
+        found = self._firewalld.permanent.glob("*/p*b*")
+        return {one.name: one.read_text() for one in sorted(found)}
+
+    def others(self) -> object:
+        return (self._firewalld.permanent / "services" / "theirs.xml").read_text()
+
+    def touched(self) -> object:
+        stats = {path: path.stat() for path in sorted(self._folder.glob("*/*/*.xml*"))}
+        files = {path: (one.st_ino, one.st_mtime_ns) for path, one in stats.items()}
+        return self._host.table(), files, self._host.traces() if self._host.folder.exists() else None
+
+    def fail_at(self, step: int) -> None:
+        count = self._folder / "count"
+        count.write_text("0")
+        self._fails = step
+        fails = (
+            f'n=$(($(cat "{count}") + 1)); echo "$n" >"{count}"\n'
+            f'[ "$n" != {step} ] || {{ echo "Error: at step {step}" >&2; exit 1; }}'
+        )
+        self._host.nft_path = fake_nft(self._folder, fails)
+
+
+class _Fake(Firewalld):
+    """Whose shell finds the commands of the fake."""
+
+    def __init__(self, path: Path, *given: Any) -> None:
+        super().__init__(*given)
+        self._path = path
+
+    def _script(self) -> str:
+        return f'PATH="{self._path}:$PATH"\n{super()._script()}'
+
+
 class OfWindows(Bench):
     platform, writes = "windows", 5
 
@@ -126,4 +204,4 @@ class OfWindows(Bench):
         self.store.faults = Faults(fail_write=frozenset({step} if step else ()))
 
 
-BENCHES: Mapping[str, type[Bench]] = {"nftables": OfNftables, "windows": OfWindows}
+BENCHES: Mapping[str, type[Bench]] = {"firewalld": OfFirewalld, "nftables": OfNftables, "windows": OfWindows}
