@@ -28,8 +28,14 @@ def machine(root: Path, key: Path, tmp_path: Path) -> Iterator[Laboratory]:
     with Laboratory(root, public, tmp_path / "machine.log") as started:
         started.run("systemctl", "--quiet", "enable", "--now", "firewalld")
         Daemon(started).wait()
-        started.listen(GUARDED, OTHER)
         yield started
+
+
+@pytest.fixture
+def listening(machine: Laboratory) -> Laboratory:
+    """At the ports of the tests. A machine with listeners cannot be rebooted: they are held from outside."""
+    machine.listen(GUARDED, OTHER)
+    return machine
 
 
 @pytest.fixture

@@ -49,6 +49,7 @@ HAPPENS: dict[str, Happens] = {
 }
 
 
+@pytest.mark.usefixtures("listening")
 @pytest.mark.parametrize("happens", HAPPENS)
 def test_what_cuts_the_management_access_is_taken_back(
     machine: Laboratory, operator: Operator, daemon: Daemon, happens: str

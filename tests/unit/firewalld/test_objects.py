@@ -54,7 +54,7 @@ def test_what_follows_the_tilde_of_a_name_is_no_part_of_it() -> None:
 
 def test_two_contents_of_one_name_are_two_sets() -> None:
     found = opened(permission("192.0.2.1"), permission("192.0.2.2", port=515))
-    assert sorted(one.entries for one in found.ipsets) == [{"192.0.2.1"}, {"192.0.2.2"}]
+    assert {one.entries for one in found.ipsets} == {frozenset(["192.0.2.1"]), frozenset(["192.0.2.2"])}
     assert len({one.name for one in found.ipsets}) == 2
 
 
