@@ -40,8 +40,8 @@ SITE: dict[str, Any] = {
     "all": {
         "vars": {
             "portbook_peers": {"utmstack_console": ["198.51.100.0/24"], "utmstack_device": ["203.0.113.0/24"]},
-            # A backend that is not applied: these runs are about the plan and contact nobody.
-            "portbook_backend": "firewalld",
+            # Nothing is applied: these runs are about the plan and contact nobody.
+            "portbook_backend": "none",
         },
         "children": {
             "utmstack_master": {"hosts": {"siem": {"ansible_host": "192.0.2.10"}}},

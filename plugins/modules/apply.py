@@ -11,10 +11,9 @@ module: apply
 short_description: Bring a host to its part of the plan
 description:
   - Plans like M(portbook.firewall.plan) and applies the host's part with the host's own firewall.
-  - With C(portbook_backend) set to V(auto), a Windows host gets rules of Windows Firewall, and a Linux host that does
-    not run firewalld a table of nftables. firewalld cannot be applied in this version. Its rules are planned and shown,
-    and a warning says so; C(portbook_unsupported) set to V(fail) makes it an error. A host is never given another
-    backend instead.
+  - With C(portbook_backend) set to V(auto), a Windows host gets rules of Windows Firewall, a Linux host that runs
+    firewalld gets openings of firewalld and a table of nftables that refuses, and any other Linux host the table alone.
+    The host remembers which one it was; C(portbook_migrate) takes it to another one.
   - On Linux a change that refuses something is held by the host until it is confirmed over a new connection; without
     that, the host puts back what it had within C(portbook_confirm_timeout) seconds.
   - A Windows host is asked once and written once. A write that fails in the middle is taken back.

@@ -68,9 +68,7 @@ def test_the_operator_reads_what_why_and_for_whom(plain_run: Run):
     assert plan_line.startswith(f"Plan {plain_run.plan['digest'][:12]} of 5 hosts: ")
     assert plan_line.endswith(f"in {plain_run.plan_file}")
     siem = plain_run.shown["siem"]
-    assert siem.startswith(
-        "siem: utmstack_master\n  linux, backend firewalld; realm main; inbound guard, outbound off\n"
-    )
+    assert siem.startswith("siem: utmstack_master\n  linux, backend none; realm main; inbound guard, outbound off\n")
     assert "tcp 5044      from utmstack_agent 192.0.2.31, 192.0.2.32/31\n" in siem
     assert "Agents send logs (Beats) [utmstack.agent-beats, U4.1]" in " ".join(siem.split())
     assert "utmstack_master_http_redirect: true turns it on" in " ".join(siem.split())

@@ -124,7 +124,7 @@ def desk_of_300(tmp_path_factory: pytest.TempPathFactory) -> Desk:
         return {f"{name}-{one}": {"ansible_host": f"{network}.{one + 1}", **more} for one in range(count)}
 
     # Neither is applied: these runs are about many hosts, and contact none.
-    linux = {"portbook_backend": "firewalld"}
+    linux = {"portbook_backend": "none"}
     windows = {"ansible_connection": "psrp", "portbook_backend": "none"}
     parts = {
         "utmstack_master": hosts("siem", 1, "192.0.2", **linux),

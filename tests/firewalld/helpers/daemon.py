@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lab.laboratory import Laboratory
 
-_FILES = "cd /etc/firewalld && find policies ipsets services zones -type f | sort | xargs -r tail -n +1"
+_FILES = "cd /etc/firewalld && find policies ipsets services zones -type f | sort | xargs -r tail -v -n +1"
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,14 @@ class Daemon:
     def ipsets(self, *options: str) -> dict[str, list[str]]:
         """None where it does not run."""
         names = self.cmd(*options, "--get-ipsets", check=False).split()
-        return {name: sorted(self.cmd(*options, f"--ipset={name}", "--get-entries").split()) for name in names}
+        asked = {name: self.cmd(*options, f"--ipset={name}", "--get-entries", check=False) for name in names}
+        return {name: sorted(entries.split()) for name, entries in asked.items()}
 
-    def files(self) -> str:
-        """All of the permanent configuration that is not the distribution's."""
-        return self.machine.run("sh", "-c", _FILES)
+    def files(self) -> dict[str, list[str]]:
+        """All of the permanent configuration that is not the distribution's; the order of rules means nothing."""
+        texts = self.machine.run("sh", "-c", _FILES).split("==> ")[1:]
+        parts = (text.partition(" <==\n") for text in texts)
+        return {path: sorted(text.split("\n  <")) for path, _mark, text in parts}
 
     def generation(self) -> str:
         """Another one after each reload: its chains are made again."""
