@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which backend a host has: auto finds out and remembers, another one is an error until it is meant."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from firewalld.helpers.daemon import Daemon
+from firewalld.helpers.packets import GUARDED, PEER_ALONE, asked
+from lab.laboratory import MACHINE, PEER, STRANGER, Laboratory
+from machine.helpers.playbooks import Operator
+from machine.test_remove import everything
+
+# Every 20 ms a new connection of a peer and one of a stranger, each counted if it gets in.
+_WATCH = """
+import socket, sys, time
+address, port, end = sys.argv[1], int(sys.argv[2]), time.monotonic() + float(sys.argv[3])
+tried, got = {}, {}
+while time.monotonic() < end:
+    for source in sys.argv[4:]:
+        tried[source] = tried.get(source, 0) + 1
+        try:
+            with socket.create_connection((address, port), 0.3, (source, 0)) as peer:
+                got[source] = got.get(source, 0) + bool(peer.recv(99))
+        except OSError:
+            pass
+    time.sleep(0.02)
+print(*(f"{source} {got.get(source, 0)} {tried[source]}" for source in sys.argv[4:]), sep="\\n")
+"""
+
+
+class Watch:
+    def __init__(self, machine: Laboratory, seconds: float) -> None:
+        words = [*machine.entry(), sys.executable, "-c", _WATCH, MACHINE, str(GUARDED), str(seconds), PEER, STRANGER]
+        self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+
+    def counted(self) -> dict[str, tuple[int, int]]:
+        told, _nothing = self._process.communicate(timeout=120)
+        lines = (line.split() for line in told.splitlines())
+        return {source: (int(got), int(tried)) for source, got, tried in lines}
+
+
+@pytest.mark.usefixtures("listening")
+def test_a_host_moves_from_nftables_to_firewalld_and_back(
+    machine: Laboratory, operator: Operator, daemon: Daemon
+) -> None:
+    machine.run("systemctl", "disable", "--now", "firewalld")
+    operator.run().ok(changed=True)
+    assert '"backend": "nftables"' in machine.run("cat", "/var/lib/portbook/state.json")
+    assert asked(machine) >= PEER_ALONE
+    machine.run("systemctl", "enable", "--now", "firewalld")
+    daemon.wait()
+
+    # With auto, what the host was given stays, and asking for the other one is an error.
+    operator.run().ok(changed=False)
+    there = everything(machine)
+    operator.inventory(portbook_backend="firewalld")
+    assert "held by nftables, and firewalld is asked for. Set portbook_migrate: true" in operator.run().failed().words
+    assert everything(machine) == there
+    assert daemon.rules() == []
+
+    watch = Watch(machine, 15)
+    operator.inventory(portbook_backend="firewalld", portbook_migrate=True)
+    operator.run().ok(changed=True)
+    assert watch.counted()[STRANGER][0] == 0
+    assert asked(machine) == PEER_ALONE
+    assert daemon.rules()
+    operator.run().ok(changed=False)
+    operator.inventory()
+    operator.run().ok(changed=False)
+
+    operator.inventory(portbook_backend="nftables")
+    assert "held by firewalld, and nftables is asked for" in operator.run().failed().words
+    operator.inventory(portbook_backend="nftables", portbook_migrate=True, portbook_foreign="warn")
+    watch = Watch(machine, 15)
+    operator.run().ok(changed=True)
+    assert watch.counted()[STRANGER][0] == 0
+    assert daemon.rules("--permanent") == []
+    assert not [path for path in daemon.files() if "pb-" in path or "portbook" in path]
+    machine.run("systemctl", "disable", "--now", "firewalld")
+    operator.run().ok(changed=False)
+    assert PEER_ALONE <= asked(machine)
+    assert not machine.reaches(STRANGER, GUARDED)
+
+
+def test_what_cannot_be_asked_is_said_before_anything_is_touched(
+    machine: Laboratory, operator: Operator, daemon: Daemon
+) -> None:
+    before = everything(machine), daemon.files()
+
+    def refused() -> str:
+        words = operator.run().failed().words
+        assert machine.table() == ""
+        return words
+
+    machine.run("sed", "-i", "s/^FirewallBackend=.*/FirewallBackend=iptables/", "/etc/firewalld/firewalld.conf")
+    machine.run("systemctl", "restart", "firewalld")
+    daemon.wait()
+    assert "FirewallBackend is iptables in /etc/firewalld/firewalld.conf" in refused()
+    machine.run("sed", "-i", "s/^FirewallBackend=.*/FirewallBackend=nftables/", "/etc/firewalld/firewalld.conf")
+    machine.run("systemctl", "restart", "firewalld")
+    daemon.wait()
+
+    machine.run("systemctl", "stop", "firewalld")
+    assert "firewalld is enabled on this host and does not run, so which backend it should have" in refused()
+    operator.inventory(portbook_backend="firewalld")
+    assert "firewalld.service is enabled and inactive on this host. Start it" in refused()
+    machine.run("systemctl", "mask", "firewalld")
+    assert "firewalld.service is masked on this host. Unmask and start it" in refused()
+    machine.run("systemctl", "unmask", "firewalld")
+    machine.run("systemctl", "start", "firewalld")
+    daemon.wait()
+
+    bindings = machine.run("python3", "-c", "import dbus; print(dbus.__path__[0])").strip()
+    machine.run("mv", bindings, f"{bindings}.away")
+    assert "has no bindings for D-Bus (No module named 'dbus')" in refused()
+    machine.run("mv", f"{bindings}.away", bindings)
+    assert (everything(machine), daemon.files()) == before
+    operator.inventory()
+    operator.run().ok(changed=True)
+    assert daemon.rules()
