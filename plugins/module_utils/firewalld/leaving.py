@@ -20,9 +20,8 @@ class Leaving(Firewalld):
         return self._refuser.render(permissions, settings, local)
 
     def read(self) -> Present:
-        """When firewalld has nothing of ours any more, what nftables alone would say."""
-        found = super().read()
-        return found if self.opens() or self._opener.raw_files() else self._refuser.read()
+        """When nothing opens any more, what nftables alone would say."""
+        return super().read() if self.opens() else self._refuser.read()
 
     def check(self, text: str) -> None:
         self._refuser.check(parsed(text).ruleset)

@@ -37,7 +37,7 @@ class Recorder:
     def table(self) -> None:
         return None
 
-    def others(self) -> list[Any]:
+    def others(self, beside: object = ()) -> list[Any]:
         return []
 
     def check(self, text: str) -> None:
