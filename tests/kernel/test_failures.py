@@ -58,7 +58,7 @@ def test_not_root(host: Host) -> None:
         become_nobody()
         host.apply(TWO)
 
-    fails(host, apply, "NftError: root is needed to change the firewall. Set become: true for this host")
+    fails(host, apply, "NftError: root is needed to change the firewall. Set become: true, with root as become_user")
 
 
 def test_root_without_the_right_to_change_networks(host: Host) -> None:
@@ -74,7 +74,7 @@ def test_a_state_folder_that_is_read_only(host: Host) -> None:
         remount_read_only(host.folder)
         host.apply(TWO)
 
-    fails(host, apply, f"StateError: {host.folder}", "Read-only file system", "this folder must be writable by root")
+    fails(host, apply, f"StateError: {host.folder}", "Read-only file system", "root must be able to write there")
 
 
 def test_a_state_folder_that_cannot_be_made(host: Host) -> None:
