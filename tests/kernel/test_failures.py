@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -205,6 +206,29 @@ def test_a_systemctl_that_does_not_answer(
     program.write_text(works)
     host.apply(ONE, **restore)
     assert (host.all(), manager.all()) == before
+
+
+@pytest.mark.parametrize("refuses", ["*", "daemon-reload", "enable", "disable|daemon-reload"])
+@pytest.mark.parametrize("holds", [False, True])
+def test_a_systemctl_that_refuses_leaves_units_as_they_were(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refuses: str, holds: bool
+) -> None:
+    """As a full /run does: neither a file of a first apply stays, nor does a link go with a removal that fails."""
+    manager = ServiceManager(tmp_path, host, monkeypatch)
+    if holds:
+        host.apply(ONE)
+    before = host.all(), manager.all()
+    program = tmp_path / "programs" / "systemctl"
+    works = program.read_text()
+    program.write_text(f'#!/bin/sh\ncase "$2" in {refuses}) echo "Refusing to do that" >&2; exit 1 ;; esac\n{works}')
+    again = {"restore_after_flush": True}
+    message = told(lambda: host.apply(TWO, settings=again) if holds else host.apply(ONE))
+    assert re.search(r"systemctl .* failed: Refusing to do that\. Try it by hand on this host, then run again", message)
+    assert (host.all(), manager.all()) == before
+    if holds and refuses != "enable":
+        message = told(lambda: host.apply({}, replace_all=True, removes=True))
+        assert "failed: Refusing to do that" in message
+        assert (host.all(), manager.all()) == before
 
 
 @pytest.mark.parametrize(

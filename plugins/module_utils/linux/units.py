@@ -56,12 +56,15 @@ class Units:
                 _systemctl(*arguments)
             except OSError as error:
                 refused.append(error)
-            return not refused
+                return False
+            return True
 
         for one in reversed(self.services):
             goes = one.path not in files and os.path.lexists(one.path)
             if goes and not ask("disable", *(["--now"] if one.restarts_for else []), one.name):
                 _unlink(one.link)
+                if one.restarts_for:
+                    ask("stop", one.name)
         for path in self.files:
             for left in (f"{path}.new", *(() if path in files else (path,))):
                 _unlink(left)
