@@ -8,12 +8,15 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from lab.laboratory import MACHINE, PEER, STRANGER, Laboratory
+from lab.laboratory import Laboratory, Spec
+from lab.machine import Machine
+from lab.network import PEER, STRANGER
 from machine.helpers.bad_targets import OLD_PYTHON, SEALED, WITHOUT_SYSTEMD, full, read_only, service_with
 from machine.helpers.playbooks import HELD, HOST, REMOVE, SITE, Operator, Run
 from machine.test_way_back import SPARE, about_to_be_cut, wait_until
@@ -49,8 +52,8 @@ class Bad:
     """Runs that fail on one that holds rules. The others are left out, since they would rightly change it."""
 
 
-def _python(what: str) -> dict[str, str]:
-    return {"breaks": f"printf '{what}' >{PYTHON} && chmod 755 {PYTHON}", "undone": f"rm {PYTHON}"}
+def _python(what: str) -> tuple[str, str]:
+    return f"printf '{what}' >{PYTHON} && chmod 755 {PYTHON}", f"rm {PYTHON}"
 
 
 _OLD = {"ansible_python_interpreter": PYTHON}
@@ -85,7 +88,7 @@ CASES = {
         held=(APPLY,),
     ),
     "the folder of the state is nearly full": Bad(
-        rf"/var/lib/portbook/state\.json\.next cannot be written: {_NO_SPACE}",
+        rf"/var/lib/portbook/(state\.json\.next|table\.nft\.next|restore\.sh) cannot be written: {_NO_SPACE}",
         *full("/var/lib/portbook", spare=8192),
         fresh=(APPLY,),
         held=(APPLY,),
@@ -110,13 +113,13 @@ CASES = {
     ),
     "Python is too old": Bad(
         f"{_TOO_OLD_FOR}and set ansible_python_interpreter to its path",
-        **_python('#!/bin/sh\\nPYTHONPATH=/opt/old exec /usr/bin/python3 "$@"\\n'),
+        *_python('#!/bin/sh\\nPYTHONPATH=/opt/old exec /usr/bin/python3 "$@"\\n'),
         host=_OLD,
     ),
     "Python is so old that it cannot say so": Bad(
         r"the Python of this host is too old for Ansible \(older than 3\.7\)\. Install a newer one, and set "
         "ansible_python_interpreter to its path",
-        **_python('#!/bin/sh\\necho "SyntaxError: future feature annotations is not defined" >&2\\nexit 1\\n'),
+        *_python('#!/bin/sh\\necho "SyntaxError: future feature annotations is not defined" >&2\\nexit 1\\n'),
         host=_OLD,
     ),
     "Python is not there": Bad(
@@ -127,7 +130,7 @@ CASES = {
     "Python is killed": Bad(
         r"the module ended without an answer, with code 137.*\. Look into the host's journal for what ended it, then "
         "run again",
-        **_python("#!/bin/sh\\nkill -KILL $$\\n"),
+        *_python("#!/bin/sh\\nkill -KILL $$\\n"),
         host=_OLD,
     ),
     "not root, without become": Bad(
@@ -164,11 +167,11 @@ nft --stateless list ruleset
 _UNMANAGED = "table inet mine {\n chain input {\n type filter hook input priority 0\n tcp dport 9 drop\n }\n}\n"
 
 
-def everything(machine: Laboratory) -> list[str]:
+def everything(machine: Machine) -> list[str]:
     return machine.run("sh", "-c", _EVERYTHING).splitlines()
 
 
-def prepared(machine: Laboratory) -> None:
+def prepared(machine: Machine) -> None:
     machine.run("nft", "-f", "-", text=_UNMANAGED)
     machine.write("/root/sealed.py", SEALED)
     machine.run("mkdir", "/opt/old")
@@ -176,35 +179,41 @@ def prepared(machine: Laboratory) -> None:
     machine.run("cp", "-p", "/etc/shadow", "/root/shadow")
 
 
-def operator_of(folder: Path, machine: Laboratory, key: Path, root: Path) -> Operator:
+def operator_of(folder: Path, machine: Machine, key: Path, root: Path) -> Operator:
     (folder / "operator").mkdir()
     public = (root / "etc/ssh/ssh_host_ed25519_key.pub").read_text()
-    operator = Operator(folder / "operator", machine, key, f"{MACHINE} {public}")
+    operator = Operator(folder / "operator", machine, key, f"{machine.address} {public}")
     # Each run logs in, so that it finds what sshd may do now. Of an option that is given twice, the first holds.
     args = operator.environment["ANSIBLE_SSH_ARGS"]
     operator.environment["ANSIBLE_SSH_ARGS"] = f"-o ControlMaster=no -o ControlPath=none {args}"
     return operator
 
 
-Bench = tuple[Laboratory, Operator]
+Bench = tuple[Machine, Operator]
 
 
-@pytest.fixture(scope="module")
-def fresh(root: Path, key: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    folder = tmp_path_factory.mktemp("fresh")
-    with Laboratory(root, key.with_suffix(".pub").read_text(), folder / "machine.log") as machine:
-        prepared(machine)
+@contextmanager
+def raised(root: Path, key: Path, folder: Path, base: Path) -> Iterator[Bench]:
+    """A machine from the root `base`, which may be one laid over `root`."""
+    public = key.with_suffix(".pub").read_text()
+    with Laboratory([Spec(HOST, base)], public, folder / "machine.log") as laboratory:
+        machine = laboratory.machines[HOST]
         yield machine, operator_of(folder, machine, key, root)
 
 
 @pytest.fixture(scope="module")
+def fresh(root: Path, key: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with raised(root, key, tmp_path_factory.mktemp("fresh"), root) as bench:
+        prepared(bench[0])
+        yield bench
+
+
+@pytest.fixture(scope="module")
 def holding(root: Path, key: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    folder = tmp_path_factory.mktemp("holding")
-    with Laboratory(root, key.with_suffix(".pub").read_text(), folder / "machine.log") as machine:
-        prepared(machine)
-        operator = operator_of(folder, machine, key, root)
-        operator.run().ok(changed=True)
-        yield machine, operator
+    with raised(root, key, tmp_path_factory.mktemp("holding"), root) as bench:
+        prepared(bench[0])
+        bench[1].run().ok(changed=True)
+        yield bench
 
 
 def started(operator: Operator, run: str) -> Run:
@@ -271,8 +280,8 @@ def bare(root: Path, key: Path, tmp_path: Path) -> Iterator[Bench]:
     init.parent.mkdir(parents=True)
     init.write_text(WITHOUT_SYSTEMD)
     init.chmod(0o755)
-    with Laboratory(Path(f"{folder}:{root}"), key.with_suffix(".pub").read_text(), tmp_path / "machine.log") as machine:
-        yield machine, operator_of(tmp_path, machine, key, root)
+    with raised(root, key, tmp_path, Path(f"{folder}:{root}")) as bench:
+        yield bench
 
 
 _FILES = "find /etc /var/lib /run/portbook -printf '%p %y %m %l\\n' 2>/dev/null | sort; nft list ruleset"
