@@ -52,6 +52,9 @@ class Units:
         refused: List[OSError] = []
 
         def ask(*arguments: str) -> bool:
+            # One that gives no answer costs the time of a run, so it is asked once.
+            if any(isinstance(error, programs.Silent) for error in refused):
+                return False
             try:
                 _systemctl(*arguments)
             except OSError as error:
