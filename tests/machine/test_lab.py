@@ -37,6 +37,7 @@ def shell(text: str) -> str:
     return done.stdout
 
 
+@pytest.mark.more
 def test_the_page_about_the_lab_is_true(root: Path) -> None:
     if standing.holder() is not None:
         pytest.skip("a lab is up in this checkout; take it down: make lab-down")
@@ -52,12 +53,12 @@ def test_the_page_about_the_lab_is_true(root: Path) -> None:
         with pytest.raises(AssertionError, match="a lab is up already"):
             shell("make --silent lab")
         assert (standing.FOLDER / standing.NOTE).read_text() == note
-        process = standing.attached().process
+        place = standing.attached()
         groups = [one for name in ("process", "groups") for one in re.findall(rf'"{name}": (.*)', note)]
     finally:
         shell(commands("down"))
     assert not standing.FOLDER.exists()
-    assert not Path(f"/proc/{process}").exists()
+    assert not place.lives()
     assert groups
     assert not [one for one in re.findall(r'"(/[^"]+)"', note) if Path(one).exists()]
     assert "No lab was up" in shell("make --silent lab-down")
