@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from firewalld.helpers.daemon import Daemon
 from firewalld.helpers.packets import GUARDED, OTHER
-from lab import laboratory, roots
-from lab.laboratory import Laboratory
+from lab import groups, roots
+from lab.laboratory import Laboratory, Spec, interrupt_on_term
+from lab.machine import Machine
 from machine.conftest import key, operator
 
 __all__ = ["key", "machine", "operator", "root"]
@@ -16,28 +17,29 @@ __all__ = ["key", "machine", "operator", "root"]
 
 @pytest.fixture(scope="session")
 def root() -> Path:
-    laboratory.interrupt_on_term()
-    laboratory.sweep()
-    return roots.with_firewalld()
+    interrupt_on_term()
+    groups.sweep()
+    return roots.ready("firewalld")
 
 
 @pytest.fixture
-def machine(root: Path, key: Path, tmp_path: Path) -> Iterator[Laboratory]:
+def machine(root: Path, key: Path, tmp_path: Path) -> Iterator[Machine]:
     """A machine that runs firewalld."""
     public = key.with_suffix(".pub").read_text()
-    with Laboratory(root, public, tmp_path / "machine.log") as started:
+    with Laboratory([Spec("siem", root)], public, tmp_path / "machine.log") as laboratory:
+        started = laboratory.machines["siem"]
         started.run("systemctl", "--quiet", "enable", "--now", "firewalld")
         Daemon(started).wait()
         yield started
 
 
 @pytest.fixture
-def listening(machine: Laboratory) -> Laboratory:
+def listening(machine: Machine) -> Machine:
     """At the ports of the tests. A machine with listeners cannot be rebooted: they are held from outside."""
     machine.listen(GUARDED, OTHER)
     return machine
 
 
 @pytest.fixture
-def daemon(machine: Laboratory) -> Daemon:
+def daemon(machine: Machine) -> Daemon:
     return Daemon(machine)

@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 from firewalld.helpers.daemon import Daemon
 from firewalld.helpers.packets import ALL_OF_GUARDED, ALL_OF_OTHER, GUARDED, PEER_ALONE, asked
-from lab.laboratory import STRANGER, Laboratory
+from lab.machine import Machine
+from lab.network import STRANGER
 from machine.helpers.playbooks import REMOVE, SITE, Operator
 from machine.test_remove import everything
 
@@ -14,7 +15,7 @@ PORT_OF_AN_ADMINISTRATOR = "8888/tcp"
 
 
 @pytest.mark.usefixtures("listening")
-def test_from_the_first_run_to_the_last(machine: Laboratory, operator: Operator, daemon: Daemon) -> None:
+def test_from_the_first_run_to_the_last(machine: Machine, operator: Operator, daemon: Daemon) -> None:
     """Peers get in and nobody else, be the port open in a zone or not; runtime-only configuration of others stays; a
     change of peers is no reload; a second run writes nothing; nothing is left."""
     daemon.cmd("--zone=public", f"--add-port={PORT_OF_AN_ADMINISTRATOR}")
@@ -72,7 +73,7 @@ POSTURES = {
 
 
 @pytest.mark.usefixtures("listening")
-def test_each_posture_in_each_zone(machine: Laboratory, operator: Operator, daemon: Daemon) -> None:
+def test_each_posture_in_each_zone(machine: Machine, operator: Operator, daemon: Daemon) -> None:
     """Nothing is assumed about the zones of interfaces."""
     for posture, zones in POSTURES.items():
         operator.inventory(portbook_posture=posture)

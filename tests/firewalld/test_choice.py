@@ -9,7 +9,9 @@ import sys
 import pytest
 from firewalld.helpers.daemon import Daemon
 from firewalld.helpers.packets import GUARDED, PEER_ALONE, asked
-from lab.laboratory import MACHINE, PEER, STRANGER, Laboratory
+from lab.laboratory import entry
+from lab.machine import Machine
+from lab.network import PEER, STRANGER
 from machine.helpers.playbooks import Operator
 from machine.test_remove import everything
 
@@ -32,8 +34,18 @@ print(*(f"{source} {got.get(source, 0)} {tried[source]}" for source in sys.argv[
 
 
 class Watch:
-    def __init__(self, machine: Laboratory, seconds: float) -> None:
-        words = [*machine.entry(), sys.executable, "-c", _WATCH, MACHINE, str(GUARDED), str(seconds), PEER, STRANGER]
+    def __init__(self, machine: Machine, seconds: float) -> None:
+        words = [
+            *entry(machine.laboratory.process),
+            sys.executable,
+            "-c",
+            _WATCH,
+            machine.address,
+            str(GUARDED),
+            str(seconds),
+            PEER,
+            STRANGER,
+        ]
         self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
 
     def counted(self) -> dict[str, tuple[int, int]]:
@@ -43,9 +55,7 @@ class Watch:
 
 
 @pytest.mark.usefixtures("listening")
-def test_a_host_moves_from_nftables_to_firewalld_and_back(
-    machine: Laboratory, operator: Operator, daemon: Daemon
-) -> None:
+def test_a_host_moves_from_nftables_to_firewalld_and_back(machine: Machine, operator: Operator, daemon: Daemon) -> None:
     machine.run("systemctl", "disable", "--now", "firewalld")
     operator.run().ok(changed=True)
     assert '"backend": "nftables"' in machine.run("cat", "/var/lib/portbook/state.json")
@@ -85,13 +95,13 @@ def test_a_host_moves_from_nftables_to_firewalld_and_back(
     assert not machine.reaches(STRANGER, GUARDED)
 
 
-def of_the_machine(machine: Laboratory) -> set[str]:
+def of_the_machine(machine: Machine) -> set[str]:
     """Files, without what Python writes for itself."""
     return {path for path in everything(machine) if path.startswith("/") and "__pycache__" not in path}
 
 
 def test_what_cannot_be_asked_is_said_before_anything_is_touched(
-    machine: Laboratory, operator: Operator, daemon: Daemon
+    machine: Machine, operator: Operator, daemon: Daemon
 ) -> None:
     before = of_the_machine(machine), daemon.files()
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 from firewalld.helpers.daemon import Daemon
 from firewalld.helpers.packets import GUARDED, OTHER, PEER_ALONE, asked
-from lab.laboratory import PEER, STRANGER, Laboratory
+from lab.machine import Machine
+from lab.network import PEER, STRANGER
 from machine.helpers.playbooks import Operator
 
 STAYS = {
@@ -19,7 +20,7 @@ RULE = 'rule service name="http" accept'
 
 
 @pytest.mark.usefixtures("listening")
-def test_reloads_and_restarts_change_nothing(machine: Laboratory, operator: Operator, daemon: Daemon) -> None:
+def test_reloads_and_restarts_change_nothing(machine: Machine, operator: Operator, daemon: Daemon) -> None:
     operator.run().ok(changed=True)
     for what, words in STAYS.items():
         machine.run(*words)
@@ -28,7 +29,7 @@ def test_reloads_and_restarts_change_nothing(machine: Laboratory, operator: Oper
         operator.run().ok(changed=False)
 
 
-def test_a_restart_of_the_host_changes_nothing(machine: Laboratory, operator: Operator, daemon: Daemon) -> None:
+def test_a_restart_of_the_host_changes_nothing(machine: Machine, operator: Operator, daemon: Daemon) -> None:
     operator.run().ok(changed=True)
     machine.reboot()
     daemon.wait()
@@ -39,7 +40,7 @@ def test_a_restart_of_the_host_changes_nothing(machine: Laboratory, operator: Op
 
 @pytest.mark.usefixtures("listening")
 def test_what_hands_have_changed_is_put_right_by_the_next_run(
-    machine: Laboratory, operator: Operator, daemon: Daemon
+    machine: Machine, operator: Operator, daemon: Daemon
 ) -> None:
     operator.run().ok(changed=True)
     there = daemon.files(), daemon.rules(), daemon.ipsets()
@@ -69,7 +70,7 @@ def test_what_hands_have_changed_is_put_right_by_the_next_run(
 
 
 @pytest.mark.usefixtures("listening")
-def test_after_a_flush_the_next_run_brings_all_back(machine: Laboratory, operator: Operator, daemon: Daemon) -> None:
+def test_after_a_flush_the_next_run_brings_all_back(machine: Machine, operator: Operator, daemon: Daemon) -> None:
     """A reload then would lock out on firewalld 1.3."""
     operator.run().ok(changed=True)
     machine.run("nft", "flush", "ruleset")

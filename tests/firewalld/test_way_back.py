@@ -9,29 +9,30 @@ from collections.abc import Callable
 import pytest
 from firewalld.helpers.daemon import Daemon
 from firewalld.helpers.packets import GUARDED, PEER_ALONE, asked
-from lab.laboratory import STRANGER, Laboratory
+from lab.machine import Machine
+from lab.network import STRANGER
 from machine.helpers.playbooks import HELD, Operator
 from machine.test_way_back import CUTS, WORKS, join, state
 
 SPARE = 25
 """firewalld may have to be restarted, and a machine of the tests is slow."""
 MORE = {"utmstack_agent": [STRANGER]}
-Happens = Callable[[Laboratory], None]
+Happens = Callable[[Machine], None]
 
 
 def command(*words: str) -> Happens:
-    def run(machine: Laboratory) -> None:
+    def run(machine: Machine) -> None:
         machine.run(*words, check=False)
 
     return run
 
 
-def held(machine: Laboratory, daemon: Daemon) -> tuple[object, ...]:
+def held(machine: Machine, daemon: Daemon) -> tuple[object, ...]:
     """All that a change may change, and what packets find."""
     return (*state(machine), daemon.files(), daemon.rules(), daemon.ipsets())
 
 
-def taken_back(machine: Laboratory, daemon: Daemon, before: tuple[object, ...], end: float) -> None:
+def taken_back(machine: Machine, daemon: Daemon, before: tuple[object, ...], end: float) -> None:
     while held(machine, daemon) != before and time.monotonic() < end:
         time.sleep(0.5)
     assert held(machine, daemon) == before
@@ -52,7 +53,7 @@ HAPPENS: dict[str, Happens] = {
 @pytest.mark.usefixtures("listening")
 @pytest.mark.parametrize("happens", HAPPENS)
 def test_what_cuts_the_management_access_is_taken_back(
-    machine: Laboratory, operator: Operator, daemon: Daemon, happens: str
+    machine: Machine, operator: Operator, daemon: Daemon, happens: str
 ) -> None:
     """A later change: other peers and another posture, none of which takes a reload."""
     operator.run().ok(changed=True)
@@ -75,7 +76,7 @@ def test_what_cuts_the_management_access_is_taken_back(
     assert asked(machine) == PEER_ALONE
 
 
-def test_a_first_change_is_taken_back_to_nothing(machine: Laboratory, operator: Operator, daemon: Daemon) -> None:
+def test_a_first_change_is_taken_back_to_nothing(machine: Machine, operator: Operator, daemon: Daemon) -> None:
     daemon.cmd("--zone=public", "--add-port=8888/tcp")
     before = (*state(machine), daemon.files())
     operator.ssh(CUTS)
@@ -90,7 +91,7 @@ def test_a_first_change_is_taken_back_to_nothing(machine: Laboratory, operator: 
 
 @pytest.mark.parametrize("first", [True, False])
 def test_a_restart_of_the_host_before_the_confirmation_brings_the_old(
-    machine: Laboratory, operator: Operator, daemon: Daemon, first: bool
+    machine: Machine, operator: Operator, daemon: Daemon, first: bool
 ) -> None:
     if not first:
         operator.run().ok(changed=True)

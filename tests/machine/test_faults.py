@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 
 import pytest
-from lab.laboratory import Laboratory
+from lab.machine import Machine
 from machine.helpers.playbooks import HELD, Operator, finished
 from machine.test_way_back import SPARE, about_to_be_cut, held, wait_until
 
@@ -78,7 +78,7 @@ FAULTS = {**FEW, **(MORE if os.environ.get("PORTBOOK_FAULTS") == "all" else {})}
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_the_way_in_comes_back(machine: Laboratory, operator: Operator, name: str) -> None:
+def test_the_way_in_comes_back(machine: Machine, operator: Operator, name: str) -> None:
     fault = FAULTS[name]
     if fault.nft:
         machine.run("mv", NFT, f"{NFT}.real")
@@ -106,7 +106,7 @@ def test_the_way_in_comes_back(machine: Laboratory, operator: Operator, name: st
     nothing_is_left(machine)
 
 
-def nothing_is_left(machine: Laboratory) -> None:
+def nothing_is_left(machine: Machine) -> None:
     assert not machine.succeeds("test", "-e", "/run/portbook")
     assert machine.run("sh", "-c", "ls -A /var/lib/portbook | sort").split() == ["state.json", "table.nft"]
     assert "portbook-way-back" not in machine.run("systemctl", "list-units", "--all", "--no-legend", "--plain")

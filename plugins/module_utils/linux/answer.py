@@ -10,7 +10,7 @@ from typing import Any, Dict, Mapping
 from ansible.module_utils.basic import AnsibleModule
 
 from ..shrinking import Inventory
-from . import choice
+from . import causes, choice, remembered
 from .apply import Shrinks, apply, confirm
 from .choice import Engines
 from .engine import EngineError
@@ -31,6 +31,10 @@ ARGUMENTS: Dict[str, Any] = {
     "token": {"type": "str", "default": "", "no_log": False},
     "inventory": {"type": "dict"},
 }
+
+
+_LONGEST = 3600
+"""Seconds that a change may wait, as portbook_confirm_timeout says, too."""
 
 
 def run(engines: Engines) -> None:
@@ -54,6 +58,9 @@ def answer(
     try:
         if given["state"] == "confirm":
             return _confirmation(confirm(state, choice.for_confirmation(engines, state), given["token"]))
+        wrong = _wrong(given)
+        if wrong:
+            return {"failed": True, "msg": wrong}
         if given["state"] == "absent":
             engine = choice.for_removal(engines, state, given["yields_to"])
         else:
@@ -64,8 +71,31 @@ def answer(
         return {**_confirmation(str(error)), "old_connection": True}
     except Shrinks as error:
         return {"failed": True, "msg": str(error), "losses": error.losses}
-    except (EngineError, StateError, OSError) as error:
+    except (EngineError, StateError) as error:
         return {"failed": True, "msg": str(error)}
+    except OSError as error:
+        return {"failed": True, "msg": causes.in_words(error)}
+
+
+def _wrong(given: Mapping[str, Any]) -> str:
+    """What is not of the types that a run relies on; found before anything is looked at or touched."""
+    slices = {} if given["state"] == "absent" else given["slices"]
+    wrong = remembered.fault({"slices": slices, "settings": given["settings"]})
+    if not wrong and not all(isinstance(one, str) for one in given["yields_to"].values()):
+        wrong = "yields_to is not what it has to be"
+    if not wrong and not 0 <= given["hold"] <= _LONGEST:
+        wrong = f"hold is not between 0 and {_LONGEST} seconds"
+    if not wrong and given["inventory"] is not None:
+        wrong = _inventory_fault(given["inventory"])
+    return f"this module was given something wrong: {wrong}. Call portbook.firewall.apply in its place" if wrong else ""
+
+
+def _inventory_fault(data: Dict[str, Any]) -> str:
+    try:
+        Inventory.of(data)
+    except (AttributeError, TypeError, ValueError):
+        return "inventory is not what it has to be"
+    return ""
 
 
 def _confirmation(why_not: str) -> Dict[str, Any]:

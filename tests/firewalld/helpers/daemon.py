@@ -6,14 +6,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from lab.laboratory import Laboratory
+from lab.machine import Machine
 
 _FILES = "cd /etc/firewalld && find policies ipsets services zones -type f | sort | xargs -r tail -v -n +1"
 
 
 @dataclass(frozen=True)
 class Daemon:
-    machine: Laboratory
+    machine: Machine
 
     def cmd(self, *words: str, check: bool = True) -> str:
         return self.machine.run("firewall-cmd", *words, check=check).strip()

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from lab.laboratory import CONTROLLER, PEER, STRANGER, Laboratory
+from lab.machine import Machine
+from lab.network import CONTROLLER, PEER, STRANGER
 
 GUARDED, OTHER, SSH = 5044, 8080, 22
 """Of the product alone; of nobody in the plan; and where Ansible comes in."""
@@ -11,7 +12,7 @@ EVERYBODY = (CONTROLLER, PEER, STRANGER)
 Reached = set[tuple[str, int]]
 
 
-def asked(machine: Laboratory) -> Reached:
+def asked(machine: Machine) -> Reached:
     return machine.reached([(source, port) for source in EVERYBODY for port in (GUARDED, OTHER)])
 
 
