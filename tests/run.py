@@ -130,6 +130,12 @@ def docker_kind() -> Kind:
     return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
 
 
+def firewalld_kind(name: str = "firewalld", limit: float = 120, *options: str) -> Kind:
+    proves = "a real firewalld opens, its own table refuses, and both come back together"
+    kind = pytest_kind(name, proves, limit, *("-n", "2", *options), folders=("tests/firewalld",))
+    return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
+
+
 def other_root_kind(kind: Kind, suite: str, limit: float = 320) -> Kind:
     """That builds a root of its own, where none is given."""
 
@@ -259,6 +265,7 @@ def _test() -> list[Kind]:
         kernel_kind(),
         demo_kind(),
         machine_kind(),
+        firewalld_kind(),
         pwsh_kind("pwsh", "a real PowerShell runs the Windows modules, on a fake of the rule store", 90),
         pytest_kind("ansible", "real ansible-playbook runs give the right plans", 240, "-n", "auto"),
         pytest_kind("fuzz", "properties hold for inputs that nobody thought of", 120, "-n", "auto"),
@@ -323,6 +330,8 @@ def _all() -> list[Kind]:
         ),
         kernel_kind("kernel-more", 120, "-m", "more"),
         machine_faults_kind(),
+        replace(firewalld_kind("firewalld-more", 900, "-m", "more"), size=ALL),
+        other_root_kind(firewalld_kind("firewalld", 900, "-m", "more or not more"), "trixie", 900),
         of_archived(other_root_kind(machine_kind(), "bullseye")),
         other_root_kind(machine_kind(), "trixie"),
         *(other_root_kind(docker_kind(), suite, 240) for suite in ("bookworm", "trixie")),

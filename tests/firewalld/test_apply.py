@@ -72,6 +72,7 @@ POSTURES = {
 }
 
 
+@pytest.mark.more
 @pytest.mark.usefixtures("listening")
 def test_each_posture_in_each_zone(machine: Machine, operator: Operator, daemon: Daemon) -> None:
     """Nothing is assumed about the zones of interfaces."""

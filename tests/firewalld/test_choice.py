@@ -18,6 +18,8 @@ from machine.test_remove import everything
 # Every 20 ms a new connection of a peer and one of a stranger, each counted if it gets in.
 _WATCH = """
 import socket, sys, time
+
+pytestmark = pytest.mark.more
 address, port, end = sys.argv[1], int(sys.argv[2]), time.monotonic() + float(sys.argv[3])
 tried, got = {}, {}
 while time.monotonic() < end:

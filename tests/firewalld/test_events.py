@@ -10,6 +10,8 @@ from lab.machine import Machine
 from lab.network import PEER, STRANGER
 from machine.helpers.playbooks import Operator
 
+pytestmark = pytest.mark.more
+
 STAYS = {
     "reload": ["firewall-cmd", "--reload"],
     "complete reload": ["firewall-cmd", "--complete-reload"],

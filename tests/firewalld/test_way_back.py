@@ -14,6 +14,8 @@ from lab.network import STRANGER
 from machine.helpers.playbooks import HELD, Operator
 from machine.test_way_back import CUTS, WORKS, join, state
 
+pytestmark = pytest.mark.more
+
 SPARE = 25
 """firewalld may have to be restarted, and a machine of the tests is slow."""
 MORE = {"utmstack_agent": [STRANGER]}
