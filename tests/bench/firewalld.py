@@ -1,8 +1,10 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure what rules cost on a machine that runs firewalld: 20 sets of peers by 10 lists of ports. It raises a machine of
-its own and touches no other. Beside it stand the same rules by firewall-cmd, one call each, as a loop in a role has it.
+"""Measure what rules cost on a machine that runs firewalld: 20 sets of peers by 10 lists of ports.
+
+It raises a machine of its own and touches no other. Beside it stand the same rules by firewall-cmd, one call each, as a
+loop in a role has it.
 """
 
 from __future__ import annotations

@@ -89,6 +89,7 @@ class Firewalld:
         given = parsed(text)
         if given.files:
             self._opener.look()
+            self._opener.look_at_drift(_openings(text))
         self._refuser.check(given.ruleset)
 
     def load(self, text: str) -> None:

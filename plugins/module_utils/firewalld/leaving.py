@@ -5,23 +5,34 @@
 
 from __future__ import annotations
 
-from typing import List
+from typing import Any, Callable, List, Optional
 
 from ..linux.engine import Present, Rendered
-from ..linux.model import Local, Permission, Settings
+from ..linux.model import Judgement, Local, Mark, Permission, Settings
+from ..nftables.engine import Nftables
 from .engine import Firewalld
 from .text import parsed
 
 
 class Leaving(Firewalld):
+    """What the host is to be is what nftables alone makes of it; what is taken away is firewalld's."""
+
     name = "nftables"
 
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._alone = Nftables(self._nft)
+
     def render(self, permissions: List[Permission], settings: Settings, local: Local) -> Rendered:
-        return self._refuser.render(permissions, settings, local)
+        return self._alone.render(permissions, settings, local)
 
     def read(self) -> Present:
         """When nothing opens any more, what nftables alone would say."""
-        return super().read() if self.opens() else self._refuser.read()
+        return super().read() if self.opens() else self._alone.read()
 
     def check(self, text: str) -> None:
-        self._refuser.check(parsed(text).ruleset)
+        self._alone.check(parsed(text).ruleset)
+
+    def judge(self, mark: Optional[Mark]) -> Callable[[Permission], Judgement]:
+        """A firewalld that goes on running refuses what it does not know."""
+        return self._alone.judge(mark)

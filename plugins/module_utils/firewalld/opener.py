@@ -116,6 +116,11 @@ class Opener:
             return True, quoted(self._drift())
         return False, found.undone()
 
+    def look_at_drift(self, wanted: Openings) -> None:
+        """Raises what a reload would change for good, if these openings take one."""
+        if steps(self._daemon.openings(), wanted).reload or self._flushed():
+            self._refuse_stuck(self._drift())
+
     # -- changing -----------------------------------------------------------------------------------
 
     def open(self, wanted: Openings) -> None:
@@ -250,10 +255,12 @@ class Opener:
             )
 
     def _put_back(self, others: Drift) -> None:
-        """What others have at runtime only, which a reload takes away."""
-        if not others.commands:
+        """What others have at runtime only, which a reload takes away. Of interfaces, most stay."""
+        there = set(self._drift().commands) if others.commands else set()
+        missing = [words for words in others.commands if words not in there]
+        if not missing:
             return
-        for words in others.commands:
+        for words in missing:
             programs.run(["firewall-cmd", "--quiet", *words])
         end = time.monotonic() + _READY_WITHIN
         while self._drift() != others and time.monotonic() < end:
@@ -267,7 +274,7 @@ class Opener:
             )
         self.notes.append(
             "firewalld had to be reloaded. What it has at runtime only was put back, and is lost at the next reload or "
-            f"restart: {'; '.join(others.said)}. firewall-cmd --runtime-to-permanent keeps it"
+            f"restart: {'; '.join(Drift(tuple(missing)).said)}. firewall-cmd --runtime-to-permanent keeps it"
         )
 
 
