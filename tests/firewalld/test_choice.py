@@ -15,11 +15,11 @@ from lab.network import PEER, STRANGER
 from machine.helpers.playbooks import Operator
 from machine.test_remove import everything
 
+pytestmark = pytest.mark.more
+
 # Every 20 ms a new connection of a peer and one of a stranger, each counted if it gets in.
 _WATCH = """
 import socket, sys, time
-
-pytestmark = pytest.mark.more
 address, port, end = sys.argv[1], int(sys.argv[2]), time.monotonic() + float(sys.argv[3])
 tried, got = {}, {}
 while time.monotonic() < end:
