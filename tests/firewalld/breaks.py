@@ -72,7 +72,8 @@ BREAKS = [
     Break("nftables.service is restarted", "systemctl restart nftables"),
     Break("our own service is restarted", "systemctl restart portbook-firewall"),
     # somebody at work on ours
-    Break("a rule is added at runtime", f"{_CMD} {_OURS} --add-rich-rule='rule service name=\"http\" accept'"),
+    Break("a rule is added at runtime", f"{_CMD} {_OURS} --add-rich-rule='rule service name=\"http\" accept'",
+          f"{_CMD} {_OURS} --remove-rich-rule='rule service name=\"http\" accept'"),
     Break("a rule is added permanently",
           f"{_CMD} --permanent {_OURS} --add-rich-rule='rule service name=\"http\" accept'"),
     Break("all at runtime is made permanent", f"{_CMD} --runtime-to-permanent"),
@@ -87,7 +88,8 @@ BREAKS = [
     Break("the sets' files are deleted, and firewalld is reloaded", f"{_NO_SETS}; {_CMD} --reload"),
     Break("the sets' files are empty", _ipset(': >"$file"')),
     Break("a peer is added to all sets",
-          f'for set in $({_CMD} --get-ipsets); do {_CMD} --ipset=$set --add-entry=203.0.113.99; done'),
+          f"for set in $({_CMD} --get-ipsets); do {_CMD} --ipset=$set --add-entry=203.0.113.99; done",
+          f"for set in $({_CMD} --get-ipsets); do {_CMD} --ipset=$set --remove-entry=203.0.113.99; done"),
     # and on what is not
     Break("the default zone is another one", f"{_CMD} --set-default-zone=work", f"{_CMD} --set-default-zone=public"),
     Break("a port is opened at runtime", f"{_CMD} --add-port=9999/tcp", f"{_CMD} --remove-port=9999/tcp"),

@@ -53,6 +53,7 @@ commands() {{
     }}
 }} >/dev/null 2>&1
 runtime_back() {{
+    if grep -qx '#\* files' "$1"; then return 0; fi
     if grep -qx '#\* reload' "$1"; then
         reload || restart || return
         commands "$1"

@@ -82,8 +82,8 @@ class Firewalld:
 
     def to_restore(self, present: Present, text: str) -> str:
         ruleset = self._refuser.to_restore(self._refuser.read(), text)
-        reload, commands = self._opener.back_from(_openings(text))
-        return str(Text(ruleset, self._opener.raw_files(), tuple(commands), True, reload))
+        way, commands = self._opener.back_from(_openings(text))
+        return str(Text(ruleset, self._opener.raw_files(), tuple(commands), way))
 
     def check(self, text: str) -> None:
         given = parsed(text)
@@ -94,7 +94,7 @@ class Firewalld:
 
     def load(self, text: str) -> None:
         given = parsed(text)
-        if given.back:
+        if given.way:
             self._go_back(text)
             return
         try:

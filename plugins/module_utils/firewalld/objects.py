@@ -104,6 +104,13 @@ class Openings:
     def ports(self) -> Dict[str, Service]:
         return {one.name: one for one in self.services}
 
+    def sound(self) -> FrozenSet[str]:
+        """Rules that name nothing of ours that is not there."""
+        there = {*self.peers, *self.ports}
+        return frozenset(
+            rule for rule in self.rules if all(word in there for word in rule.split('"')[1::2] if ours(word))
+        )
+
     def used(self) -> Openings:
         """Without sets and services that no rule names."""
         named = {word for rule in self.rules for word in rule.split('"')}

@@ -23,6 +23,7 @@ from .drift import Drift, drift
 from .kernel import BLOCKED, TABLE
 from .objects import POLICY, Openings
 from .steps import Steps, steps
+from .text import COMMANDS, FILES_ONLY, RELOAD
 
 UNIT = "firewalld.service"
 _FLOOR = (1, 0)
@@ -106,15 +107,14 @@ class Opener:
     def permanent(self) -> Openings:
         return files.read(self.raw_files())
 
-    def back_from(self, wanted: Openings) -> Tuple[bool, List[str]]:
-        """Whether taking back what brings it to these openings needs a reload, and arguments of firewall-cmd that do
-        the rest."""
+    def back_from(self, wanted: Openings) -> Tuple[str, List[str]]:
+        """How to take back what brings it to these openings: its way, and arguments of firewall-cmd."""
         if not self.runs():
-            return False, []
+            return FILES_ONLY, []
         found = steps(self._daemon.openings(), wanted)
         if found.reload or self._flushed():
-            return True, quoted(self._drift())
-        return False, found.undone()
+            return RELOAD, quoted(self._drift())
+        return COMMANDS, found.undone()
 
     def look_at_drift(self, wanted: Openings) -> None:
         """Raises what a reload would change for good, if these openings take one."""
@@ -139,19 +139,21 @@ class Opener:
         others = self._drift()
         self._refuse_stuck(others)
         before = self.permanent()
-        for ipset in found.ipsets:
+        for ipset in {*found.ipsets, *(one for one in wanted.ipsets if one.name not in before.peers)}:
             self._daemon.keep_ipset(ipset)
-        for service in found.services:
+        for service in {*found.services, *(one for one in wanted.services if one.name not in before.ports)}:
             self._daemon.keep_service(service)
-        rules = wanted.rules if found.many else before.rules & wanted.rules
+        # A reload with a rule that names what is not there would leave firewalld 1.3 without any rule.
+        old = before.sound() & wanted.rules if found.policy else before.sound()
+        rules = wanted.rules if found.many else old
         if found.policy:
             self._daemon.keep_policy(rules)
-        elif found.many:
+        elif before.frame and before.rules != rules:
             self._daemon.keep_rules(rules)
         self._again(flushed)
         if found.many:
             # A restart before the confirmation begins with what was there.
-            self._daemon.keep_rules(before.rules & wanted.rules if found.policy else before.rules)
+            self._daemon.keep_rules(old)
         self._put_back(others)
 
     def _at_runtime(self, found: Steps, wanted: Openings) -> None:
@@ -170,7 +172,9 @@ class Opener:
         """Permanently, without a reload: the policy first, so that nothing names what is not there."""
         there = self.permanent()
         if not self.runs():
-            self._remove_files(set(files.written(wanted)))
+            if wanted.exists:
+                raise EngineError(f"{UNIT} has stopped in the meantime. Start it, then run again")
+            self._remove_files(set())
             return
         if wanted.frame:
             for ipset in wanted.ipsets - there.ipsets:

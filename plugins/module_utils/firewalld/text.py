@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Dict, List, Tuple
 
-FILE, LINE, COMMAND, RELOAD = "#+ ", "#| ", "#! ", "#* reload"
+_FILE, _LINE, _COMMAND, _WAY = "#+ ", "#| ", "#! ", "#* "
+COMMANDS, RELOAD, FILES_ONLY = "commands", "reload", "files"
+"""Ways back: what was done at runtime is undone there; or firewalld begins again with its files; or it does not run."""
 
 
 @dataclass(frozen=True)
@@ -19,18 +21,16 @@ class Text:
     """By their paths below firewalld's folder."""
     commands: Tuple[str, ...] = ()
     """Arguments of firewall-cmd, quoted for a shell."""
-    back: bool = False
-    """Whether it is what a change goes back to."""
-    reload: bool = False
+    way: str = ""
+    """Of a text that a change goes back to."""
 
     def __str__(self) -> str:
         lines: List[str] = []
         for path, content in sorted(self.files.items()):
-            lines.append(f"{FILE}{path}")
-            lines += [f"{LINE}{line}" for line in content.splitlines()]
-        lines += [RELOAD] if self.reload else []
-        lines += [f"{COMMAND}{one}" for one in self.commands]
-        lines += [f"{COMMAND}--state"] if self.back and not self.commands else []
+            lines.append(f"{_FILE}{path}")
+            lines += [f"{_LINE}{line}" for line in content.splitlines()]
+        lines += [f"{_WAY}{self.way}"] if self.way else []
+        lines += [f"{_COMMAND}{one}" for one in self.commands]
         return self.ruleset + "".join(f"{line}\n" for line in lines)
 
 
@@ -38,23 +38,22 @@ def parsed(text: str) -> Text:
     ruleset: List[str] = []
     files: Dict[str, List[str]] = {}
     commands: List[str] = []
-    path, reload = "", False
+    path = way = ""
     for line in text.splitlines():
-        if line.startswith(FILE):
-            path = line[len(FILE) :]
+        if line.startswith(_FILE):
+            path = line[len(_FILE) :]
             files[path] = []
-        elif line.startswith(LINE) and path:
-            files[path].append(line[len(LINE) :])
-        elif line.startswith(COMMAND):
-            commands.append(line[len(COMMAND) :])
-        elif line == RELOAD:
-            reload = True
+        elif line.startswith(_LINE) and path:
+            files[path].append(line[len(_LINE) :])
+        elif line.startswith(_COMMAND):
+            commands.append(line[len(_COMMAND) :])
+        elif line.startswith(_WAY):
+            way = line[len(_WAY) :]
         else:
             ruleset.append(line)
     return Text(
         "".join(f"{line}\n" for line in ruleset),
         {name: "".join(f"{line}\n" for line in lines) for name, lines in files.items()},
         tuple(commands),
-        bool(commands) or reload,
-        reload,
+        way,
     )

@@ -9,7 +9,7 @@ import pytest
 
 from ansible_collections.portbook.firewall.plugins.module_utils.firewalld import files
 from ansible_collections.portbook.firewall.plugins.module_utils.firewalld.objects import Openings, wanted
-from ansible_collections.portbook.firewall.plugins.module_utils.firewalld.text import Text, parsed
+from ansible_collections.portbook.firewall.plugins.module_utils.firewalld.text import RELOAD, Text, parsed
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.model import Local, Permission
 
 PERMISSIONS = [
@@ -75,7 +75,7 @@ def test_files_of_others_are_not_ours() -> None:
 
 
 def test_one_text_holds_both_and_nft_sees_its_own_only() -> None:
-    text = Text("table inet x\n", FILES, ("--state", "--policy=p '--add-rich-rule=a \"b\"'"), True, True)
+    text = Text("table inet x\n", FILES, ("--state", "--policy=p '--add-rich-rule=a \"b\"'"), RELOAD)
     assert parsed(str(text)) == text
     assert all(line.startswith("#") for line in str(text).splitlines()[1:])
     assert parsed(str(Text("table inet x\n"))) == Text("table inet x\n")

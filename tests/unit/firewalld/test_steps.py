@@ -69,3 +69,10 @@ def test_what_is_undone_closes_before_it_opens_so_that_what_overlaps_can_come_ag
         "--add-rich-rule",
     ]
     assert undone[0][1] == "--remove-entry=192.0.2.0/24"
+
+
+def test_a_rule_that_names_what_is_not_there_is_not_sound() -> None:
+    two = openings(("192.0.2.1", 514), ("192.0.2.1", 515))
+    assert two.sound() == two.rules
+    assert len(replace(two, ipsets=frozenset(list(two.ipsets)[:1])).sound()) == 1
+    assert replace(two, services=frozenset()).sound() == frozenset()
