@@ -15,6 +15,7 @@ import pytest
 
 from ansible_collections.portbook.firewall.plugins.module_utils.linux import causes
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.answer import ARGUMENTS, answer
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.choice import Engines
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.engine import Engine
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.state import HostState
 from ansible_collections.portbook.firewall.plugins.module_utils.nftables import kernel
@@ -148,7 +149,7 @@ def test_arguments_of_wrong_types_are_refused_before_anything_is_touched(
 
     arguments = {**{name: one.get("default") for name, one in ARGUMENTS.items()}, **given}
     state = HostState(str(tmp_path / "state"), str(tmp_path / "notes"))
-    done = answer(arguments, state, untouched, check, diff=False)
+    done = answer(arguments, state, Engines("nftables", {"nftables": untouched}), check, diff=False)
     assert done["failed"]
     (name,) = given
     assert done["msg"].startswith(f"this module was given something wrong: {name}")

@@ -39,7 +39,7 @@ class Daemon:
         return {name: sorted(entries.split()) for name, entries in asked.items()}
 
     def files(self) -> dict[str, list[str]]:
-        """The permanent configuration that is not the distribution's, as it is read; the order of rules means nothing."""
+        """The permanent configuration that is not the distribution's; the order of rules means nothing."""
         texts = self.machine.run("sh", "-c", _FILES).split("==> ")[1:]
         parts = (text.partition(" <==\n") for text in texts)
         return {path: sorted(line.strip() for line in text.splitlines()) for path, _mark, text in parts}
