@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 from firewalld.helpers.daemon import Daemon
-from firewalld.helpers.packets import ALL_OF_GUARDED, ALL_OF_OTHER, GUARDED, PEER_ALONE, asked
+from firewalld.helpers.packets import ALL_OF_GUARDED, ALL_OF_OTHER, GUARDED, PEER_ALONE, asked, asked_by_ipv6
 from lab.machine import Machine
-from lab.network import STRANGER
+from lab.network import PEER6, STRANGER
 from machine.helpers.playbooks import REMOVE, SITE, Operator
 from machine.test_remove import everything
 
@@ -77,11 +77,12 @@ POSTURES = {
 def test_each_posture_in_each_zone(machine: Machine, operator: Operator, daemon: Daemon) -> None:
     """Nothing is assumed about the zones of interfaces."""
     for posture, zones in POSTURES.items():
-        operator.inventory(portbook_posture=posture)
+        operator.inventory(portbook_posture=posture, portbook_peers_more={"utmstack_agent": [PEER6]})
         operator.run().ok(changed=True)
         for zone, wanted in zones.items():
             daemon.cmd(f"--set-default-zone={zone}")
             assert asked(machine) == wanted, (posture, zone)
+            assert asked_by_ipv6(machine) == wanted, (posture, zone, "IPv6")
         if posture == "strict":
             # Who manages the host gets in, whatever the zone says.
             daemon.cmd("--set-default-zone=drop")

@@ -63,7 +63,7 @@ class Firewalld:
             str(Text(refused.text, files.written(openings))),
             refused.exists,
             refused.refuses,
-            f"firewalld starts with its part, and {refused.persistence}",
+            f"{refused.persistence}; firewalld begins with its part",
             {**refused.files, **script},
         )
 

@@ -4,16 +4,23 @@
 from __future__ import annotations
 
 from lab.machine import Machine
-from lab.network import CONTROLLER, PEER, STRANGER
+from lab.network import CONTROLLER, CONTROLLER6, PEER, PEER6, STRANGER, STRANGER6
 
 GUARDED, OTHER, SSH = 5044, 8080, 22
 """Of the product alone; of nobody in the plan; and where Ansible comes in."""
 EVERYBODY = (CONTROLLER, PEER, STRANGER)
+_SIX = {CONTROLLER: CONTROLLER6, PEER: PEER6, STRANGER: STRANGER6}
 Reached = set[tuple[str, int]]
 
 
 def asked(machine: Machine) -> Reached:
     return machine.reached([(source, port) for source in EVERYBODY for port in (GUARDED, OTHER)])
+
+
+def asked_by_ipv6(machine: Machine) -> Reached:
+    """The same hosts by their other addresses, in the words of the first."""
+    found = machine.reached([(source, port) for source in _SIX.values() for port in (GUARDED, OTHER)])
+    return {(four, port) for four, six in _SIX.items() for source, port in found if source == six}
 
 
 PEER_ALONE: Reached = {(PEER, GUARDED)}
