@@ -114,6 +114,13 @@ def machine_kind() -> Kind:
     return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
 
 
+def machine_more_kind() -> Kind:
+    """What `make test` leaves out on the Debian that it has."""
+    proves = "whatever happens to a real machine and its firewall, the same packets pass"
+    kind = pytest_kind("machine-more", proves, 320, "-n", "4", "-m", "more", folders=("tests/machine",))
+    return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
+
+
 def machine_faults_kind() -> Kind:
     proves = "whatever breaks while a change waits, the way in comes back"
     kind = pytest_kind("machine-faults", proves, 500, "-n", "4", folders=("tests/machine/test_faults.py",))
@@ -130,7 +137,7 @@ def docker_kind() -> Kind:
     return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
 
 
-def other_root_kind(kind: Kind, suite: str, limit: float = 320) -> Kind:
+def other_root_kind(kind: Kind, suite: str, limit: float = 500) -> Kind:
     """That builds a root of its own, where none is given."""
 
     def needs() -> str | None:
@@ -322,6 +329,7 @@ def _all() -> list[Kind]:
             environment={"PORTBOOK_FUZZ": "5"},
         ),
         kernel_kind("kernel-more", 120, "-m", "more"),
+        machine_more_kind(),
         machine_faults_kind(),
         of_archived(other_root_kind(machine_kind(), "bullseye")),
         other_root_kind(machine_kind(), "trixie"),

@@ -42,6 +42,8 @@ class Event:
     undo: Callable[[Scene], None] = nothing
     run_changes: bool | None = None
     """Whether the run after it has something to do; without a word, if the table is not the same."""
+    refused_before: bool = False
+    """Rules of others refuse the guarded port before the plan is there."""
     flushes: bool = False
     """It takes away the rules of others, too, and nothing brings them back."""
     more: bool = True
@@ -112,15 +114,12 @@ def interface_goes(scene: Scene) -> None:
 
 
 def fail2ban(action: str) -> Event:
-    def happens(scene: Scene) -> None:
-        beside.banning(scene.machine, action, GUARDED, "203.0.113.7")("banip")
+    def before(scene: Scene) -> None:
+        """Its settings are none of what is compared."""
+        beside.banning(scene.machine, action, GUARDED, "203.0.113.7")
 
-    return Event(f"a ban of fail2ban, by `{action}`", STAYS, happens, before=fail2ban_is_there)
-
-
-def fail2ban_is_there(scene: Scene) -> None:
-    """Its settings are none of what is compared."""
-    beside.banning(scene.machine, "nftables", GUARDED, "203.0.113.7")
+    ban = on_machine("fail2ban-client", "set", "siem", "banip", "203.0.113.7")
+    return Event(f"a ban of fail2ban, by `{action}`", STAYS, ban, before=before)
 
 
 def ufw(scene: Scene) -> None:
@@ -153,13 +152,20 @@ def edits_unit(scene: Scene) -> None:
 
 
 def peers(joins: tuple[str, ...] = (), leaves: tuple[str, ...] = ()) -> Callable[[Scene], None]:
-    """By IPv6, whose peers the scene adds to those of the inventory."""
-    who = {network.PEER6: "peer", network.STRANGER6: "stranger", network.CONTROLLER6: "controller"}
+    """By IPv6, whose peers the scene adds to those of the inventory; for the next run."""
+    who = {network.PEER6: "peer", network.STRANGER6: "stranger"}
 
-    def happens(scene: Scene) -> None:
+    def change(scene: Scene) -> None:
         scene.agents = [one for one in (*scene.agents, *joins) if one not in leaves]
         scene.let_in |= {f"{who[one]}, IPv6: guarded" for one in joins}
         scene.let_in -= {f"{who[one]}, IPv6: guarded" for one in leaves}
+
+    return change
+
+
+def and_run(change: Callable[[Scene], None]) -> Callable[[Scene], None]:
+    def happens(scene: Scene) -> None:
+        change(scene)
         scene.run().ok(changed=True)
 
     return happens
@@ -214,7 +220,7 @@ EVENTS = (
     Event("an interface goes", STAYS, interface_goes, before=interface_comes),
     fail2ban("nftables"),
     fail2ban("iptables-multiport"),
-    Event("`ufw reload`", STAYS, on_machine("ufw", "reload"), before=ufw),
+    Event("`ufw reload`", STAYS, on_machine("ufw", "reload"), before=ufw, refused_before=True),
     libvirt("nftables"),
     libvirt("iptables"),
     Event(
@@ -231,12 +237,14 @@ EVENTS = (
         run_changes=True,
     ),
     Event("somebody deletes our folder", STAYS, on_machine("rm", "-r", "/var/lib/portbook"), run_changes=True),
-    Event("a peer joins", REPLACED, peers(joins=(network.STRANGER6,)), undo=peers(leaves=(network.STRANGER6,))),
-    Event("a peer leaves", REPLACED, peers(leaves=(network.PEER6,)), undo=peers(joins=(network.PEER6,))),
+    Event(
+        "a peer joins", REPLACED, and_run(peers(joins=(network.STRANGER6,))), undo=peers(leaves=(network.STRANGER6,))
+    ),
+    Event("a peer leaves", REPLACED, and_run(peers(leaves=(network.PEER6,))), undo=peers(joins=(network.PEER6,))),
     Event(
         "a peer changes its address",
         REPLACED,
-        peers(joins=(network.STRANGER6,), leaves=(network.PEER6,)),
+        and_run(peers(joins=(network.STRANGER6,), leaves=(network.PEER6,))),
         undo=peers(joins=(network.PEER6,), leaves=(network.STRANGER6,)),
     ),
     Event("a component is removed", REPLACED, removes_component, before=two_components, undo=adds_it_again),
