@@ -75,6 +75,9 @@ WANTED = {
     "container to its host's published port": True,
 }
 NAMED = {**WANTED, "container to its host": False, "container to its host's published port": False}
+BY_IPV6 = {"own address, stranger by IPv6": False, "own address, peer by IPv6": True}
+"""In a network that has addresses of both families."""
+_NETWORK6 = "2001:db8:d0c::/64"
 BY_PROXY = {"published, peer by IPv6": False}
 """Without its proxy this Docker publishes nothing by IPv6."""
 
@@ -87,6 +90,8 @@ class Docker:
         machine.run("sh", "-euc", _START)
         # A router with a route to the containers' own addresses, which is the neighbour as well.
         route = ("ip", "route", "add", "172.16.0.0/12", "via", machine.address)
+        machine.outside(*route, place=network.ROUTER, check=True)
+        route = ("ip", "route", "add", _NETWORK6, "via", machine.address6)
         machine.outside(*route, place=network.ROUTER, check=True)
 
     def __call__(self, *words: str) -> str:
@@ -105,6 +110,9 @@ class Docker:
         serve = ("box", *_SERVE)
         self("run", "-d", "--name", "beats", "--network", name, "-p", f"{PUBLISHED}:{PUBLISHED}", *serve)
         self("run", "-d", "--name", "other", "--network", name, *serve)
+
+    def up_with_both_families(self, name: str) -> None:
+        self.up(name, "--ipv6", "--subnet", _NETWORK6)
 
     def down(self, name: str) -> None:
         self("rm", "-f", "beats", "other")
@@ -131,7 +139,7 @@ class Docker:
         (own,) = (address for name, address in addresses.items() if name != "ingress-sbox")
         return str(own).partition("/")[0]
 
-    def from_outside(self, own: str) -> dict[str, bool]:
+    def from_outside(self, own: str, own6: str = "") -> dict[str, bool]:
         host, host6 = self.machine.address, self.machine.address6
         asked = {
             "own address, stranger": (network.STRANGER, own),
@@ -143,6 +151,9 @@ class Docker:
             "published, stranger by IPv6": (network.STRANGER6, host6),
             "published, peer by IPv6": (network.PEER6, host6),
         }
+        if own6:
+            asked["own address, stranger by IPv6"] = (network.STRANGER6, own6)
+            asked["own address, peer by IPv6"] = (network.PEER6, own6)
         found: dict[str, bool] = {}
         for place in ("", network.ROUTER):
             here = {name: one for name, one in asked.items() if network.is_outside(one[0]) == (not place)}
@@ -152,9 +163,11 @@ class Docker:
         return found
 
     def cells(self) -> dict[str, bool]:
-        own = self("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", "beats")
+        (one,) = json.loads(self("inspect", "beats"))
+        (connected,) = one["NetworkSettings"]["Networks"].values()
+        own = str(connected["IPAddress"])
         return {
-            **self.from_outside(own),
+            **self.from_outside(own, str(connected["GlobalIPv6Address"])),
             "container to container": self._inside(own, PUBLISHED),
             "container to its host": self._inside(self.machine.address, GUARDED),
             "container to its host's published port": self._inside(self.machine.address, PUBLISHED),

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from docker.containers import BY_PROXY, Docker
+from docker.containers import BY_IPV6, BY_PROXY, Docker
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def again(docker: Docker) -> None:
 
 def new_network(docker: Docker) -> None:
     docker.compose("down", "-t", "0")
-    docker.up("late")
+    docker.up_with_both_families("late")
 
 
 def back_to_compose(docker: Docker) -> None:
@@ -61,7 +61,7 @@ def other_iptables(docker: Docker) -> None:
 EVENTS = (
     Event("`docker compose up`", by_compose),
     Event("`docker compose down` and `up`", again),
-    Event("a new network", new_network),
+    Event("a new network, with IPv6", new_network, BY_IPV6),
     Event("a network goes, another one comes", back_to_compose),
     Event("`docker restart`", lambda docker: bool(docker("restart", "-t", "0", "beats", "other")) or None),
     Event("`systemctl restart docker`", lambda docker: docker.restart()),

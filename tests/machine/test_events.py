@@ -44,4 +44,5 @@ def test_the_same_packets_pass_as_the_page_says(scene: Scene, event: Event) -> N
     assert scene.machine.table() == table
     assert scene.wrong() == {}
     assert scene.unmanaged() == left
-    scene.run().ok(changed=False)
+    if event.mended:
+        scene.run().ok(changed=False)

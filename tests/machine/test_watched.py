@@ -10,6 +10,13 @@ from machine.helpers.playbooks import Operator
 from machine.helpers.truth import FREE, GUARDED
 from machine.helpers.watching import HELD, Kept, Probe, Tries, watching
 
+TRACKING = """
+table inet mine {
+    chain input { type filter hook input priority filter; ct state established counter; }
+}
+"""
+"""As on a host with a firewall: without any, the kernel does not know which connections there are."""
+
 
 @pytest.mark.parametrize(
     "change", [pytest.param(one, id=one.name, marks=[pytest.mark.more] if one.more else []) for one in CHANGES]
@@ -20,7 +27,9 @@ def test_packets_while_it_changes(machine: Machine, operator: Operator, change: 
         at_once = ["nodad"] if ":" in address else []
         machine.outside("ip", "address", "add", f"{address}/{length}", "dev", "outside", *at_once, check=True)
     machine.listen(GUARDED, FREE, BEACON)
-    if change.before is not None:
+    if change.before is None:
+        machine.run("nft", "-f", "-", text=TRACKING)
+    else:
         operator.inventory(**change.before)
         operator.run().ok(changed=True)
     playbook = change.change(operator)
@@ -57,5 +66,5 @@ def became(tries: Tries, wanted: dict[tuple[str, int], str], probe: Probe) -> bo
 
 def fared(kept: Kept, change: Change, probe: Probe) -> bool:
     if change.held[_of(probe)] == LIVES:
-        return kept.echoed == kept.sent > 50 and kept.again == 0
+        return kept.echoed == kept.sent > 50
     return 0 < kept.echoed < kept.sent - 50

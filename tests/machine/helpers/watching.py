@@ -138,7 +138,7 @@ class Kept:
     """The longest time between two answers, in seconds."""
     last: float
     again: int
-    """Packets that had to be sent again."""
+    """Packets that were sent again; a loaded machine does that, too."""
 
     def said(self) -> str:
         return f"{self.sent} sent, {self.echoed} echoed, longest gap {self.gap:.2f} s, {self.again} sent again"
