@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from lab.machine import Machine
+from lab.network import is_v6
 from machine.helpers.changes import BEACON, CHANGES, CLOSED, JOINS, LEAVES, LIVES, OPEN, OPENED, SHUT, WHO, Change
 from machine.helpers.playbooks import Operator
 from machine.helpers.truth import FREE, GUARDED
@@ -23,9 +24,8 @@ table inet mine {
 )
 def test_packets_while_it_changes(machine: Machine, operator: Operator, change: Change) -> None:
     for address in (*LEAVES, *JOINS):
-        length = "64" if ":" in address else "24"
-        at_once = ["nodad"] if ":" in address else []
-        machine.outside("ip", "address", "add", f"{address}/{length}", "dev", "outside", *at_once, check=True)
+        length = 64 if is_v6(address) else 24
+        machine.outside("ip", "address", "add", f"{address}/{length}", "dev", "outside", check=True)
     machine.listen(GUARDED, FREE, BEACON)
     if change.before is None:
         machine.run("nft", "-f", "-", text=TRACKING)

@@ -107,8 +107,7 @@ class Truth:
 
 
 def _address(address: str, link: str) -> tuple[str, ...]:
-    length, at_once = ("64", ("nodad",)) if network.is_v6(address) else ("24", ())
-    return ("ip", "address", "add", f"{address}/{length}", "dev", link, *at_once)
+    return ("ip", "address", "add", f"{address}/{64 if network.is_v6(address) else 24}", "dev", link)
 
 
 def differs(found: dict[str, bool], wanted: dict[str, bool]) -> dict[str, bool]:
