@@ -99,8 +99,8 @@ class Probe:
     target: str
     port: int
     kind: str = NEW
-    patience: float = 0.5
-    """Seconds until a new connection counts as refused; less than until its first packet is sent again."""
+    patience: float = 0.95
+    """Seconds until a new connection counts as refused; its first packet is sent again after one."""
 
 
 @dataclass(frozen=True)
