@@ -117,7 +117,7 @@ def machine_kind() -> Kind:
 def machine_more_kind() -> Kind:
     """What `make test` leaves out on the Debian that it has."""
     proves = "whatever happens to a real machine and its firewall, the same packets pass"
-    kind = pytest_kind("machine-more", proves, 320, "-n", "4", "-m", "more", folders=("tests/machine",))
+    kind = pytest_kind("machine-more", proves, 400, "-n", "4", "-m", "more", folders=("tests/machine",))
     return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
 
 
