@@ -196,7 +196,7 @@ def adds_it_again(scene: Scene) -> None:
 
 
 EVENTS = (
-    Event("a restart of the host", STAYS, lambda scene: scene.machine.reboot(), more=False),
+    Event("a restart of the host", STAYS, lambda scene: scene.machine.reboot()),
     Event("a power cut", STAYS, lambda scene: scene.machine.power_cut()),
     Event("`systemctl daemon-reexec`", STAYS, on_machine("systemctl", "daemon-reexec")),
     Event("`systemctl restart nftables`", AT_ONCE, on_machine("systemctl", "restart", "nftables")),
