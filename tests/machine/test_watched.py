@@ -13,7 +13,10 @@ from machine.helpers.watching import HELD, Kept, Probe, Tries, watching
 
 TRACKING = """
 table inet mine {
-    chain input { type filter hook input priority filter; ct state established counter; }
+    chain input {
+        type filter hook input priority filter; policy accept;
+        ct state established counter
+    }
 }
 """
 """As on a host with a firewall: without any, the kernel does not know which connections there are."""

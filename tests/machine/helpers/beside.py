@@ -16,16 +16,26 @@ SSH = 22
 OWN_RULESET = """#!/usr/sbin/nft -f
 flush ruleset
 table inet mine {
-    set banned { type ipv4_addr; flags interval; elements = { 203.0.113.0/24 } }
+    set banned {
+        type ipv4_addr
+        flags interval
+        elements = { 203.0.113.0/24 }
+    }
     chain input {
         type filter hook input priority filter; policy accept;
         ip saddr @banned counter drop
         tcp dport 25 reject
     }
-    chain early { type filter hook prerouting priority -110; policy accept; tcp dport 9 counter; }
+    chain early {
+        type filter hook prerouting priority -110; policy accept;
+        tcp dport 9 counter
+    }
 }
 table ip mine_nat {
-    chain out { type nat hook postrouting priority srcnat; policy accept; oifname "ppp*" masquerade; }
+    chain out {
+        type nat hook postrouting priority srcnat; policy accept;
+        oifname "ppp*" masquerade
+    }
 }
 """
 
@@ -99,7 +109,9 @@ table ip libvirt_network {{
         oif "virbr0" ip daddr {GUESTS} ct state established,related counter accept
         oif "virbr0" counter reject
     }}
-    chain guest_cross {{ iif "virbr0" oif "virbr0" counter accept; }}
+    chain guest_cross {{
+        iif "virbr0" oif "virbr0" counter accept
+    }}
     chain guest_nat {{
         type nat hook postrouting priority srcnat; policy accept;
         ip saddr {GUESTS} ip daddr 224.0.0.0/24 counter return
