@@ -32,7 +32,7 @@ table inet mine {
     }
 }
 table ip mine_nat {
-    chain out {
+    chain leaving {
         type nat hook postrouting priority srcnat; policy accept;
         oifname "ppp*" masquerade
     }
