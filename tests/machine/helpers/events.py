@@ -204,7 +204,13 @@ EVENTS = (
     Event(
         "an upgrade of the package nftables",
         AT_ONCE,
-        on_machine("sh", "/var/lib/dpkg/info/nftables.postinst", "configure", "0.9"),
+        # What dpkg runs, with what it sets.
+        on_machine(
+            "env",
+            "DPKG_MAINTSCRIPT_NAME=postinst",
+            "DPKG_MAINTSCRIPT_PACKAGE=nftables",
+            *("sh", "/var/lib/dpkg/info/nftables.postinst", "configure", "0.9"),
+        ),
     ),
     Event("`systemctl stop nftables`", UNTIL_RUN, on_machine("systemctl", "stop", "nftables"), flushes=True),
     Event("`nft -f /etc/nftables.conf` by hand", UNTIL_RUN, on_machine("nft", "-f", "/etc/nftables.conf")),
