@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ports that are forwarded, by firewalld or by Docker, are guarded like all others, with StrictForwardPorts or without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from docker.test_docker import WANTED, Docker
+from firewalld.helpers.daemon import Daemon
+from firewalld.helpers.packets import GUARDED, OTHER, PEER_ALONE, asked
+from lab import roots
+from lab.laboratory import Laboratory, Spec
+from lab.machine import Machine
+from machine.helpers.playbooks import Operator
+
+pytestmark = pytest.mark.more
+_CONFIGURATION = "/etc/firewalld/firewalld.conf"
+
+
+def strict(daemon: Daemon, word: str) -> bool:
+    """Whether this firewalld knows it."""
+    machine = daemon.machine
+    if not machine.succeeds("grep", "-q", "^StrictForwardPorts=", _CONFIGURATION):
+        return word == "no"
+    machine.run("sed", "-i", f"s/^StrictForwardPorts=.*/StrictForwardPorts={word}/", _CONFIGURATION)
+    daemon.cmd("--reload")
+    return True
+
+
+@pytest.mark.usefixtures("listening")
+def test_a_port_that_an_administrator_forwards_is_guarded(machine: Machine, operator: Operator, daemon: Daemon) -> None:
+    forward = f"port={GUARDED}:proto=tcp:toport={OTHER}"
+    daemon.cmd("--permanent", "--zone=public", f"--add-forward-port={forward}")
+    daemon.cmd("--reload")
+    assert {port for _source, port in asked(machine)} == {GUARDED}, "without a guard everybody gets in"
+    operator.run().ok(changed=True)
+    for word in ("no", "yes"):
+        if strict(daemon, word):
+            assert asked(machine) == PEER_ALONE, word
+            operator.run().ok(changed=False)
+
+
+class TestDocker:
+    @pytest.fixture(scope="class")
+    def root(self) -> Path:
+        return roots.ready("docker", "firewalld")
+
+    @pytest.fixture
+    def machine(self, root: Path, key: Path, tmp_path: Path) -> Iterator[Machine]:
+        public = key.with_suffix(".pub").read_text()
+        with Laboratory([Spec("siem", root, containers=True)], public, tmp_path / "machine.log") as laboratory:
+            started = laboratory.machines["siem"]
+            started.run("systemctl", "--quiet", "enable", "--now", "firewalld")
+            Daemon(started).wait()
+            yield started
+
+    def test_published_ports_are_guarded_through_reloads_of_firewalld(
+        self, machine: Machine, operator: Operator, daemon: Daemon
+    ) -> None:
+        machine.listen(9000)
+        docker = Docker(machine)
+        docker.up("before")
+        assert docker.cells()["published, stranger"], "without rules everybody gets in, or this proves nothing"
+        operator.run().ok(changed=True)
+        assert docker.cells() == WANTED
+        for word in ("no", "yes"):
+            if strict(daemon, word):
+                found = docker.cells()
+                assert not found["published, stranger"], word
+                assert not found["own address, stranger"], word
+                operator.run().ok(changed=False)
+        assert strict(daemon, "no")
+        assert docker.cells() == WANTED
