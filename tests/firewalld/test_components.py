@@ -43,7 +43,8 @@ def planned(operator: Operator) -> dict[int, bool]:
     plan = json.loads(path.read_text())
     found: dict[int, bool] = {}
     for rule in plan["hosts"][HOST]["rules"]:
-        if rule["direction"] == "in" and rule["protocol"] == "tcp" and rule["cast"] == "unicast":
+        # The management access has its port from the host itself.
+        if rule["ports"] and (rule["direction"], rule["protocol"], rule["cast"]) == ("in", "tcp", "unicast"):
             first = str(rule["ports"][0]).partition("-")[0]
             if first.isdigit() and first != "22":
                 peers = plan["peers"].get(rule["peers"], [PEER])

@@ -46,7 +46,7 @@ def test_a_port_that_an_administrator_forwards_is_guarded(machine: Machine, oper
 
 
 class TestDocker:
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def root(self) -> Path:
         return roots.ready("docker", "firewalld")
 
