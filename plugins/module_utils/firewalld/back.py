@@ -53,13 +53,12 @@ commands() {{
     }}
 }} >/dev/null 2>&1
 runtime_back() {{
-    if grep -qx '#\* files' "$1"; then return 0; fi
-    if grep -qx '#\* reload' "$1"; then
-        reload || restart || return
-        commands "$1"
-        return 0
-    fi
-    {{ there && commands "$1" && there; }} || reload || restart
+    way=$(sed -n 's/^#\* //p' "$1")
+    if [ "$way" = files ]; then return 0; fi
+    if [ "$way" = commands ] && there && commands "$1" && there; then return 0; fi
+    reload || restart || return
+    if [ "$way" = reload ]; then commands "$1"; fi
+    return 0
 }}
 """
 # Without firewalld there is nothing to bring back at runtime. One that fails is tried until it works: all that refuses
