@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The shell that takes back, with programs in place of nft, firewalld and systemd that write down what they are asked."""
+"""The shell that takes back, with programs in place of nft, firewalld and systemd that note what they are asked."""
 
 from __future__ import annotations
 
