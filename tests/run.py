@@ -144,6 +144,14 @@ def firewalld_kind(name: str = "firewalld", limit: float = 120, *options: str) -
     return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
 
 
+def firewalld_faults_kind() -> Kind:
+    proves = "whatever breaks while a change of firewalld waits, both parts of it come back"
+    options = ("-n", "4", "-m", "more")
+    kind = pytest_kind("firewalld-faults", proves, 900, *options, folders=("tests/firewalld/test_breaks.py",))
+    needs = firewalld_kind().needs
+    return replace(kind, needs=needs, beside=True, size=ALL, environment={"PORTBOOK_FAULTS": "all"})
+
+
 def other_root_kind(kind: Kind, suite: str, limit: float = 500) -> Kind:
     """That builds a root of its own, where none is given."""
 
@@ -340,6 +348,7 @@ def _all() -> list[Kind]:
         machine_more_kind(),
         machine_faults_kind(),
         replace(firewalld_kind("firewalld-more", 900, "-m", "more"), size=ALL),
+        firewalld_faults_kind(),
         other_root_kind(firewalld_kind("firewalld", 900, "-m", "more or not more"), "trixie", 900),
         of_archived(other_root_kind(machine_kind("-m", "not more"), "bullseye")),
         other_root_kind(machine_kind(), "trixie"),
