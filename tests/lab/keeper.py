@@ -21,6 +21,8 @@ PLAIN = ("--capability=CAP_NET_ADMIN,CAP_NET_RAW",)
 CONTAINERS = ("--capability=all", "--system-call-filter=add_key keyctl bpf")
 READY = b"ready\n"
 PLACE = Path("/run/laboratory")
+POWER_CUT = PLACE / "power-cut"
+"""There, if the machine's first process is killed to be started again."""
 
 
 def call(*words: str) -> None:
@@ -79,7 +81,11 @@ def main() -> int:
             # The first process of a place inherits what others leave behind.
             pid, status = os.wait()
             code = os.waitstatus_to_exitcode(status) if pid == machine.pid else None
-        if code != _REBOOT:
+        if POWER_CUT.exists():
+            POWER_CUT.unlink()
+            # The rules are the network's, which a kernel without power would not have either.
+            call("ip", "netns", "exec", "machine", "nft", "flush", "ruleset")
+        elif code != _REBOOT:
             return code
 
 

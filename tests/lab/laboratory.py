@@ -192,6 +192,16 @@ class Laboratory:
     def reboot(self) -> None:
         before = self._first_process()
         self.run("systemctl", "reboot", check=False)
+        self._started_after(before)
+
+    def power_cut(self) -> None:
+        """All processes and rules are gone at once; what was written to the disk stays, also what was not synced."""
+        before = self._first_process()
+        self.outside("touch", str(keeper.POWER_CUT), check=True)
+        os.kill(before, signal.SIGKILL)
+        self._started_after(before)
+
+    def _started_after(self, before: int) -> None:
         end = time.monotonic() + _BOOT_SECONDS
         while time.monotonic() < end:
             with suppress(LookupError):

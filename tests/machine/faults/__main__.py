@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All breaks, some machines at a time: `make faults`. Exits with 0 only if none is lost, and none was left out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lab import laboratory, roots
+from machine.faults import stepped
+from machine.faults.bench import Bench
+from machine.faults.breaks import SINGLE, base_of
+from machine.faults.model import Break, Row
+from machine.faults.play import played
+from machine.faults.report import report
+from needs import CHECKOUT, needs_of_machine
+
+_COLLECTIONS = "ANSIBLE_COLLECTIONS_PATH"
+
+
+class Workers:
+    """Threads with a machine each; they do what is in the queue."""
+
+    def __init__(self, count: int, folder: Path, key: Path) -> None:
+        self._count, self._folder, self._key = count, folder, key
+        self._root = roots.ready()
+        self._round = 0
+
+    def do(self, tasks: Sequence[Callable[[Bench], None]]) -> None:
+        waiting: queue.SimpleQueue[Callable[[Bench], None]] = queue.SimpleQueue()
+        for task in tasks:
+            waiting.put(task)
+        self._round += 1
+        threads = [
+            threading.Thread(target=self._work, args=(waiting, number), daemon=True)
+            for number in range(min(self._count, len(tasks)))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _work(self, waiting: queue.SimpleQueue[Callable[[Bench], None]], number: int) -> None:
+        bench = Bench(self._root, self._key, self._folder / f"{self._round}-{number}")
+        try:
+            while True:
+                try:
+                    task = waiting.get_nowait()
+                except queue.Empty:
+                    return
+                task(bench)
+        finally:
+            bench.close()
+
+
+def all_breaks(workers: Workers) -> tuple[list[Break], dict[str, list[str]]]:
+    """The steps are counted, each operation on a machine of its own."""
+    steps: dict[str, list[str]] = {}
+
+    def count(name: str) -> Callable[[Bench], None]:
+        return lambda bench: steps.update({name: stepped.counted(bench, name)})
+
+    workers.do([count(name) for name in stepped.OPERATIONS])
+    found = [*SINGLE, *stepped.each(steps)]
+    # Those of one base one after another, so that a machine serves many.
+    return sorted(found, key=base_of), steps
+
+
+def run(breaks: Sequence[Break], steps: dict[str, list[str]], workers: Workers) -> list[Row]:
+    rows: list[Row] = []
+    start = time.monotonic()
+
+    def play(one: Break) -> Callable[[Bench], None]:
+        def task(bench: Bench) -> None:
+            row = played(one, bench, steps)
+            rows.append(row)
+            verdict = f"LOST: {row.lost}" if row.lost else "survived"
+            print(f"{time.monotonic() - start:6.0f} s  {len(rows):3}/{len(breaks)}  {one.id}: {verdict}", flush=True)
+
+        return task
+
+    workers.do([play(one) for one in breaks])
+    return rows
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
+    parser.add_argument("--workers", type=int, default=4, help="machines at a time")
+    parser.add_argument("--match", default="", help="only breaks with this text in them")
+    options = parser.parse_args()
+    lacking = needs_of_machine()
+    if lacking is not None:
+        print(f"faults: not run: {lacking}")
+        return 1
+    os.environ.setdefault(_COLLECTIONS, str(CHECKOUT / ".venv" / "collections"))
+    laboratory.interrupt_on_term()
+    laboratory.sweep()
+    with tempfile.TemporaryDirectory(prefix="portbook-faults-") as folder:
+        key = Path(folder) / "id"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", key], check=True)
+        workers = Workers(options.workers, Path(folder), key)
+        breaks, steps = all_breaks(workers)
+        wanted = [one for one in breaks if options.match in one.id]
+        rows = run(wanted, steps, workers)
+    text, code = report(rows, [one.id for one in wanted])
+    print(text)
+    return code
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        # The kernel ends the machines with their threads.
+        os._exit(130)

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""New ssh connections to a machine, tried all the time: when one gets in, and when none does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+
+from lab.laboratory import MACHINE, Laboratory
+
+_TRIES = """
+import socket, sys, time
+while True:
+    start = time.monotonic()
+    try:
+        with socket.create_connection((sys.argv[1], 22), 0.5) as peer:
+            peer.settimeout(5)
+            in_ = peer.recv(4) == b"SSH-"
+    except OSError:
+        in_ = False
+    print(start, time.monotonic(), int(in_), flush=True)
+    time.sleep(max(0, start + 0.25 - time.monotonic()))
+"""
+
+
+@dataclass(frozen=True)
+class Try:
+    start: float
+    end: float
+    got_in: bool
+
+
+class Watch:
+    def __init__(self, machine: Laboratory) -> None:
+        self._tries: list[Try] = []
+        self._process = subprocess.Popen(
+            [*machine.entry(), sys.executable, "-c", _TRIES, MACHINE],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            start, end, got_in = line.split()
+            self._tries.append(Try(float(start), float(end), got_in == "1"))
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def cut_since(self, since: float) -> float | None:
+        """When the first new connection failed."""
+        return next((one.start for one in list(self._tries) if one.start >= since and not one.got_in), None)
+
+    def in_since(self, since: float) -> float | None:
+        """When the first new connection from then on got in."""
+        return next((one.end for one in list(self._tries) if one.start >= since and one.got_in), None)
+
+    def is_cut(self, within: float) -> bool:
+        """Whether new connections fail before that time."""
+        start = time.monotonic()
+        while time.monotonic() < within:
+            if self.cut_since(start) is not None:
+                return True
+            time.sleep(0.05)
+        return False
+
+    def back(self, since: float, end: float) -> float | None:
+        """When new connections get in again that failed since then; waits for it until the end."""
+        cut = self.cut_since(since)
+        while cut is not None:
+            found = self.in_since(cut + 0.001)
+            if found is not None or time.monotonic() > end:
+                return found
+            time.sleep(0.05)
+        return None
+
+    def longest_cut(self, since: float) -> float | None:
+        """Seconds between a failure and the next success, the longest; None if there was no failure."""
+        longest, cut = None, None
+        for one in list(self._tries):
+            if one.start < since:
+                continue
+            if not one.got_in:
+                cut = one.start if cut is None else cut
+            elif cut is not None:
+                longest, cut = max(longest or 0.0, one.end - cut), None
+        return float("inf") if cut is not None else longest
