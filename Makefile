@@ -22,7 +22,7 @@ fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo quick test test-all lint types generate bench test-matrix lock clean
+.PHONY: help setup demo quick test test-all faults lint types generate bench test-matrix lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,9 @@ test: setup ## run the tests for before a commit, those of quick among them
 
 test-all: setup ## run what test leaves out: other roots, more faults, all postures, the matrix, the bars
 	@$(BIN)/python tests/run.py --size all $(ARGS)
+
+faults: setup ## break real machines in every way that is known, some hundred (half an hour); ARGS='--match nft': some
+	@PYTHONPATH=tests $(BIN)/python -m machine.faults $(ARGS)
 
 lint: setup ## run the style checks and ansible-test's sanity tests
 	@$(BIN)/python tests/run.py --only ruff,yamllint,ansible-lint,sanity,docs,changelog $(ARGS)

@@ -115,7 +115,7 @@ def machine_kind() -> Kind:
 
 
 def machine_faults_kind() -> Kind:
-    proves = "whatever breaks while a change waits, the way in comes back"
+    proves = "whatever breaks, management access comes back, and the next run works"
     kind = pytest_kind("machine-faults", proves, 500, "-n", "4", folders=("tests/machine/test_faults.py",))
     return replace(
         kind,

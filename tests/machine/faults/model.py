@@ -123,7 +123,7 @@ class Before(Break):
     removes: bool = False
     """The run is a removal."""
     late_repair: bool | None = False
-    """Whether the run after it has something to change."""
+    """Whether the run after it has something to change; None where that depends on how far the run came."""
     loads: bool = False
     variables: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)

@@ -145,7 +145,7 @@ def _happens(one: OnTheWay, bench: Bench, process: subprocess.Popen[str]) -> Run
     if one.signals:
         number = signal.Signals[f"SIG{one.signals}"]
         if one.first_only:
-            os.kill(_playbook(bench), number)
+            os.kill(_playbooks(bench)[0], number)
         else:
             bench.signal_all(operator, number)
     if one.woken:
@@ -156,13 +156,13 @@ def _happens(one: OnTheWay, bench: Bench, process: subprocess.Popen[str]) -> Run
     if one.signals and not one.woken:
         # Workers have sessions of their own, and may go on.
         end = time.monotonic() + LONG_HOLD
-        while _workers(bench) and time.monotonic() < end:
+        while _playbooks(bench) and time.monotonic() < end:
             time.sleep(0.1)
         bench.signal_all(operator, signal.SIGKILL)
     return run
 
 
-def _named(bench: Bench) -> list[int]:
+def _playbooks(bench: Bench) -> list[int]:
     found = []
     for process in bench.processes(bench.operator):
         try:
@@ -171,16 +171,6 @@ def _named(bench: Bench) -> list[int]:
         except OSError:
             continue
     return found
-
-
-def _playbook(bench: Bench) -> int:
-    """The first of those that are Ansible's, not what has started it."""
-    mine = [one for one in _named(bench) if b"nsenter" not in Path(f"/proc/{one}/cmdline").read_bytes().split(b"\0")[0]]
-    return mine[0]
-
-
-def _workers(bench: Bench) -> list[int]:
-    return _named(bench)
 
 
 def _ended(one: OnTheWay, bench: Bench, run: Run, new: str) -> str:

@@ -35,13 +35,22 @@ def writable(folder: str) -> str:
 def fill(folder: str) -> str:
     """A small disk of its own with the same files, to the last byte."""
     return (
-        f"cp -a {folder} /run/copy && mount -t tmpfs -o size=64k,mode=700 tmpfs {folder} && cp -a /run/copy/. {folder}/ "
-        f"&& rm -rf /run/copy && {{ cat /dev/zero >{folder}/zeros 2>/dev/null; true; }}"
+        f"cp -a {folder} /run/copy && mount -t tmpfs -o size=64k,mode=700 tmpfs {folder} "
+        f"&& cp -a /run/copy/. {folder}/ && rm -rf /run/copy && {{ cat /dev/zero >{folder}/zeros 2>/dev/null; true; }}"
     )
 
 
 def freed(folder: str) -> str:
-    return f"rm -f {folder}/zeros; umount -l {folder}"
+    """As large as before, with what was written meanwhile."""
+    return (
+        f"rm -f {folder}/zeros; cp -a {folder} /run/copy; umount -l {folder}; find {folder} -mindepth 1 -delete; "
+        f"cp -a /run/copy/. {folder}/; rm -rf /run/copy"
+    )
+
+
+def once(condition: str) -> str:
+    """It holds only the first time."""
+    return f"{condition} && [ ! -e /run/was ] && touch /run/was"
 
 
 def again(what: str, after: float, seconds: float) -> str:

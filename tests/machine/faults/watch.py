@@ -22,7 +22,7 @@ while True:
     except OSError:
         in_ = False
     print(start, time.monotonic(), int(in_), flush=True)
-    time.sleep(max(0, start + 0.25 - time.monotonic()))
+    time.sleep(max(0, start + 0.4 - time.monotonic()))
 """
 
 
