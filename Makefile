@@ -22,7 +22,7 @@ fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo quick test test-all faults lint types generate bench test-matrix lock clean
+.PHONY: help setup demo quick test test-all faults lab lab-down lint types generate bench test-matrix lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -62,6 +62,12 @@ types: setup ## check types
 generate: setup ## write what is generated from the catalogue
 	@$(BIN)/python scripts/generate.py
 
+lab: setup ## raise real machines in networks of their own (root); ARGS='siem=trixie probe docker=bookworm+docker'
+	@PYTHONPATH=tests $(BIN)/python -m lab up $(ARGS)
+
+lab-down: setup ## take the machines of make lab down; nothing of them is left
+	@PYTHONPATH=tests $(BIN)/python -m lab down
+
 bench: setup ## measure how cost grows with hosts and rules; ARGS=--bars: fail if it grows too much
 	@$(BIN)/python tests/bench/run.py $(ARGS)
 
@@ -78,5 +84,6 @@ lock: ## resolve requirements-dev.in afresh into requirements-dev.lock
 		--custom-compile-command 'make lock' --output-file requirements-dev.lock requirements-dev.in
 
 clean: ## remove everything that was made here
+	@[ ! -e build/lab ] || $(MAKE) --no-print-directory lab-down
 	rm -rf $(VENV) .venv-demo .venv-matrix build tests/output .ansible .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

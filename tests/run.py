@@ -182,7 +182,13 @@ def typed() -> list[str]:
     """What mypy reads, by way of the link: its path gives the names by which the files import."""
     plugins = ("plugin_utils", "module_utils", "action", "lookup", "modules")
     folders = [COLLECTION / "plugins" / name for name in plugins]
-    rest = (COLLECTION / "scripts", COLLECTION / "demo", COLLECTION / "tests/run.py", CHECKOUT / "tests/windows")
+    rest = (
+        COLLECTION / "scripts",
+        COLLECTION / "demo",
+        COLLECTION / "tests/run.py",
+        CHECKOUT / "tests/windows",
+        CHECKOUT / "tests/lab",
+    )
     return [str(path) for path in (*folders, *rest)]
 
 

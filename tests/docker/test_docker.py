@@ -7,7 +7,8 @@ import json
 import sys
 
 import pytest
-from lab.laboratory import MACHINE, PEER, STRANGER, Laboratory
+from lab.machine import Machine
+from lab.network import PEER, ROUTER, STRANGER
 from machine.helpers.playbooks import Operator
 
 PUBLISHED, GUARDED = 5044, 9000
@@ -47,11 +48,11 @@ NAMED = {**WANTED, "container to its host": False, "container to its host's publ
 class Docker:
     """Docker on the machine; the network has a container whose port is published, and another one."""
 
-    def __init__(self, machine: Laboratory) -> None:
+    def __init__(self, machine: Machine) -> None:
         self.machine = machine
         machine.run("sh", "-euc", _START)
-        # A neighbour with a route to the containers' own addresses.
-        machine.outside("ip", "route", "add", "172.16.0.0/12", "via", MACHINE, check=True)
+        # A router with a route to the containers' own addresses.
+        machine.outside("ip", "route", "add", "172.16.0.0/12", "via", machine.address, place=ROUTER, check=True)
 
     def __call__(self, *words: str) -> str:
         return self.machine.run("docker", *words).strip()
@@ -68,7 +69,7 @@ class Docker:
 
     def swarm(self) -> str:
         """A service whose port is published by its host; the address of its container on the host's bridge."""
-        self("swarm", "init", "--advertise-addr", MACHINE)
+        self("swarm", "init", "--advertise-addr", self.machine.address)
         self("network", "create", "--driver", "overlay", "services")
         publish = f"mode=host,published={PUBLISHED},target={PUBLISHED}"
         how = ("--no-resolve-image", "--detach=false", "--endpoint-mode", "dnsrr", "--network", "services")
@@ -83,8 +84,8 @@ class Docker:
         return {
             "own address, stranger": self._outside(STRANGER, own),
             "own address, peer": self._outside(PEER, own),
-            "published, stranger": self._outside(STRANGER, MACHINE),
-            "published, peer": self._outside(PEER, MACHINE),
+            "published, stranger": self._outside(STRANGER, self.machine.address),
+            "published, peer": self._outside(PEER, self.machine.address),
         }
 
     def cells(self) -> dict[str, bool]:
@@ -92,8 +93,8 @@ class Docker:
         return {
             **self.from_outside(own),
             "container to container": self._inside(own, PUBLISHED),
-            "container to its host": self._inside(MACHINE, GUARDED),
-            "container to its host's published port": self._inside(MACHINE, PUBLISHED),
+            "container to its host": self._inside(self.machine.address, GUARDED),
+            "container to its host's published port": self._inside(self.machine.address, PUBLISHED),
         }
 
     def _outside(self, source: str, address: str) -> bool:
@@ -118,7 +119,7 @@ class Docker:
 
 
 @pytest.fixture
-def docker(machine: Laboratory) -> Docker:
+def docker(machine: Machine) -> Docker:
     machine.listen(GUARDED)
     return Docker(machine)
 

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""First process of a laboratory: a place of its own for network, mounts and processes, with one machine in it.
+"""First process of a laboratory: a place of its own for network, mounts and processes, with the machines in it.
 
-Called by laboratory.py with the root folder. When it ends, for whatever reason, the kernel ends all that is in the
-place and takes the mounts and networks away, so that nothing has to be cleaned up.
+Called by laboratory.py with what to build, as JSON. When it ends, for whatever reason, the kernel ends all that is in
+the place and takes the mounts and networks away, so that nothing has to be cleaned up.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-OUTSIDE = ("192.0.2.1", "192.0.2.2", "192.0.2.3")
-INSIDE = "192.0.2.10"
 # Of nspawn, where it does not manage the unit: the machine asks for a reboot.
 _REBOOT = 133
 PLAIN = ("--capability=CAP_NET_ADMIN,CAP_NET_RAW",)
@@ -21,34 +22,25 @@ PLAIN = ("--capability=CAP_NET_ADMIN,CAP_NET_RAW",)
 CONTAINERS = ("--capability=all", "--system-call-filter=add_key keyctl bpf")
 READY = b"ready\n"
 PLACE = Path("/run/laboratory")
-POWER_CUT = PLACE / "power-cut"
-"""There, if the machine's first process is killed to be started again."""
 
 
 def call(*words: str) -> None:
     subprocess.run(words, check=True)
 
 
-def network() -> None:
-    call("ip", "netns", "add", "machine")
-    call("ip", "link", "add", "outside", "type", "veth", "peer", "name", "host0", "netns", "machine")
-    call("ip", "link", "set", "lo", "up")
-    for address in OUTSIDE:
-        call("ip", "address", "add", f"{address}/24", "dev", "outside")
-    call("ip", "link", "set", "outside", "up")
-    call("ip", "-n", "machine", "link", "set", "lo", "up")
-    call("ip", "-n", "machine", "address", "add", f"{INSIDE}/24", "dev", "host0")
-    call("ip", "-n", "machine", "link", "set", "host0", "up")
-
-
-def disk(base: str) -> Path:
+def disk(name: str, base: str) -> Path:
     """Over the root that all share; it outlives a reboot of the machine, not the laboratory."""
-    folders = {name: PLACE / name for name in ("upper", "work", "root", "ssh")}
+    folders = {part: PLACE / name / part for part in ("upper", "work", "root")}
     for folder in folders.values():
-        folder.mkdir(parents=True, mode=0o700 if folder.name == "ssh" else 0o755)
+        folder.mkdir(parents=True)
     layers = f"lowerdir={base},upperdir={folders['upper']},workdir={folders['work']}"
     call("mount", "-t", "overlay", "overlay", "-o", layers, str(folders["root"]))
     return folders["root"]
+
+
+def name_it(root: Path, name: str) -> None:
+    (root / "etc/hostname").write_text(f"{name}\n")
+    (root / "etc/machine-id").write_text(f"{hashlib.sha256(name.encode()).hexdigest()[:32]}\n")
 
 
 def admit(root: Path, key: str) -> None:
@@ -60,33 +52,57 @@ def admit(root: Path, key: str) -> None:
             os.chown(path, user, user)
 
 
+def start(machine: dict[str, Any]) -> subprocess.Popen[bytes]:
+    name = machine["name"]
+    environment = dict(os.environ)
+    if machine["containers"]:
+        environment["SYSTEMD_NSPAWN_API_VFS_WRITABLE"] = "network"
+    options = ["--quiet", "--register=no", "--keep-unit", "--console=pipe", f"--machine={name}", "--boot"]
+    options += [f"--network-namespace-path=/run/netns/{name}", f"--directory={PLACE / name / 'root'}"]
+    options += CONTAINERS if machine["containers"] else PLAIN
+    # Two systemd in one control group would stop each other's services.
+    enter = "".join(f"echo $$ >'{group}/cgroup.procs'; " for group in machine["groups"])
+    return subprocess.Popen(
+        ["sh", "-c", f'{enter}exec systemd-nspawn "$@"', "sh", *options],
+        stdin=subprocess.DEVNULL,
+        stdout=2,
+        env=environment,
+    )
+
+
+def again(name: str, code: int) -> bool:
+    """A reboot, or a power cut, which is asked for by a file; whoever switches off stays off."""
+    asked = PLACE / name / "power-cut"
+    cut = asked.exists()
+    asked.unlink(missing_ok=True)
+    if cut:
+        # The rules are the network's, which a kernel without power would not keep.
+        call("ip", "netns", "exec", name, "nft", "flush", "ruleset")
+    return cut or code == _REBOOT
+
+
 def main() -> int:
-    base, key, *also = sys.argv[1:]
+    given = json.loads(sys.argv[1])
     # Everything that programs leave in /run stays in here: names of networks, nspawn's locks, ssh's sockets.
     call("mount", "-t", "tmpfs", "tmpfs", "/run")
-    network()
-    root = disk(base)
-    admit(root, key)
-    options = ["--quiet", "--register=no", "--keep-unit", "--console=pipe", "--machine=machine", "--boot"]
-    options += ["--network-namespace-path=/run/netns/machine", *(CONTAINERS if also else PLAIN)]
-    if also:
-        os.environ["SYSTEMD_NSPAWN_API_VFS_WRITABLE"] = "network"
+    for command in given["network"]:
+        call(*command)
+    (PLACE / "ssh").mkdir(parents=True, mode=0o700)
+    for machine in given["machines"]:
+        root = disk(machine["name"], machine["root"])
+        name_it(root, machine["name"])
+        admit(root, given["key"])
     os.write(1, READY)
-    while True:
-        machine = subprocess.Popen(
-            ["systemd-nspawn", *options, f"--directory={root}"], stdin=subprocess.DEVNULL, stdout=2
-        )
-        code = None
-        while code is None:
-            # The first process of a place inherits what others leave behind.
-            pid, status = os.wait()
-            code = os.waitstatus_to_exitcode(status) if pid == machine.pid else None
-        if POWER_CUT.exists():
-            POWER_CUT.unlink()
-            # The rules are the network's, which a kernel without power would not have either.
-            call("ip", "netns", "exec", "machine", "nft", "flush", "ruleset")
-        elif code != _REBOOT:
-            return code
+    running = {process.pid: (process, one) for one in given["machines"] for process in [start(one)]}
+    while running:
+        # The first process of a place inherits what others leave behind.
+        pid, status = os.wait()
+        if pid in running:
+            _process, machine = running.pop(pid)
+            if again(machine["name"], os.waitstatus_to_exitcode(status)):
+                process = start(machine)
+                running[process.pid] = (process, machine)
+    return 0
 
 
 if __name__ == "__main__":

@@ -8,10 +8,13 @@ import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 GIVEN = "PORTBOOK_MACHINE_ROOT"
+SUITES = ("bookworm", "trixie", "bullseye")
 SUITE = os.environ.get("PORTBOOK_MACHINE_SUITE", "bookworm")
 """Of Debian: bullseye has nft 0.9.8 and Python 3.9, trixie 1.1 and 3.13."""
 _PACKAGES = (
@@ -29,9 +32,6 @@ _PREPARE = (
     'chroot "$1" useradd --create-home --shell /bin/sh deploy',
     'echo "deploy ALL=(ALL) NOPASSWD: ALL" >"$1/etc/sudoers.d/deploy"',
 )
-# From Debian 13 on its client is a package of its own.
-_DOCKER = "docker.io busybox-static" + (" docker-cli" if SUITE == "trixie" else "")
-_PREPARE_DOCKER = 'chroot "$1" systemctl --quiet disable docker.service docker.socket containerd.service'
 _OPTIONS = [
     "--quiet",
     "--variant=essential",
@@ -43,37 +43,56 @@ _OPTIONS = [
 ]
 
 
-_WITH_DOCKER = [f"--include={','.join(_DOCKER.split())}", f"--customize-hook={_PREPARE_DOCKER}"]
+@dataclass(frozen=True)
+class Feature:
+    """What a root may have besides; a root with it is one of its own, since most tests do without."""
+
+    packages: str
+    prepare: str
+    since: dict[str, str] = field(default_factory=dict)
+    """More packages, where a suite has split them off."""
+
+    def options(self, suite: str) -> list[str]:
+        packages = f"{self.packages} {self.since.get(suite, '')}".split()
+        return [f"--include={','.join(packages)}", f"--customize-hook={self.prepare}"]
 
 
-def cached(*more: str) -> Path:
-    """Named after what is asked for, so that a change of it builds anew."""
+FEATURES = {
+    "docker": Feature(
+        "docker.io busybox-static",
+        'chroot "$1" systemctl --quiet disable docker.service docker.socket containerd.service',
+        since={"trixie": "docker-cli"},
+    ),
+}
+
+
+def cached(*features: str, suite: str = SUITE) -> Path:
+    """Named after what is asked for, so that a change of it builds another one."""
     given = os.environ.get(GIVEN)
-    asked = hashlib.sha256("\n".join([SUITE, *_OPTIONS, *more]).encode()).hexdigest()[:8]
-    return Path(given) if given else CHECKOUT / "build" / "machines" / f"{SUITE}-{asked}"
+    asked = hashlib.sha256("\n".join([suite, *_options(suite, features)]).encode()).hexdigest()[:8]
+    return Path(given) if given else CHECKOUT / "build" / "machines" / f"{suite}-{asked}"
 
 
-def with_docker() -> Path:
-    """Larger than the others, so it is a root of its own."""
-    return ready(*_WITH_DOCKER)
-
-
-def ready(*more: str) -> Path:
+def ready(*features: str, suite: str = SUITE) -> Path:
     """Whoever comes first builds, the others wait."""
-    root = cached(*more)
+    root = cached(*features, suite=suite)
     root.parent.mkdir(parents=True, exist_ok=True)
     with (root.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not root.is_dir():
-            _build(root, *more)
+            _build(root, suite, _options(suite, features))
     return root
 
 
-def _build(root: Path, *more: str) -> None:
+def _options(suite: str, features: Iterable[str]) -> list[str]:
+    return [*_OPTIONS, *(option for feature in features for option in FEATURES[feature].options(suite))]
+
+
+def _build(root: Path, suite: str, options: list[str]) -> None:
     draft = root.with_name(f"{root.name}.draft")
     _delete(draft)
     try:
-        subprocess.run(["mmdebstrap", *_OPTIONS, *more, SUITE, str(draft)], stdin=subprocess.DEVNULL, check=True)
+        subprocess.run(["mmdebstrap", *options, suite, str(draft)], stdin=subprocess.DEVNULL, check=True)
         draft.rename(root)
     finally:
         _delete(draft)

@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lab import laboratory, roots
-from lab.laboratory import MACHINE, Laboratory
+from lab import groups, roots
+from lab.laboratory import Laboratory, Spec, interrupt_on_term
+from lab.machine import Machine
 from machine.helpers.playbooks import Operator
 
 
 @pytest.fixture(scope="session")
 def root() -> Path:
-    laboratory.interrupt_on_term()
-    laboratory.sweep()
+    interrupt_on_term()
+    groups.sweep()
     return roots.ready()
 
 
@@ -26,15 +27,16 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def machine(root: Path, key: Path, tmp_path: Path) -> Iterator[Laboratory]:
+def machine(root: Path, key: Path, tmp_path: Path) -> Iterator[Machine]:
     """A machine that nothing was done to, reached by the key."""
-    with Laboratory(root, key.with_suffix(".pub").read_text(), tmp_path / "machine.log") as started:
-        yield started
+    public = key.with_suffix(".pub").read_text()
+    with Laboratory([Spec("siem", root)], public, tmp_path / "machine.log") as laboratory:
+        yield laboratory.machines["siem"]
 
 
 @pytest.fixture
-def operator(root: Path, key: Path, tmp_path: Path, machine: Laboratory) -> Operator:
+def operator(root: Path, key: Path, tmp_path: Path, machine: Machine) -> Operator:
     public = (root / "etc/ssh/ssh_host_ed25519_key.pub").read_text()
     folder = tmp_path / "operator"
     folder.mkdir()
-    return Operator(folder, machine, key, f"{MACHINE} {public}")
+    return Operator(folder, machine, key, f"{machine.address} {public}")

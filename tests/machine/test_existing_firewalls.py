@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from lab.laboratory import CONTROLLER, PEER, STRANGER, Laboratory
+from lab.machine import Machine
+from lab.network import CONTROLLER, PEER, STRANGER
 from machine.helpers.playbooks import Operator
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "existing-firewall.md").read_text(encoding="utf-8")
@@ -21,7 +22,7 @@ def shown(what: str) -> str:
     return PAGE.partition(f"<!-- tried: {what} -->\n```")[2].partition("\n")[2].partition("```")[0]
 
 
-def banning(machine: Laboratory, action: str) -> Callable[[str], None]:
+def banning(machine: Machine, action: str) -> Callable[[str], None]:
     machine.write("/etc/fail2ban/filter.d/siem.conf", "[Definition]\nfailregex = ^ban <HOST>$\n")
     jail = f"[siem]\nenabled = true\nport = {GUARDED}\nfilter = siem\nlogpath = /var/log/siem\nbackend = polling\n"
     machine.write("/etc/fail2ban/jail.d/defaults-debian.conf", f"[DEFAULT]\nbanaction = {action}\n{jail}")
@@ -37,7 +38,7 @@ def banning(machine: Laboratory, action: str) -> Callable[[str], None]:
     return do
 
 
-def ufw(machine: Laboratory, kind: str = "nft") -> None:
+def ufw(machine: Machine, kind: str = "nft") -> None:
     for program in ("iptables", "ip6tables"):
         machine.run("update-alternatives", "--set", program, f"/usr/sbin/{program}-{kind}")
     machine.run("ufw", "allow", f"{SSH}/tcp")
@@ -47,7 +48,7 @@ def ufw(machine: Laboratory, kind: str = "nft") -> None:
 
 @pytest.mark.more
 @pytest.mark.parametrize("kind", ["nft", "legacy"])
-def test_beside_ufw(machine: Laboratory, operator: Operator, kind: str) -> None:
+def test_beside_ufw(machine: Machine, operator: Operator, kind: str) -> None:
     ufw(machine, kind)
     refused = operator.run().failed().words
     assert "Set portbook_mark: 0x10/0x10 for this host." in refused
@@ -76,7 +77,7 @@ def test_beside_ufw(machine: Laboratory, operator: Operator, kind: str) -> None:
         assert machine.reached(ASKED) == {(PEER, GUARDED)}
 
 
-def test_ufw_and_the_mark_are_there_after_a_restart_of_the_host(machine: Laboratory, operator: Operator) -> None:
+def test_ufw_and_the_mark_are_there_after_a_restart_of_the_host(machine: Machine, operator: Operator) -> None:
     ufw(machine)
     machine.run("sh", "-euc", shown("ufw"))
     operator.inventory(portbook_mark="0x10")
@@ -89,7 +90,7 @@ def test_ufw_and_the_mark_are_there_after_a_restart_of_the_host(machine: Laborat
     operator.run().ok(changed=False)
 
 
-def test_beside_a_hand_made_ruleset(machine: Laboratory, operator: Operator) -> None:
+def test_beside_a_hand_made_ruleset(machine: Machine, operator: Operator) -> None:
     machine.write("/etc/nftables.conf", shown("nftables.conf"))
     machine.run("systemctl", "--quiet", "enable", "nftables")
     machine.run("systemctl", "restart", "nftables")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lab.laboratory import Laboratory
+from lab.machine import Machine
 from machine.faults import held, stepped
 from machine.faults.bench import Bench
 from machine.faults.breaks import CHOSEN
@@ -40,7 +40,7 @@ def test_it_is_survived(bench: Bench, steps: dict[str, list[str]], one: Break) -
     assert played(one, bench, steps).lost == ""
 
 
-def nothing_is_left(machine: Laboratory) -> None:
+def nothing_is_left(machine: Machine) -> None:
     assert not machine.succeeds("test", "-e", "/run/portbook")
     assert machine.run("sh", "-c", "ls -A /var/lib/portbook | sort").split() == ["state.json", "table.nft"]
     assert "portbook-way-back" not in machine.run("systemctl", "list-units", "--all", "--no-legend", "--plain")

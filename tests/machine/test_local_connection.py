@@ -6,7 +6,8 @@ from __future__ import annotations
 import sys
 
 import pytest
-from lab.laboratory import CONTROLLER, MACHINE, STRANGER, Laboratory
+from lab.machine import Machine
+from lab.network import CONTROLLER, STRANGER
 from machine.helpers.playbooks import Operator
 
 # As if Ansible ran on the machine itself. Modules come by standard input, so nothing has to lie there.
@@ -25,9 +26,9 @@ with socket.create_connection((sys.argv[1], 22), 1.5, (sys.argv[2], 0)) as peer:
 """
 
 
-def is_greeted(machine: Laboratory, source: str) -> bool:
+def is_greeted(machine: Machine, source: str) -> bool:
     """Whether sshd says a word to a new connection from there."""
-    return machine.outside(sys.executable, "-c", _GREETING, MACHINE, source).stdout.strip() == "SSH-"
+    return machine.outside(sys.executable, "-c", _GREETING, machine.address, source).stdout.strip() == "SSH-"
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def inventory(operator: Operator, **variables: object) -> None:
     operator.inventory(**where, **variables)
 
 
-def test_strict_needs_a_word_for_who_gets_in_by_ssh(machine: Laboratory, local: Operator) -> None:
+def test_strict_needs_a_word_for_who_gets_in_by_ssh(machine: Machine, local: Operator) -> None:
     inventory(local, portbook_posture="strict")
     words = local.run().failed().words
     assert "tcp 22, which everyone can reach now, would be refused to everyone" in words
@@ -67,7 +68,7 @@ def test_strict_needs_a_word_for_who_gets_in_by_ssh(machine: Laboratory, local: 
     assert machine.table() == before
 
 
-def test_a_guard_of_other_ports_leaves_ssh_to_everyone(machine: Laboratory, local: Operator) -> None:
+def test_a_guard_of_other_ports_leaves_ssh_to_everyone(machine: Machine, local: Operator) -> None:
     inventory(local)
     assert "not confirmed: local connection" in local.run().ok(changed=True).words
     assert machine.table()

@@ -11,16 +11,16 @@ import time
 from pathlib import Path
 
 import pytest
-from lab import laboratory
+from lab import groups, laboratory
 from lab.keeper import PLACE
-from lab.laboratory import Laboratory
+from lab.laboratory import Laboratory, Spec
 
 _OPENS = """
 import sys, time
 from pathlib import Path
 from lab import laboratory
 laboratory.interrupt_on_term()
-with laboratory.Laboratory(Path(sys.argv[1]), "", Path(sys.argv[2])):
+with laboratory.Laboratory([laboratory.Spec("siem", Path(sys.argv[1]))], "", Path(sys.argv[2])):
     print("open", flush=True)
     time.sleep(60)
 """
@@ -29,7 +29,7 @@ with laboratory.Laboratory(Path(sys.argv[1]), "", Path(sys.argv[2])):
 def traces() -> list[str]:
     """What a laboratory mounts and calls its networks, as everybody on this machine would see it."""
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-    networks = [Path("/sys/class/net/outside"), Path("/sys/class/net/host0"), Path("/run/netns/machine")]
+    networks = [Path("/sys/class/net/outside"), Path("/sys/class/net/host0"), Path("/run/netns/router")]
     return [line for line in mounts if str(PLACE) in line] + [str(one) for one in networks if one.exists()]
 
 
@@ -48,7 +48,7 @@ def processes_of(log: Path) -> list[str]:
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_when_the_tests_are_ended(root: Path, tmp_path: Path, end: signal.Signals) -> None:
     log = tmp_path / "machine.log"
-    tests = Path(laboratory.__file__).parents[2]
+    tests = Path(laboratory.__file__).parents[1]
     opener = subprocess.Popen(
         [sys.executable, "-c", _OPENS, str(root), str(log)],
         env={**os.environ, "PYTHONPATH": str(tests)},
@@ -68,13 +68,13 @@ def test_nothing_is_left_when_the_tests_are_ended(root: Path, tmp_path: Path, en
     assert traces() == []
     if end == signal.SIGKILL:
         # Empty folders, which nobody could take away; the next run does.
-        laboratory.sweep()
-    assert laboratory.groups_of(opener.pid) == []
+        groups.sweep()
+    assert groups.groups_of(opener.pid) == []
 
 
 def test_nothing_is_left_when_a_test_fails(root: Path, tmp_path: Path) -> None:
     log = tmp_path / "machine.log"
-    with pytest.raises(ZeroDivisionError), Laboratory(root, "", log):
+    with pytest.raises(ZeroDivisionError), Laboratory([Spec("siem", root)], "", log):
         raise ZeroDivisionError
     assert processes_of(log) == []
     assert traces() == []

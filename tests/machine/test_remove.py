@@ -7,11 +7,11 @@ import json
 from typing import Any
 
 import pytest
-from lab.laboratory import Laboratory
+from lab.machine import Machine
 from machine.helpers.playbooks import REMOVE, Operator
 
 
-def everything(machine: Laboratory) -> set[str]:
+def everything(machine: Machine) -> set[str]:
     """All files that could be ours, and all rules."""
     found = machine.run(
         "find", "/etc", "/var/lib", "/usr", "/opt", "/srv", "-xdev", "-not", "-path", "/var/lib/systemd/*"
@@ -21,7 +21,7 @@ def everything(machine: Laboratory) -> set[str]:
 
 
 @pytest.mark.parametrize("posture", ["guard", "strict"])
-def test_remove_leaves_nothing_of_ours(machine: Laboratory, operator: Operator, posture: str) -> None:
+def test_remove_leaves_nothing_of_ours(machine: Machine, operator: Operator, posture: str) -> None:
     before = everything(machine)
     operator.inventory(portbook_posture=posture)
     operator.run().ok(changed=True)
@@ -31,7 +31,7 @@ def test_remove_leaves_nothing_of_ours(machine: Laboratory, operator: Operator, 
     assert everything(machine) == before
 
 
-def test_remove_leaves_the_rules_of_others(machine: Laboratory, operator: Operator) -> None:
+def test_remove_leaves_the_rules_of_others(machine: Machine, operator: Operator) -> None:
     machine.run(
         "nft", "-f", "-", text="table inet mine {\n chain input {\n type filter hook input priority 0\n }\n }\n"
     )
@@ -42,13 +42,13 @@ def test_remove_leaves_the_rules_of_others(machine: Laboratory, operator: Operat
     assert everything(machine) == before
 
 
-def test_remove_of_a_host_that_was_never_applied_to_changes_nothing(machine: Laboratory, operator: Operator) -> None:
+def test_remove_of_a_host_that_was_never_applied_to_changes_nothing(machine: Machine, operator: Operator) -> None:
     before = everything(machine)
     operator.run(REMOVE).ok(changed=False)
     assert everything(machine) == before
 
 
-def test_remove_works_where_the_host_has_lost_its_state(machine: Laboratory, operator: Operator) -> None:
+def test_remove_works_where_the_host_has_lost_its_state(machine: Machine, operator: Operator) -> None:
     before = everything(machine)
     operator.run().ok(changed=True)
     machine.run("rm", "-r", "/var/lib/portbook")
@@ -56,7 +56,7 @@ def test_remove_works_where_the_host_has_lost_its_state(machine: Laboratory, ope
     assert everything(machine) == before
 
 
-def test_a_state_of_wrong_types_is_repaired_and_blocks_no_removal(machine: Laboratory, operator: Operator) -> None:
+def test_a_state_of_wrong_types_is_repaired_and_blocks_no_removal(machine: Machine, operator: Operator) -> None:
     before = everything(machine)
     operator.run().ok(changed=True)
     path, wrong = "/var/lib/portbook/state.json", '{"format": 1, "settings": "what"}'
@@ -70,6 +70,6 @@ def test_a_state_of_wrong_types_is_repaired_and_blocks_no_removal(machine: Labor
     assert everything(machine) == before
 
 
-def remembered(machine: Laboratory) -> dict[str, Any]:
+def remembered(machine: Machine) -> dict[str, Any]:
     """Less the name of the change that was confirmed, and when it was loaded."""
     return {**json.loads(machine.run("cat", "/var/lib/portbook/state.json")), "token": "", "loaded": 0}

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import pytest
-from lab.laboratory import PEER, STRANGER, Laboratory
+from lab.machine import Machine
+from lab.network import PEER, STRANGER
 from machine.helpers.playbooks import Operator
 
 GUARDED = 5044
@@ -12,7 +13,7 @@ GUARDED = 5044
 
 @pytest.mark.parametrize("before", ["never started", "running"])
 def test_the_table_is_back_after_the_distributions_service_has_flushed_everything(
-    machine: Laboratory, operator: Operator, before: str
+    machine: Machine, operator: Operator, before: str
 ) -> None:
     if before == "running":
         machine.run("systemctl", "enable", "--now", "nftables")
@@ -26,13 +27,13 @@ def test_the_table_is_back_after_the_distributions_service_has_flushed_everythin
     operator.run().ok(changed=False)
 
 
-def moment(machine: Laboratory, unit: str, what: str) -> int:
+def moment(machine: Machine, unit: str, what: str) -> int:
     return int(machine.run("systemctl", "show", "--value", f"--property={what}TimestampMonotonic", unit))
 
 
 @pytest.mark.parametrize("nftables", ["disabled", "enabled"])
 def test_the_table_is_back_after_a_reboot_before_there_is_a_network(
-    machine: Laboratory, operator: Operator, nftables: str
+    machine: Machine, operator: Operator, nftables: str
 ) -> None:
     if nftables == "enabled":
         machine.run("systemctl", "enable", "--now", "nftables")
@@ -51,7 +52,7 @@ def test_the_table_is_back_after_a_reboot_before_there_is_a_network(
     operator.run().ok(changed=False)
 
 
-def test_a_flush_by_hand_is_mended_by_the_next_run(machine: Laboratory, operator: Operator) -> None:
+def test_a_flush_by_hand_is_mended_by_the_next_run(machine: Machine, operator: Operator) -> None:
     operator.run().ok(changed=True)
     table = machine.table()
     machine.run("nft", "flush", "ruleset")
@@ -60,7 +61,7 @@ def test_a_flush_by_hand_is_mended_by_the_next_run(machine: Laboratory, operator
     operator.run().ok(changed=False)
 
 
-def test_units_that_are_gone_or_off_are_mended_by_the_next_run(machine: Laboratory, operator: Operator) -> None:
+def test_units_that_are_gone_or_off_are_mended_by_the_next_run(machine: Machine, operator: Operator) -> None:
     operator.run().ok(changed=True)
     machine.run("systemctl", "disable", "portbook-firewall")
     operator.run().ok(changed=True)

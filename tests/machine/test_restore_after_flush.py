@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from lab.laboratory import Laboratory
+from lab.machine import Machine
 from machine.helpers.playbooks import REMOVE, Operator
 
 UNIT = "portbook-restore.service"
@@ -24,25 +24,25 @@ echo "$start never"
 """
 
 
-def restored(machine: Laboratory, *flush: str) -> float:
+def restored(machine: Machine, *flush: str) -> float:
     """Seconds until the table was there again."""
     start, end = machine.run("sh", "-c", _MEASURE, "sh", *flush).split()
     return float("inf") if end == "never" else float(end) - float(start)
 
 
 @pytest.fixture
-def table(machine: Laboratory, operator: Operator) -> str:
+def table(machine: Machine, operator: Operator) -> str:
     operator.inventory(portbook_restore_after_flush=True)
     run = operator.run().ok(changed=True)
     assert f"{UNIT} after a flush by hand" in run.words
     return machine.table()
 
 
-def loads(machine: Laboratory) -> int:
+def loads(machine: Machine) -> int:
     return machine.run("journalctl", f"--unit={UNIT}", "--output=cat").count("it is loaded again")
 
 
-def test_the_table_is_back_within_a_second(machine: Laboratory, operator: Operator, table: str) -> None:
+def test_the_table_is_back_within_a_second(machine: Machine, operator: Operator, table: str) -> None:
     taken = []
     for flush in (["flush", "ruleset"], ["delete", "table", "inet", "portbook"]) * 3:
         taken.append(restored(machine, "nft", *flush))
@@ -58,7 +58,7 @@ def test_the_table_is_back_within_a_second(machine: Laboratory, operator: Operat
 
 
 @pytest.mark.more
-def test_our_own_changes_are_none_of_its_business(machine: Laboratory, operator: Operator, table: str) -> None:
+def test_our_own_changes_are_none_of_its_business(machine: Machine, operator: Operator, table: str) -> None:
     for posture in ("strict", "guard"):
         operator.inventory(portbook_restore_after_flush=True, portbook_posture=posture)
         operator.run().ok(changed=True)
@@ -67,7 +67,7 @@ def test_our_own_changes_are_none_of_its_business(machine: Laboratory, operator:
     assert loads(machine) == 0
 
 
-def test_nftables_service_and_a_reboot_leave_it_at_work(machine: Laboratory, operator: Operator, table: str) -> None:
+def test_nftables_service_and_a_reboot_leave_it_at_work(machine: Machine, operator: Operator, table: str) -> None:
     for word in ("start", "restart", "reload", "stop"):
         machine.run("systemctl", word, "nftables")
         assert restored(machine, "true") < WITHIN
@@ -80,7 +80,7 @@ def test_nftables_service_and_a_reboot_leave_it_at_work(machine: Laboratory, ope
 
 
 @pytest.mark.more
-def test_what_cannot_be_loaded_is_tried_a_few_times_and_not_for_ever(machine: Laboratory, table: str) -> None:
+def test_what_cannot_be_loaded_is_tried_a_few_times_and_not_for_ever(machine: Machine, table: str) -> None:
     machine.write("/var/lib/portbook/table.nft", "what\n", "600")
     machine.run("nft", "flush", "ruleset")
     time.sleep(3)
@@ -91,7 +91,7 @@ def test_what_cannot_be_loaded_is_tried_a_few_times_and_not_for_ever(machine: La
 
 
 @pytest.mark.more
-def test_one_that_was_stopped_is_started_by_the_next_run(machine: Laboratory, operator: Operator, table: str) -> None:
+def test_one_that_was_stopped_is_started_by_the_next_run(machine: Machine, operator: Operator, table: str) -> None:
     machine.run("systemctl", "stop", UNIT)
     assert restored(machine, "nft", "flush", "ruleset") == float("inf")
     operator.run().ok(changed=True)
@@ -100,7 +100,7 @@ def test_one_that_was_stopped_is_started_by_the_next_run(machine: Laboratory, op
 
 
 @pytest.mark.more
-def test_it_goes_with_the_variable(machine: Laboratory, operator: Operator, table: str) -> None:
+def test_it_goes_with_the_variable(machine: Machine, operator: Operator, table: str) -> None:
     operator.inventory()
     operator.run().ok(changed=True)
     assert machine.table() == table
@@ -112,7 +112,7 @@ def test_it_goes_with_the_variable(machine: Laboratory, operator: Operator, tabl
     operator.run().ok(changed=False)
 
 
-def test_remove_takes_it_away_with_the_table(machine: Laboratory, operator: Operator, table: str) -> None:
+def test_remove_takes_it_away_with_the_table(machine: Machine, operator: Operator, table: str) -> None:
     operator.run(REMOVE).ok(changed=True)
     time.sleep(1)
     assert machine.table() == ""

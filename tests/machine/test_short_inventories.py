@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import json
 
-from lab.laboratory import MACHINE, PEER, STRANGER, Laboratory
+from lab.machine import Machine
+from lab.network import PEER, STRANGER
 from machine.helpers.playbooks import HOST, REMOVE, SITE, Operator
 from machine.test_site import GUARDED, files
 
@@ -16,7 +17,7 @@ def rename(operator: Operator) -> None:
     path.write_text(path.read_text().replace("utmstack_master", "siem_servers"))
 
 
-def test_a_short_inventory_is_refused_and_shrink_is_no_lock_out(machine: Laboratory, operator: Operator) -> None:
+def test_a_short_inventory_is_refused_and_shrink_is_no_lock_out(machine: Machine, operator: Operator) -> None:
     operator.run().ok(changed=True)
     machine.listen(GUARDED)
     before = machine.table(), files(machine)
@@ -34,12 +35,12 @@ def test_a_short_inventory_is_refused_and_shrink_is_no_lock_out(machine: Laborat
 
 
 def test_a_play_without_groups_as_ansible_pull_has_it_is_refused_and_remove_works(
-    machine: Laboratory, operator: Operator
+    machine: Machine, operator: Operator
 ) -> None:
     operator.run().ok(changed=True)
     before = machine.table(), files(machine)
     host = json.loads((operator.folder / "hosts.yml").read_text())["all"]["children"]["utmstack_master"]["hosts"][HOST]
-    assert host["ansible_host"] == MACHINE
+    assert host["ansible_host"] == machine.address
     (operator.folder / "hosts.yml").write_text(json.dumps({"all": {"hosts": {HOST: host}}}))
     pulled = operator.folder / "pull.yml"
     pulled.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "roles": ["portbook.firewall.host"]}]))

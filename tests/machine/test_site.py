@@ -7,23 +7,24 @@ import json
 import re
 
 import pytest
-from lab.laboratory import CONTROLLER, PEER, STRANGER, Laboratory
+from lab.machine import Machine
+from lab.network import CONTROLLER, PEER, STRANGER
 from machine.helpers.playbooks import Operator, finished
 
 GUARDED, OTHER = 5044, 8080
 
 
-def files(machine: Laboratory) -> str:
+def files(machine: Machine) -> str:
     """Names, content and times of ours; the lock is no content."""
     return machine.run("sh", "-c", "find /var/lib/portbook /etc/systemd ! -name lock -printf '%p %T@ %s\\n' | sort")
 
 
-def connections(machine: Laboratory) -> int:
+def connections(machine: Machine) -> int:
     return machine.run("journalctl", "--unit=ssh", "--output=cat").count("Accepted publickey")
 
 
 def test_site_brings_the_host_to_the_plan_and_confirms_over_a_new_connection(
-    machine: Laboratory, operator: Operator
+    machine: Machine, operator: Operator
 ) -> None:
     operator.run().ok(changed=True)
     assert "tcp . 5044 : jump" in machine.table()
@@ -32,7 +33,7 @@ def test_site_brings_the_host_to_the_plan_and_confirms_over_a_new_connection(
 
 
 def test_a_second_run_changes_nothing_writes_nothing_and_needs_no_new_connection(
-    machine: Laboratory, operator: Operator
+    machine: Machine, operator: Operator
 ) -> None:
     operator.run().ok(changed=True)
     before = machine.run("nft", "--handle", "list", "ruleset"), files(machine), connections(machine)
@@ -40,9 +41,7 @@ def test_a_second_run_changes_nothing_writes_nothing_and_needs_no_new_connection
     assert (machine.run("nft", "--handle", "list", "ruleset"), files(machine), connections(machine)) == before
 
 
-def test_check_mode_says_what_would_change_and_leaves_the_host_as_it_was(
-    machine: Laboratory, operator: Operator
-) -> None:
+def test_check_mode_says_what_would_change_and_leaves_the_host_as_it_was(machine: Machine, operator: Operator) -> None:
     run = operator.run("portbook.firewall.site", "--check", "--diff").ok(changed=True)
     assert "+in tcp 5044 from utmstack_agent, guarded, in a container (utmstack.agent-beats)" in run.output
     assert f"+peers utmstack_agent: {PEER}" in run.output
@@ -50,7 +49,7 @@ def test_check_mode_says_what_would_change_and_leaves_the_host_as_it_was(
     assert not machine.succeeds("ls", "/var/lib/portbook")
 
 
-def test_a_peer_reaches_a_guarded_port_and_a_stranger_does_not(machine: Laboratory, operator: Operator) -> None:
+def test_a_peer_reaches_a_guarded_port_and_a_stranger_does_not(machine: Machine, operator: Operator) -> None:
     machine.listen(GUARDED, OTHER)
     asked = [(source, port) for source in (CONTROLLER, PEER, STRANGER) for port in (GUARDED, OTHER)]
     assert machine.reached(asked) == set(asked)
@@ -59,7 +58,7 @@ def test_a_peer_reaches_a_guarded_port_and_a_stranger_does_not(machine: Laborato
 
 
 @pytest.mark.parametrize("pipelining", [True, False])
-def test_the_way_in_is_found_behind_sudo(machine: Laboratory, operator: Operator, pipelining: bool) -> None:
+def test_the_way_in_is_found_behind_sudo(machine: Machine, operator: Operator, pipelining: bool) -> None:
     """sudo takes SSH_CONNECTION out of what the module sees."""
     user = {"ansible_user": "deploy", "ansible_become": True, "ansible_pipelining": pipelining}
     operator.inventory(**user, portbook_posture="strict")
@@ -69,7 +68,7 @@ def test_the_way_in_is_found_behind_sudo(machine: Laboratory, operator: Operator
     operator.run().ok(changed=False)
 
 
-def test_strict_keeps_ssh_and_refuses_a_port_that_is_not_listed(machine: Laboratory, operator: Operator) -> None:
+def test_strict_keeps_ssh_and_refuses_a_port_that_is_not_listed(machine: Machine, operator: Operator) -> None:
     machine.listen(GUARDED, OTHER)
     operator.inventory(portbook_posture="strict")
     operator.run().ok(changed=True)
@@ -78,7 +77,7 @@ def test_strict_keeps_ssh_and_refuses_a_port_that_is_not_listed(machine: Laborat
     operator.run().ok(changed=False)
 
 
-def test_two_runs_at_once_the_second_says_who_is_at_work(machine: Laboratory, operator: Operator) -> None:
+def test_two_runs_at_once_the_second_says_who_is_at_work(machine: Machine, operator: Operator) -> None:
     slow = '#!/bin/sh\ntouch /run/at-work\nwhile [ -e /run/slow ]; do sleep 0.1; done\nexec /usr/sbin/nft.real "$@"\n'
     machine.run("mv", "/usr/sbin/nft", "/usr/sbin/nft.real")
     machine.write("/usr/sbin/nft", slow, "755")
@@ -93,21 +92,21 @@ def test_two_runs_at_once_the_second_says_who_is_at_work(machine: Laboratory, op
     finished(first).ok(changed=True)
 
 
-def test_a_host_without_nft_is_told_what_to_install(machine: Laboratory, operator: Operator) -> None:
+def test_a_host_without_nft_is_told_what_to_install(machine: Machine, operator: Operator) -> None:
     machine.run("rm", "/usr/sbin/nft")
     before = files(machine)
     assert "nft is not installed on this host. Install the package nftables" in operator.run().failed().words
     assert files(machine) == before
 
 
-def test_a_host_without_root_is_told_to_become_root(machine: Laboratory, operator: Operator) -> None:
+def test_a_host_without_root_is_told_to_become_root(machine: Machine, operator: Operator) -> None:
     operator.inventory(ansible_user="deploy")
     before = files(machine)
     assert "Set become: true" in operator.run().failed().words
     assert (files(machine), machine.table()) == (before, "")
 
 
-def test_a_host_whose_python_is_too_old_is_told_so(machine: Laboratory, operator: Operator) -> None:
+def test_a_host_whose_python_is_too_old_is_told_so(machine: Machine, operator: Operator) -> None:
     pretend = "import sys\nsys.version_info = (3, 6, 9, 'final', 0)\nsys.version = '3.6.9 (default)'\n"
     machine.run("mkdir", "/opt/old")
     machine.write("/opt/old/sitecustomize.py", pretend)
@@ -119,6 +118,6 @@ def test_a_host_whose_python_is_too_old_is_told_so(machine: Laboratory, operator
     assert machine.table() == ""
 
 
-def test_a_host_without_python_is_told_so(machine: Laboratory, operator: Operator) -> None:
+def test_a_host_without_python_is_told_so(machine: Machine, operator: Operator) -> None:
     operator.inventory(ansible_python_interpreter="/usr/bin/python3.6")
     assert "/usr/bin/python3.6' was not found" in operator.run().failed().words

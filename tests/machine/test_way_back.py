@@ -7,7 +7,8 @@ import time
 from typing import Any
 
 import pytest
-from lab.laboratory import CONTROLLER, MACHINE, Laboratory
+from lab.machine import Machine
+from lab.network import CONTROLLER
 from machine.helpers.playbooks import HELD, SITE, Operator, finished
 from machine.test_remove import everything
 
@@ -31,24 +32,24 @@ exit $code
 WORKS = 'exec "$SSH" "$@"'
 
 
-def state(machine: Laboratory) -> tuple[str, str]:
+def state(machine: Machine) -> tuple[str, str]:
     """The table and all files of ours that mean something."""
     script = "tail -n +1 /var/lib/portbook/*.json /var/lib/portbook/*.nft 2>&1"
     units = "ls /etc/systemd/system /etc/systemd/system/*.d /etc/systemd/system/sysinit.target.wants 2>&1; true"
     return machine.table(), machine.run("sh", "-c", f"{script}; {units}")
 
 
-def join(machine: Laboratory) -> None:
+def join(machine: Machine) -> None:
     assert machine.outside("nft", "delete", "table", "ip", "cut").returncode == 0
 
 
-def wait_until(before: tuple[str, str], machine: Laboratory, end: float) -> None:
+def wait_until(before: tuple[str, str], machine: Machine, end: float) -> None:
     while state(machine) != before and time.monotonic() < end:
         time.sleep(0.2)
     assert state(machine) == before
 
 
-def test_a_first_change_that_cuts_the_way_in_is_taken_back(machine: Laboratory, operator: Operator) -> None:
+def test_a_first_change_that_cuts_the_way_in_is_taken_back(machine: Machine, operator: Operator) -> None:
     before = state(machine)
     operator.ssh(CUTS)
     run = operator.run().failed()
@@ -67,7 +68,7 @@ HICCUP = CUTS.replace(
 )
 
 
-def test_a_hiccup_of_the_way_in_is_waited_for(machine: Laboratory, operator: Operator) -> None:
+def test_a_hiccup_of_the_way_in_is_waited_for(machine: Machine, operator: Operator) -> None:
     operator.ssh(HICCUP)
     start = time.monotonic()
     operator.run().ok(changed=True)
@@ -79,7 +80,7 @@ def test_a_hiccup_of_the_way_in_is_waited_for(machine: Laboratory, operator: Ope
 
 
 def test_a_later_change_that_cuts_the_way_in_is_taken_back_to_the_table_that_was(
-    machine: Laboratory, operator: Operator
+    machine: Machine, operator: Operator
 ) -> None:
     """Also where logind ends all that a user has started when he leaves."""
     machine.write("/etc/systemd/logind.conf", "[Login]\nKillUserProcesses=yes\nKillExcludeUsers=\n")
@@ -96,7 +97,7 @@ def test_a_later_change_that_cuts_the_way_in_is_taken_back_to_the_table_that_was
     wait_until(before, machine, end)
 
 
-def test_a_reboot_before_the_confirmation_takes_the_change_back(machine: Laboratory, operator: Operator) -> None:
+def test_a_reboot_before_the_confirmation_takes_the_change_back(machine: Machine, operator: Operator) -> None:
     operator.run().ok(changed=True)
     before = state(machine)
     operator.inventory(portbook_posture="strict")
@@ -111,7 +112,7 @@ def test_a_reboot_before_the_confirmation_takes_the_change_back(machine: Laborat
 
 
 def test_after_a_reboot_nothing_is_left_of_a_first_change_that_was_not_confirmed(
-    machine: Laboratory, operator: Operator
+    machine: Machine, operator: Operator
 ) -> None:
     before = everything(machine)
     operator.inventory(portbook_restore_after_flush=True)
@@ -138,7 +139,7 @@ FLUSHES = {
 
 @pytest.mark.parametrize("happens", FLUSHES)
 def test_a_change_that_cuts_is_not_confirmed_because_its_table_is_gone(
-    machine: Laboratory, operator: Operator, happens: str
+    machine: Machine, operator: Operator, happens: str
 ) -> None:
     before = about_to_be_cut(machine, operator, portbook_restore_after_flush="restored" in happens)
     run = operator.start()
@@ -155,7 +156,7 @@ def test_a_change_that_cuts_is_not_confirmed_because_its_table_is_gone(
     assert machine.answers_ssh(5)
 
 
-def about_to_be_cut(machine: Laboratory, operator: Operator, **variables: Any) -> tuple[str, str]:
+def about_to_be_cut(machine: Machine, operator: Operator, **variables: Any) -> tuple[str, str]:
     """With the next run; the machine does not see where its operator is, and is told of somebody else."""
     hide_the_way_in(machine)
     wrong = {**variables, "portbook_management": ["203.0.113.7"], "portbook_management_ports": [22]}
@@ -165,7 +166,7 @@ def about_to_be_cut(machine: Laboratory, operator: Operator, **variables: Any) -
     return state(machine)
 
 
-def test_a_run_that_is_paused_longer_than_its_hold_cuts_nobody(machine: Laboratory, operator: Operator) -> None:
+def test_a_run_that_is_paused_longer_than_its_hold_cuts_nobody(machine: Machine, operator: Operator) -> None:
     before = about_to_be_cut(machine, operator)
     pause = f"touch /run/once; kill -STOP $PPID; sleep {HELD + 2}; kill -CONT $PPID"
     machine.run("mv", "/usr/sbin/nft", "/usr/sbin/nft.real")
@@ -178,7 +179,7 @@ def test_a_run_that_is_paused_longer_than_its_hold_cuts_nobody(machine: Laborato
     assert not machine.succeeds("test", "-e", "/run/portbook")
 
 
-def held(machine: Laboratory) -> None:
+def held(machine: Machine) -> None:
     """Until a change waits, and what it loads is there."""
     end = time.monotonic() + HELD
     while not machine.succeeds("grep", "-q", "token", "/var/lib/portbook/state.json.next"):
@@ -186,7 +187,7 @@ def held(machine: Laboratory) -> None:
         time.sleep(0.1)
 
 
-def test_while_a_change_waits_another_run_is_told_to_wait(machine: Laboratory, operator: Operator) -> None:
+def test_while_a_change_waits_another_run_is_told_to_wait(machine: Machine, operator: Operator) -> None:
     """The first run gets stuck before it has a new connection."""
     operator.inventory(portbook_confirm_timeout=60)
     stuck = operator.folder / "stuck"
@@ -207,7 +208,7 @@ def test_while_a_change_waits_another_run_is_told_to_wait(machine: Laboratory, o
 SURVIVES = f'for word in "$@"; do case "$word" in stop|exit) exit 0 ;; esac; done\n{WORKS}'
 
 
-def test_a_shared_connection_that_outlives_its_reset_confirms_nothing(machine: Laboratory, operator: Operator) -> None:
+def test_a_shared_connection_that_outlives_its_reset_confirms_nothing(machine: Machine, operator: Operator) -> None:
     """Ansible then takes one of its own."""
     operator.inventory(portbook_posture="strict")
     operator.ssh(SURVIVES)
@@ -217,7 +218,7 @@ def test_a_shared_connection_that_outlives_its_reset_confirms_nothing(machine: L
 
 
 def test_a_shared_connection_that_outlives_its_reset_saves_no_change_that_cuts(
-    machine: Laboratory, operator: Operator
+    machine: Machine, operator: Operator
 ) -> None:
     before = about_to_be_cut(machine, operator)
     operator.ssh(SURVIVES)
@@ -229,20 +230,18 @@ def test_a_shared_connection_that_outlives_its_reset_saves_no_change_that_cuts(
     assert machine.answers_ssh(0.5)
 
 
-def test_behind_a_jump_host_the_connection_from_there_confirms(machine: Laboratory, operator: Operator) -> None:
+def test_behind_a_jump_host_the_connection_from_there_confirms(machine: Machine, operator: Operator) -> None:
     """The connection to the jump host is kept; the machine is its own."""
     ssh_args = operator.environment["ANSIBLE_SSH_ARGS"]
-    jump = f"ssh {ssh_args} -o ControlPath={operator.folder}/jump -W %h:%p root@{MACHINE}"
+    jump = f"ssh {ssh_args} -o ControlPath={operator.folder}/jump -W %h:%p root@{machine.address}"
     operator.inventory(portbook_posture="strict", ansible_ssh_common_args=f"-o ProxyCommand='{jump}'")
     operator.run().ok(changed=True)
-    assert MACHINE in machine.run("cat", "/var/lib/portbook/state.json")
+    assert machine.address in machine.run("cat", "/var/lib/portbook/state.json")
     operator.run().ok(changed=False)
 
 
 @pytest.mark.parametrize("posture", ["strict", "guard"])
-def test_without_a_way_in_a_posture_that_refuses_is_refused(
-    machine: Laboratory, operator: Operator, posture: str
-) -> None:
+def test_without_a_way_in_a_posture_that_refuses_is_refused(machine: Machine, operator: Operator, posture: str) -> None:
     hide_the_way_in(machine)
     operator.inventory(portbook_posture=posture)
     words = operator.run().failed().words
@@ -250,14 +249,14 @@ def test_without_a_way_in_a_posture_that_refuses_is_refused(
     assert state(machine)[0] == ""
 
 
-def test_without_a_way_in_management_addresses_get_in(machine: Laboratory, operator: Operator) -> None:
+def test_without_a_way_in_management_addresses_get_in(machine: Machine, operator: Operator) -> None:
     hide_the_way_in(machine)
     operator.inventory(portbook_posture="strict", portbook_management=["192.0.2.0/29"], portbook_management_ports=[22])
     operator.run().ok(changed=True)
     operator.run().ok(changed=False)
 
 
-def hide_the_way_in(machine: Laboratory) -> None:
+def hide_the_way_in(machine: Machine) -> None:
     """As under a remote shell that tells nothing of where its user is."""
     shell = '#!/bin/sh\nexec env -u SSH_CONNECTION -u SSH_CLIENT sh -c "$SSH_ORIGINAL_COMMAND"\n'
     machine.write("/usr/local/bin/quiet-shell", shell, "755")

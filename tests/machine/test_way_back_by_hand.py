@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from lab.laboratory import Laboratory
+from lab.machine import Machine
 from machine.helpers.playbooks import Operator
 from machine.test_faults import nothing_is_left
 from machine.test_way_back import WORKS, about_to_be_cut, held, state
@@ -22,12 +22,12 @@ def commands(name: str) -> str:
     return found[1]
 
 
-def by_hand(machine: Laboratory, name: str) -> str:
+def by_hand(machine: Machine, name: str) -> str:
     return machine.run("sh", "-e", "-c", commands(name))
 
 
 @pytest.fixture
-def before(machine: Laboratory, operator: Operator) -> tuple[str, str]:
+def before(machine: Machine, operator: Operator) -> tuple[str, str]:
     """The machine holds a change that cuts, and waits for long."""
     found = about_to_be_cut(machine, operator, portbook_confirm_timeout=300)
     run = operator.start()
@@ -42,14 +42,14 @@ def end(run: subprocess.Popen[str]) -> None:
     run.wait()
 
 
-def test_it_can_be_looked_at(machine: Laboratory, before: tuple[str, str]) -> None:
+def test_it_can_be_looked_at(machine: Machine, before: tuple[str, str]) -> None:
     told = by_hand(machine, "look")
     assert "portbook-way-back.timer" in told
     assert told.count("ActiveState=active") == 1
     assert "table inet portbook {" in told
 
 
-def test_it_can_be_taken_back_now(machine: Laboratory, operator: Operator, before: tuple[str, str]) -> None:
+def test_it_can_be_taken_back_now(machine: Machine, operator: Operator, before: tuple[str, str]) -> None:
     by_hand(machine, "restore")
     assert machine.answers_ssh(5)
     assert state(machine) == before
@@ -59,7 +59,7 @@ def test_it_can_be_taken_back_now(machine: Laboratory, operator: Operator, befor
     nothing_is_left(machine)
 
 
-def test_it_can_be_confirmed(machine: Laboratory, operator: Operator, before: tuple[str, str]) -> None:
+def test_it_can_be_confirmed(machine: Machine, operator: Operator, before: tuple[str, str]) -> None:
     table = machine.table()
     by_hand(machine, "confirm")
     nothing_is_left(machine)

@@ -18,7 +18,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from lab import laboratory, roots
+from lab import groups, roots
+from lab.laboratory import interrupt_on_term
 from machine.faults import stepped
 from machine.faults.bench import Bench
 from machine.faults.breaks import SINGLE, base_of
@@ -130,9 +131,7 @@ def run(breaks: Sequence[Break], steps: dict[str, list[str]], workers: Workers, 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument("--workers", type=int, default=4, help="machines at a time")
-    parser.add_argument(
-        "--match", default="", metavar="PATTERN", help="only breaks whose name has it"
-    )
+    parser.add_argument("--match", default="", metavar="PATTERN", help="only breaks whose name has it")
     parser.add_argument("--keep", type=Path, metavar="FILE", help="go on where a run with this file was interrupted")
     options = parser.parse_args()
     lacking = needs_of_machine()
@@ -140,8 +139,8 @@ def main() -> int:
         print(f"faults: not run: {lacking}")
         return 1
     os.environ.setdefault(_COLLECTIONS, str(CHECKOUT / ".venv" / "collections"))
-    laboratory.interrupt_on_term()
-    laboratory.sweep()
+    interrupt_on_term()
+    groups.sweep()
     with tempfile.TemporaryDirectory(prefix="portbook-faults-") as folder:
         key = Path(folder) / "id"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", key], check=True)

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab.laboratory import MACHINE, Laboratory
+from lab.laboratory import Laboratory, Spec
+from lab.machine import Machine
 from machine.faults.model import HOLD, LONG_HOLD
 from machine.faults.steps import Steps
 from machine.faults.watch import Watch
-from machine.helpers.playbooks import Operator, finished
+from machine.helpers.playbooks import HOST, Operator, finished
 
 _TOOLS = "/opt/look"
 """Copies of programs that a break may hit, to look with."""
@@ -102,8 +103,9 @@ class Bench:
         self._count += 1
         folder = self._folder / str(self._count)
         folder.mkdir(parents=True)
-        self._open = Laboratory(self._root, self._key.with_suffix(".pub").read_text(), folder / "machine.log")
-        machine = self._open.__enter__()
+        public = self._key.with_suffix(".pub").read_text()
+        self._open = Laboratory([Spec(HOST, self._root)], public, folder / "machine.log")
+        machine = self._open.__enter__().machines[HOST]
         machine.run("sh", "-c", f"mkdir {_TOOLS} && cp /usr/sbin/nft /usr/bin/systemctl {_TOOLS}/")
         machine.write("/etc/nftables.conf", _BESIDE, "755")
         machine.run("systemctl", "--quiet", "enable", "--now", "nftables")
@@ -123,7 +125,7 @@ class Bench:
         folder = self._folder / str(self._count) / name
         folder.mkdir()
         public = (self._root / "etc/ssh/ssh_host_ed25519_key.pub").read_text()
-        operator = Operator(folder, self.machine, self._key, f"{MACHINE} {public}")
+        operator = Operator(folder, self.machine, self._key, f"{self.machine.address} {public}")
         # A packet that is dropped is known to be in less than the usual ten seconds.
         operator.environment["ANSIBLE_TIMEOUT"] = "4"
         operator.environment["ANSIBLE_SSH_CONTROL_PATH_DIR"] = str(folder / "cp")
@@ -144,9 +146,9 @@ class Bench:
         self._base = self._open = self._watch = None
 
     @property
-    def machine(self) -> Laboratory:
+    def machine(self) -> Machine:
         assert self._open is not None
-        return self._open
+        return self._open.machines[HOST]
 
     @property
     def watch(self) -> Watch:
@@ -229,7 +231,7 @@ def tidy(state: State) -> None:
     assert not left, f"something is left behind: {left}"
 
 
-def _hide(machine: Laboratory) -> None:
+def _hide(machine: Machine) -> None:
     """As under a remote shell that tells nothing of where its user is."""
     shell = '#!/bin/sh\nexec env -u SSH_CONNECTION -u SSH_CLIENT sh -c "$SSH_ORIGINAL_COMMAND"\n'
     machine.write("/usr/local/bin/quiet-shell", shell, "755")

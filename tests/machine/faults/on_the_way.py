@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from lab.laboratory import MACHINE, STRANGER
+from lab.network import STRANGER
 from machine.faults.bench import PLAIN, Bench, State, same_files, tidy
 from machine.faults.model import CONTROLLER, LONG_HOLD, NEW, OLD, SPARE, Crowd, OnTheWay, Seen
 from machine.faults.shell import (
@@ -100,7 +100,7 @@ def drive(one: OnTheWay, bench: Bench) -> Seen:
     variables = PLAIN.strict(**one.variables)
     if one.jump:
         args = operator.environment["ANSIBLE_SSH_ARGS"]
-        jump = f"ssh {args} -o ControlPath={operator.folder}/jump -W %h:%p root@{MACHINE}"
+        jump = f"ssh {args} -o ControlPath={operator.folder}/jump -W %h:%p root@{bench.machine.address}"
         variables["ansible_ssh_common_args"] = f"-o ProxyCommand='{jump}'"
     operator.inventory(**variables)
     for name in ("reached", "go"):

@@ -78,6 +78,6 @@ def renumbered() -> str:
 
 def numbered_back() -> str:
     return (
-        "read old route </run/old-address; ip address flush dev host0 scope global; ip address add $old dev host0; "
+        "read old route </run/old-address; ip -4 address flush dev host0; ip address add $old dev host0; "
         '[ -z "$route" ] || ip route replace $route; rm /run/old-address'
     )

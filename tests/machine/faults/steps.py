@@ -10,7 +10,7 @@ import re
 import time
 from dataclasses import dataclass
 
-from lab.laboratory import Laboratory
+from lab.machine import Machine
 
 _FOLDER = "/run/steps"
 _PACKAGES = "/usr/lib/python3/dist-packages"
@@ -84,7 +84,7 @@ _NEVER = 10_000
 
 @dataclass(frozen=True)
 class Steps:
-    machine: Laboratory
+    machine: Machine
 
     def install(self) -> None:
         self.machine.write(f"{_PACKAGES}/portbook_steps.py", _HOOK)

@@ -9,7 +9,8 @@ import threading
 import time
 from dataclasses import dataclass
 
-from lab.laboratory import MACHINE, Laboratory
+from lab.laboratory import entry
+from lab.machine import Machine
 
 _TRIES = """
 import socket, sys, time
@@ -34,10 +35,10 @@ class Try:
 
 
 class Watch:
-    def __init__(self, machine: Laboratory) -> None:
+    def __init__(self, machine: Machine) -> None:
         self._tries: list[Try] = []
         self._process = subprocess.Popen(
-            [*machine.entry(), sys.executable, "-c", _TRIES, MACHINE],
+            [*entry(machine.laboratory.process), sys.executable, "-c", _TRIES, machine.address],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,

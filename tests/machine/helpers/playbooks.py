@@ -13,7 +13,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lab.laboratory import MACHINE, PEER, Laboratory
+from lab.laboratory import entry
+from lab.machine import Machine
+from lab.network import PEER
 from playbook_runs import words_of
 
 BIN = Path(sys.executable).parent
@@ -56,9 +58,9 @@ class Run:
 
 
 class Operator:
-    def __init__(self, folder: Path, laboratory: Laboratory, key: Path, known_hosts: str) -> None:
+    def __init__(self, folder: Path, machine: Machine, key: Path, known_hosts: str) -> None:
         self.folder = folder
-        self._laboratory = laboratory
+        self._machine = machine
         (folder / "home").mkdir()
         (folder / "known_hosts").write_text(known_hosts)
         (folder / "ansible.cfg").write_text("[defaults]\n")
@@ -81,7 +83,7 @@ class Operator:
     def inventory(self, **variables: Any) -> None:
         """A SIEM whose agent is the peer; the variables are the host's."""
         host = {
-            "ansible_host": MACHINE,
+            "ansible_host": self._machine.address,
             "ansible_user": "root",
             "ansible_python_interpreter": "/usr/bin/python3",
             "portbook_confirm_timeout": HELD,
@@ -110,8 +112,10 @@ class Operator:
         given = ["-e", json.dumps(extra)] if extra else []
         return subprocess.Popen(
             [
-                *(*self._laboratory.entry(), f"--wd={self.folder}"),
-                *(BIN / "ansible-playbook", playbook, "-i", "hosts.yml", *given, *options),
+                *entry(self._machine.laboratory.process),
+                f"--wd={self.folder}",
+                str(BIN / "ansible-playbook"),
+                *(playbook, "-i", "hosts.yml", *given, *options),
             ],
             cwd=self.folder,
             env=self.environment,

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One machine of a laboratory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lab import keeper, network, programs
+
+if TYPE_CHECKING:
+    from lab.laboratory import Laboratory
+
+_BOOT_SECONDS = 60.0
+_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+
+
+class Machine:
+    def __init__(self, laboratory: Laboratory, name: str, number: int) -> None:
+        self.laboratory = laboratory
+        self.name = name
+        self.address, self.address6 = network.of_machine(number)
+        self.neighbour, self.neighbour6 = network.neighbour_of(number)
+
+    # -- by its network ------------------------------------------------------------------------------
+
+    def outside(self, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run something on the other end of the machine's network."""
+        return self.laboratory.outside(*words, **options)
+
+    def reaches(self, source: str, port: int) -> bool:
+        return self.reached([(source, port)]) == {(source, port)}
+
+    def reached(self, pairs: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
+        """Those of the sources and ports between which a connection comes about, to the address of their family."""
+        asked = [(source, self.address6 if network.is_v6(source) else self.address, port) for source, port in pairs]
+        return {(source, port) for source, _address, port in self.laboratory.reached(asked)}
+
+    def wait_for_ssh(self) -> None:
+        end = time.monotonic() + _BOOT_SECONDS
+        while time.monotonic() < end and self.laboratory.lives():
+            if self.answers_ssh(10):
+                return
+            time.sleep(0.05)
+        raise RuntimeError(f"{self.name} did not answer by ssh:\n{self.laboratory.logged()}")
+
+    def answers_ssh(self, seconds: float) -> bool:
+        """A new connection, tried for that long."""
+        return self.outside(sys.executable, "-c", programs.BANNER, self.address, str(seconds)).returncode == 0
+
+    # -- the machine itself, not by its network ------------------------------------------------------
+
+    def run(self, *words: str, check: bool = True, text: str = "") -> str:
+        """Run something on the machine as root, whatever its firewall says."""
+        done = subprocess.run(
+            [*self._inside(), *words],
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+            env=_ENVIRONMENT,
+        )
+        assert done.returncode == 0 or not check, f"{' '.join(words)}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def succeeds(self, *words: str) -> bool:
+        return self.run("sh", "-c", '"$@" >&2 && echo yes || true', "sh", *words).strip() == "yes"
+
+    def write(self, path: str, text: str, mode: str = "644") -> None:
+        self.run("sh", "-c", 'cat >"$1" && chmod "$2" "$1"', "sh", path, mode, text=text)
+
+    def listen(self, *ports: int) -> None:
+        """Programs on the machine that answer each caller with the caller's own address."""
+        listener = subprocess.Popen(
+            [*self._inside(), "python3", "-c", programs.LISTEN, *map(str, ports)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            env=_ENVIRONMENT,
+        )
+        assert listener.stdout is not None
+        assert listener.stdout.readline() == b"listening\n"
+
+    def table(self) -> str:
+        """Our table as the kernel has it, without what packets change; nothing, if there is none."""
+        return self.run("nft", "--stateless", "list", "table", "inet", "portbook", check=False)
+
+    def reboot(self) -> None:
+        before = self._first_process()
+        self.run("systemctl", "reboot", check=False)
+        self._back_after(before)
+
+    def power_cut(self) -> None:
+        """Everything on it ends at once, and it starts again with what the disk has."""
+        before = self._first_process()
+        self.outside("touch", str(keeper.PLACE / self.name / "power-cut"), check=True)
+        subprocess.run(["kill", "-KILL", str(before)], check=True)
+        self._back_after(before)
+
+    def _back_after(self, before: int) -> None:
+        end = time.monotonic() + _BOOT_SECONDS
+        while time.monotonic() < end:
+            with suppress(LookupError):
+                if self._first_process() != before:
+                    break
+            time.sleep(0.05)
+        self.wait_for_ssh()
+
+    def _inside(self) -> list[str]:
+        return ["nsenter", f"--target={self._first_process()}", "-m", "-u", "-i", "-n", "-p", "-r", "-w", "--"]
+
+    def _first_process(self) -> int:
+        """By way of the place's first process and nspawn."""
+        (held,) = _children(self.laboratory.process)[:1] or [0]
+        for process in _children(held):
+            if f"--machine={self.name}" in _words(process):
+                for child in _children(process):
+                    return child
+        raise LookupError(f"{self.name} is down")
+
+
+def _children(process: int) -> list[int]:
+    with suppress(OSError):
+        return [int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    return []
+
+
+def _words(process: int) -> list[str]:
+    with suppress(OSError):
+        return Path(f"/proc/{process}/cmdline").read_text().split("\0")
+    return []

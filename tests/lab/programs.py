@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Small programs that run on the machines and outside, to try connections. Any Python from 3.8 on runs them."""
+
+BANNER = """
+import socket, sys, time
+end = time.monotonic() + float(sys.argv[2])
+while time.monotonic() < end:
+    try:
+        with socket.create_connection((sys.argv[1], 22), 1) as peer:
+            peer.settimeout(5)
+            if peer.recv(4) == b"SSH-":
+                sys.exit(0)
+    except OSError:
+        pass
+    time.sleep(0.03)
+sys.exit(1)
+"""
+LISTEN = """
+import selectors, socket, sys
+waiting = selectors.DefaultSelector()
+for port in map(int, sys.argv[1:]):
+    listener = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    waiting.register(listener, selectors.EVENT_READ)
+print("listening", flush=True)
+while True:
+    for key, _ in waiting.select():
+        peer, address = key.fileobj.accept()
+        peer.sendall(address[0].replace("::ffff:", "").encode())
+        peer.close()
+"""
+REACH = """
+import json, socket, sys
+from concurrent.futures import ThreadPoolExecutor
+def reaches(asked):
+    source, target, port = asked
+    try:
+        with socket.create_connection((target, port), 1.5, (source, 0)) as peer:
+            return peer.recv(99).decode() == source
+    except OSError:
+        return False
+asked = json.loads(sys.argv[1])
+with ThreadPoolExecutor(max(1, len(asked))) as pool:
+    print(json.dumps(list(pool.map(reaches, asked))))
+"""
