@@ -50,7 +50,8 @@ class Units:
         changed = self._differs(files)
         for one in reversed(self.services):
             if one.path not in files and os.path.lexists(one.path):
-                _systemctl("disable", *(["--now"] if one.restarts_for else []), one.name)
+                # One that was active at the host's start would be so without its file.
+                _systemctl("disable", "--now", one.name)
         for path in self.files:
             for left in (f"{path}.new", *(() if path in files else (path,))):
                 with suppress(FileNotFoundError):
@@ -79,8 +80,7 @@ class Units:
         lines = []
         for one in reversed(self.services):
             if one.path not in files and os.path.lexists(one.path):
-                now = "--now " if one.restarts_for else ""
-                lines.append(f"limited systemctl --quiet disable {now}{quote(one.name)}")
+                lines.append(f"limited systemctl --quiet disable --now {quote(one.name)}")
         gone = [path for path in self.files if path not in files]
         lines += [f"rm -f {quote(path)}" for path in gone]
         for path in changed:

@@ -35,7 +35,7 @@ folders='/var/lib/portbook /run/portbook'
 units='/etc/systemd/system/*portbook* /etc/systemd/system/*/*portbook*'
 find $folders $units -printf '%p %y %m %l\\n' 2>/dev/null | sort
 find $folders $units -type f -exec sh -c 'for one; do sed "s|^|$one: |" "$one"; echo; done' sh {{}} + 2>/dev/null
-{_TOOLS}/systemctl list-units --all --no-legend --plain '*portbook*' | tr -s ' ' | cut -d ' ' -f 1-4 \\
+{_TOOLS}/systemctl list-units --all --no-legend --plain 'portbook*' | tr -s ' ' | cut -d ' ' -f 1-4 \\
     | grep -v '^portbook-firewall.service loaded \\(in\\)\\?active'
 find /etc /var/lib/systemd /usr/lib/systemd -name '*portbook*' | sort
 """

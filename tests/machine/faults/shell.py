@@ -54,9 +54,9 @@ def once(condition: str) -> str:
 
 
 def again(what: str, after: float, seconds: float) -> str:
-    """In the background, many times."""
-    rounds = int(seconds * 40)
-    return f"(sleep {after}; for i in $(seq {rounds}); do {what}; sleep 0.025; done) </dev/null >/dev/null 2>&1 &"
+    """In the background, as often as it can be done in that time."""
+    loop = quote(f"while :; do {what}; sleep 0.025; done")
+    return f"(sleep {after}; timeout {seconds} sh -c {loop}) </dev/null >/dev/null 2>&1 &"
 
 
 def down_for(seconds: float) -> str:
