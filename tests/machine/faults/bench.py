@@ -126,8 +126,9 @@ class Bench:
         folder.mkdir()
         public = (self._root / "etc/ssh/ssh_host_ed25519_key.pub").read_text()
         operator = Operator(folder, self.machine, self._key, f"{self.machine.address} {public}")
-        # A packet that is dropped is known to be in less than the usual ten seconds.
-        operator.environment["ANSIBLE_TIMEOUT"] = "4"
+        # A connection whose packets are dropped fails sooner than after the usual ten seconds; programs have longer.
+        operator.environment["ANSIBLE_TIMEOUT"] = "30"
+        operator.environment["ANSIBLE_SSH_ARGS"] += " -o ConnectTimeout=4"
         operator.environment["ANSIBLE_SSH_CONTROL_PATH_DIR"] = str(folder / "cp")
         return operator
 
@@ -186,14 +187,14 @@ class Bench:
 
     # -- the controller -----------------------------------------------------------------------------
 
-    def processes(self, operator: Operator) -> list[int]:
+    def processes(self, operator: Operator, entered: bool = False) -> list[int]:
         """All that belong to its runs: workers and connections have sessions of their own."""
         wanted = f"ANSIBLE_CONFIG={operator.folder / 'ansible.cfg'}".encode()
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
             try:
-                # What has entered the lab stops itself once more when it is woken, and ends with what it has started.
-                if (entry / "comm").read_text() == "nsenter\n":
+                # What has entered the lab stops and ends with what it has started, but is not woken with it.
+                if (entry / "comm").read_text() == "nsenter\n" and not entered:
                     continue
                 if wanted in (entry / "environ").read_bytes().split(b"\0"):
                     found.append(int(entry.name))
@@ -202,7 +203,7 @@ class Bench:
         return sorted(found)
 
     def signal_all(self, operator: Operator, number: signal.Signals) -> None:
-        for process in self.processes(operator):
+        for process in self.processes(operator, entered=number == signal.SIGCONT):
             try:
                 os.kill(process, number)
             except ProcessLookupError:

@@ -35,6 +35,7 @@ esac; done
 exec "$SSH" "$@"
 """
 _KEEPS = 'for word in "$@"; do case "$word" in stop|exit) exit 0 ;; esac; done'
+_FROM_ANOTHER = f'set -- -o BindAddress={STRANGER} "$@"'
 _USER = {"ansible_user": "deploy", "ansible_become": True}
 _SLOW = "printf 'sleep %s\\n' {} >/root/.ssh/rc"
 _FAST = "rm /root/.ssh/rc"
@@ -61,7 +62,9 @@ BREAKS = [
     _on("the link is down for longer than the hold", OLD, f"({down_for(LONG_HOLD + 2)}) </dev/null >/dev/null 2>&1 &"),
     _on("the host gets another address", OLD, renumbered(), numbered_back()),
     _on("the shared connection outlives its reset", NEW, ssh=_KEEPS),
-    _on("the operator comes from another address", NEW, ssh=f'set -- -o BindAddress={STRANGER} "$@"'),
+    _on("the operator comes back from an address that is not let in", OLD, ssh=_FROM_ANOTHER),
+    _on("the operator comes back from another address that is let in", NEW, ssh=_FROM_ANOTHER,
+        variables={"portbook_management": ["192.0.2.0/29"], "portbook_management_ports": [22]}),
     _on("through a jump host", NEW, jump=True),
     _on("as a user, with sudo", NEW, variables=_USER),
     _on("as a user whose sudo is gone", OLD, "mv /usr/bin/sudo /usr/bin/away", "mv /usr/bin/away /usr/bin/sudo",
@@ -194,7 +197,7 @@ def _next_run(one: OnTheWay, bench: Bench, ended: str, variables: dict[str, obje
     operator = bench.operator
     operator.inventory(**(variables if ended == NEW else PLAIN.variables))
     # Who is let in always is remembered by the address that confirmed.
-    surely = not (one.forgets or one.ssh or one.variables)
+    surely = not (one.forgets or one.ssh or one.variables or one.jump)
     run = operator.run().ok(changed=False if surely else None)
     if not surely:
         operator.run().ok(changed=False)
