@@ -49,8 +49,8 @@ def _summary(rows: Sequence[Row]) -> list[str]:
     for group, title in GROUPS.items():
         these = [row for row in rows if row.group == group]
         times = [row.seen.back for row in these if row.seen is not None and row.seen.back is not None]
-        longest = f", cut for {max(times):.1f} s at most" if times else ", never cut"
+        lost = sum(bool(row.lost) for row in these)
+        longest = f", cut for {max(times):.1f} s at most" if times else "" if lost else ", never cut"
         if these:
-            lost = sum(bool(row.lost) for row in these)
             lines.append(f"{title}: {len(these) - lost} survived, {lost} lost{longest}")
     return lines
