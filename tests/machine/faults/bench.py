@@ -103,9 +103,8 @@ class Bench:
         self._count += 1
         folder = self._folder / str(self._count)
         folder.mkdir(parents=True)
-        public = self._key.with_suffix(".pub").read_text()
-        self._open = Laboratory([Spec(HOST, self._root)], public, folder / "machine.log")
-        machine = self._open.__enter__().machines[HOST]
+        self._open = self._raised(folder / "machine.log")
+        machine = self.machine
         machine.run("sh", "-c", f"mkdir {_TOOLS} && cp /usr/sbin/nft /usr/bin/systemctl {_TOOLS}/")
         machine.write("/etc/nftables.conf", _BESIDE, "755")
         machine.run("systemctl", "--quiet", "enable", "--now", "nftables")
@@ -120,6 +119,17 @@ class Bench:
             self.operator.run().ok(changed=True)
         self.clean = self.state()
         self._base = base
+
+    def _raised(self, log: Path) -> Laboratory:
+        """A busy computer may be slow to start a machine, which says nothing of what is to be broken on it."""
+        public = self._key.with_suffix(".pub").read_text()
+        for attempt in (1, 2, 3):
+            try:
+                return Laboratory([Spec(HOST, self._root)], public, log).__enter__()
+            except RuntimeError:
+                if attempt == 3:
+                    raise
+        raise AssertionError
 
     def another(self, name: str) -> Operator:
         folder = self._folder / str(self._count) / name
@@ -140,11 +150,12 @@ class Bench:
         self.clean = now
 
     def close(self) -> None:
-        if self._watch is not None:
-            self._watch.close()
-        if self._open is not None:
-            self._open.close()
+        watch, laboratory = self._watch, self._open
         self._base = self._open = self._watch = None
+        if watch is not None:
+            watch.close()
+        if laboratory is not None:
+            laboratory.close()
 
     @property
     def machine(self) -> Machine:

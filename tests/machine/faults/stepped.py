@@ -24,7 +24,7 @@ from machine.faults.model import (
 )
 from machine.helpers.playbooks import REMOVE, SITE, Run, finished
 
-_COMES_TO_IT = 60.0
+_COMES_TO_IT = 120.0
 
 
 @dataclass(frozen=True)
