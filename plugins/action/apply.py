@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.utils.display import Display
 
 from ansible_collections.portbook.firewall.plugins.action.plan import ActionModule as PlanModule
+from ansible_collections.portbook.firewall.plugins.plugin_utils.backends import no_answer
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.apply import Applying, remove
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.contract import Removal, Unreachable
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.head import Head
@@ -94,8 +95,8 @@ class AnsibleTarget:
                 # What lies there cannot be tidied up; trying to would hide what is said here.
                 self._connection._shell.tmpdir = None
             raise Unreachable(str(error)) from error
-        except AnsibleActionFail as error:
-            return {"failed": True, "msg": str(error)}
+        except AnsibleError as error:
+            return {"failed": True, "msg": no_answer.of_error(str(error))}
         done.pop("invocation", None)
         return done
 

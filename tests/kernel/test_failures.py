@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -58,7 +59,7 @@ def test_not_root(host: Host) -> None:
         become_nobody()
         host.apply(TWO)
 
-    fails(host, apply, "NftError: root is needed to change the firewall. Set become: true for this host")
+    fails(host, apply, "NftError: root is needed to change the firewall. Set become: true, with root as become_user")
 
 
 def test_root_without_the_right_to_change_networks(host: Host) -> None:
@@ -74,7 +75,7 @@ def test_a_state_folder_that_is_read_only(host: Host) -> None:
         remount_read_only(host.folder)
         host.apply(TWO)
 
-    fails(host, apply, f"StateError: {host.folder}", "Read-only file system", "this folder must be writable by root")
+    fails(host, apply, f"StateError: {host.folder}", "Read-only file system", "root must be able to write there")
 
 
 def test_a_state_folder_that_cannot_be_made(host: Host) -> None:
@@ -217,6 +218,29 @@ def test_a_systemctl_that_does_not_answer(
     program.write_text(works)
     host.apply(ONE, **restore)
     assert (host.all(), manager.all()) == before
+
+
+@pytest.mark.parametrize("refuses", ["*", "daemon-reload", "enable", "disable|daemon-reload"])
+@pytest.mark.parametrize("holds", [False, True])
+def test_a_systemctl_that_refuses_leaves_units_as_they_were(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refuses: str, holds: bool
+) -> None:
+    """As a full /run does: neither a file of a first apply stays, nor does a link go with a removal that fails."""
+    manager = ServiceManager(tmp_path, host, monkeypatch)
+    if holds:
+        host.apply(ONE)
+    before = host.all(), manager.all()
+    program = tmp_path / "programs" / "systemctl"
+    works = program.read_text()
+    program.write_text(f'#!/bin/sh\ncase "$2" in {refuses}) echo "Refusing to do that" >&2; exit 1 ;; esac\n{works}')
+    again = {"restore_after_flush": True}
+    message = told(lambda: host.apply(TWO, settings=again) if holds else host.apply(ONE))
+    assert re.search(r"systemctl .* failed: Refusing to do that\. Try it by hand on this host, then run again", message)
+    assert (host.all(), manager.all()) == before
+    if holds and refuses != "enable":
+        message = told(lambda: host.apply({}, replace_all=True, removes=True))
+        assert "failed: Refusing to do that" in message
+        assert (host.all(), manager.all()) == before
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ class Groups:
 
 
 def _make(folder: Path) -> None:
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     for name in ("cpuset.cpus", "cpuset.mems"):
         # Nothing can enter a group of this kind that has none.
         if (folder / name).exists():

@@ -35,12 +35,43 @@ class Spec:
             raise ValueError(f"no name for a machine: {self.name}; up to 12 of a-z, 0-9 and -, not {network.ROUTER}")
 
 
-class Laboratory:
-    """Gone when it is closed, and also when the process that opened it is killed, unless it is to stay."""
+class Place:
+    """A laboratory, whoever opened it."""
 
-    def __init__(self, specs: Sequence[Spec], public_key: str, log: Path, stays: bool = False) -> None:
+    def __init__(self, process: int, names: Sequence[str], log: Path) -> None:
+        self.process = process
         self._log = log
-        name = "stays" if stays else f"{os.getpid()}-{id(self)}"
+        self.machines = {name: Machine(self, name, number) for number, name in enumerate(names, 1)}
+
+    def lives(self) -> bool:
+        return Path(f"/proc/{self.process}/root").exists()
+
+    def logged(self) -> str:
+        return self._log.read_text(errors="replace")[-4000:]
+
+    def outside(self, *words: str, place: str = "", **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run something where the operator and the peers are, or in another network of the laboratory."""
+        given: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 120, **options}
+        check = bool(given.pop("check", False))
+        where = ["ip", "netns", "exec", place] if place else []
+        return subprocess.run([*entry(self.process), *where, *words], check=check, stdin=subprocess.DEVNULL, **given)
+
+    def reached(self, asked: Iterable[tuple[str, str, int]]) -> set[tuple[str, str, int]]:
+        """Those of the sources, addresses and ports between which a connection comes about."""
+        every, found = list(asked), set()
+        for place in ("", network.ROUTER):
+            here = [one for one in every if network.is_outside(one[0]) == (not place)]
+            if here:
+                done = self.outside(sys.executable, "-c", programs.REACH, json.dumps(here), place=place, check=True)
+                found |= {one for one, reached in zip(here, json.loads(done.stdout), strict=True) if reached}
+        return found
+
+
+class Laboratory(Place):
+    """Gone when it is closed, and also when the process that opened it is killed, unless it has a name to stay by."""
+
+    def __init__(self, specs: Sequence[Spec], public_key: str, log: Path, stays_as: str = "") -> None:
+        name = stays_as or f"{os.getpid()}-{id(self)}"
         self.groups = Groups({one.name: one.containers for one in specs}, name)
         asked = {
             "network": network.commands([one.name for one in specs]),
@@ -56,7 +87,7 @@ class Laboratory:
             ],
         }
         spaces = ["--fork", "--kill-child", "--mount", "--net", "--pid", "--mount-proc", "--propagation", "private"]
-        tied = [] if stays else ["setpriv", "--pdeathsig", "KILL"]
+        tied = [] if stays_as else ["setpriv", "--pdeathsig", "KILL"]
         with log.open("wb") as file:
             self._process = subprocess.Popen(
                 [*tied, "unshare", *spaces, sys.executable, "-I", keeper.__file__, json.dumps(asked)],
@@ -66,8 +97,7 @@ class Laboratory:
                 # Ctrl-C is for the tests, which then close this.
                 start_new_session=True,
             )
-        self.process = self._process.pid
-        self.machines = {one.name: Machine(self, one.name, number) for number, one in enumerate(specs, 1)}
+        super().__init__(self._process.pid, [one.name for one in specs], log)
 
     def wait(self) -> None:
         """Until all machines answer."""
@@ -95,29 +125,6 @@ class Laboratory:
         self._process.kill()
         self._process.communicate()
         self.groups.remove()
-
-    def lives(self) -> bool:
-        return self._process.poll() is None
-
-    def logged(self) -> str:
-        return self._log.read_text(errors="replace")[-4000:]
-
-    def outside(self, *words: str, place: str = "", **options: Any) -> subprocess.CompletedProcess[str]:
-        """Run something where the operator and the peers are, or in another network of the laboratory."""
-        given: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 120, **options}
-        check = bool(given.pop("check", False))
-        where = ["ip", "netns", "exec", place] if place else []
-        return subprocess.run([*entry(self.process), *where, *words], check=check, stdin=subprocess.DEVNULL, **given)
-
-    def reached(self, asked: Iterable[tuple[str, str, int]]) -> set[tuple[str, str, int]]:
-        """Those of the sources, addresses and ports between which a connection comes about."""
-        every, found = list(asked), set()
-        for place in ("", network.ROUTER):
-            here = [one for one in every if network.is_outside(one[0]) == (not place)]
-            if here:
-                done = self.outside(sys.executable, "-c", programs.REACH, json.dumps(here), place=place, check=True)
-                found |= {one for one, reached in zip(here, json.loads(done.stdout), strict=True) if reached}
-        return found
 
 
 def entry(process: int) -> list[str]:

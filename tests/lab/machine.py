@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from lab import keeper, network, programs
 
 if TYPE_CHECKING:
-    from lab.laboratory import Laboratory
+    from lab.laboratory import Place
 
 _BOOT_SECONDS = 60.0
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 
 
 class Machine:
-    def __init__(self, laboratory: Laboratory, name: str, number: int) -> None:
+    def __init__(self, laboratory: Place, name: str, number: int) -> None:
         self.laboratory = laboratory
         self.name = name
         self.address, self.address6 = network.of_machine(number)
@@ -81,6 +81,8 @@ class Machine:
             [*self._inside(), "python3", "-c", programs.LISTEN, *map(str, ports)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
+            # It goes on when whoever started it has ended, and would keep that one's streams open.
+            stderr=subprocess.DEVNULL,
             env=_ENVIRONMENT,
         )
         assert listener.stdout is not None

@@ -14,6 +14,8 @@ import ipaddress
 from dataclasses import dataclass
 
 ROUTER = "router"
+# Nobody else has an address of IPv6 that is added, so nothing has to wait until that is known.
+_AT_ONCE = "sysctl --quiet --write net.ipv6.conf.default.accept_dad=0"
 _MACHINE, _NEIGHBOUR, _ROUTER = 10, 20, 254
 
 
@@ -57,14 +59,14 @@ def is_v6(address: str) -> bool:
 
 def commands(machines: list[str]) -> list[list[str]]:
     """What builds it all in a network that has nothing yet, which becomes the one outside."""
-    lines = ["ip link set lo up", f"ip netns add {ROUTER}", f"ip -n {ROUTER} link set lo up"]
+    lines = [_AT_ONCE, "ip link set lo up", *_place(ROUTER)]
     lines.append(f"ip link add outside type veth peer name outside netns {ROUTER}")
     lines += [_address(one, "outside") for one in HOSTS_OUTSIDE]
     lines += [_address(one, "outside", ROUTER) for one in OUTSIDE.pair(_ROUTER)]
     lines += ["ip link set outside up", f"ip -n {ROUTER} link set outside up", *_default(OUTSIDE)]
     for number, name in enumerate(machines, 1):
         network, link = network_of(number), f"machine{number}"
-        lines += [f"ip netns add {name}", f"ip -n {name} link set lo up"]
+        lines += _place(name)
         lines.append(f"ip link add {link} netns {ROUTER} type veth peer name host0 netns {name}")
         lines += [_address(one, "host0", name) for one in network.pair(_MACHINE)]
         lines += [_address(one, link, ROUTER) for host in (_NEIGHBOUR, _ROUTER) for one in network.pair(host)]
@@ -74,10 +76,13 @@ def commands(machines: list[str]) -> list[list[str]]:
     return [line.split() for line in lines]
 
 
+def _place(name: str) -> list[str]:
+    return [f"ip netns add {name}", f"ip netns exec {name} {_AT_ONCE}", f"ip -n {name} link set lo up"]
+
+
 def _address(address: str, link: str, place: str = "") -> str:
-    """An address of IPv6 is to be had at once: who else would have it?"""
-    length, at_once = ("64", " nodad") if is_v6(address) else ("24", "")
-    return f"ip {f'-n {place} ' if place else ''}address add {address}/{length} dev {link}{at_once}"
+    length = 64 if is_v6(address) else 24
+    return f"ip {f'-n {place} ' if place else ''}address add {address}/{length} dev {link}"
 
 
 def _default(network: Network, place: str = "") -> list[str]:

@@ -34,7 +34,7 @@ from concurrent.futures import ThreadPoolExecutor
 def reaches(asked):
     source, target, port = asked
     try:
-        with socket.create_connection((target, port), 1.5, (source, 0)) as peer:
+        with socket.create_connection((target, port), 2.5, (source, 0)) as peer:
             return peer.recv(99).decode() == source
     except OSError:
         return False

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shlex
@@ -20,12 +21,12 @@ from typing import Any
 import yaml
 
 from lab import groups, network, pipe, roots
-from lab.laboratory import Laboratory, Spec, entry
-from lab.machine import Machine
+from lab.laboratory import Laboratory, Place, Spec, entry
 
 FOLDER = roots.CHECKOUT / "build" / "lab"
 NOTE = "lab.json"
 INVENTORY = "hosts.yml"
+LOG = "machines.log"
 _SECONDS_TO_END = 20.0
 
 
@@ -59,7 +60,7 @@ class Asked:
             raise LabError(str(error)) from error
 
 
-def up(asked: Sequence[Asked], folder: Path = FOLDER) -> dict[str, Machine]:
+def up(asked: Sequence[Asked], folder: Path = FOLDER) -> Place:
     lacking = what_is_lacking()
     if lacking:
         raise LabError(lacking)
@@ -73,11 +74,13 @@ def up(asked: Sequence[Asked], folder: Path = FOLDER) -> dict[str, Machine]:
     folder.mkdir(parents=True, mode=0o700)
     key = folder / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", key], check=True)
-    laboratory = Laboratory(specs, key.with_suffix(".pub").read_text(), folder / "machines.log", stays=True)
+    name = f"lab-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
+    laboratory = Laboratory(specs, key.with_suffix(".pub").read_text(), folder / LOG, stays_as=name)
     try:
         note = {
             "process": laboratory.process,
             "started": _started(laboratory.process),
+            "machines": list(laboratory.machines),
             "groups": [str(one) for one in laboratory.groups.folders],
         }
         (folder / NOTE).write_text(json.dumps(note, indent=1) + "\n")
@@ -87,7 +90,15 @@ def up(asked: Sequence[Asked], folder: Path = FOLDER) -> dict[str, Machine]:
         laboratory.close()
         shutil.rmtree(folder)
         raise
-    return laboratory.machines
+    return laboratory
+
+
+def attached(folder: Path = FOLDER) -> Place:
+    """The lab that is up."""
+    process = holder(folder)
+    if process is None:
+        raise LabError(f"no lab is up ({folder}). Raise one first: make lab")
+    return Place(process, _note(folder)["machines"], folder / LOG)
 
 
 def down(folder: Path = FOLDER) -> bool:
@@ -144,6 +155,10 @@ def _describe(folder: Path, laboratory: Laboratory, specs: Sequence[Spec]) -> No
     outside = " ".join(shlex.quote(word) for word in entry(laboratory.process))
     _script(folder / "outside", f'exec {outside} --wdns="$PWD" "$@"')
     _script(folder / "ssh", f'exec ssh -F {shlex.quote(str(folder / "ssh_config"))} "$@"')
+    tests = shlex.quote(str(Path(__file__).parents[1]))
+    for name in ("listen", "reach"):
+        lab = f"{shlex.quote(sys.executable)} -m lab {name} --folder {shlex.quote(str(folder))}"
+        _script(folder / name, f'PYTHONPATH={tests} exec {lab} "$@"')
     known, config, hosts = [], [], {}
     for spec, machine in zip(specs, laboratory.machines.values(), strict=True):
         public = (spec.root / "etc/ssh/ssh_host_ed25519_key.pub").read_text().strip()
@@ -175,13 +190,13 @@ def _script(path: Path, line: str) -> None:
     path.chmod(0o755)
 
 
-def described(folder: Path, machines: dict[str, Machine]) -> str:
+def described(folder: Path, lab: Place) -> str:
     """For somebody who has just raised it."""
     where = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
-    first = next(iter(machines))
+    first = next(iter(lab.machines))
     rows = [("outside", "controller", network.CONTROLLER, network.CONTROLLER6)]
     rows += [("", "a peer", network.PEER, network.PEER6), ("", "a stranger", network.STRANGER, network.STRANGER6)]
-    for machine in machines.values():
+    for machine in lab.machines.values():
         rows.append((machine.name, "the machine", machine.address, machine.address6))
         rows.append(("", "its neighbour", machine.neighbour, machine.neighbour6))
     table = "\n".join(f"  {place:<13}{who:<15}{v4:<16}{v6}" for place, who, v4, v6 in rows)
@@ -189,5 +204,7 @@ def described(folder: Path, machines: dict[str, Machine]) -> str:
 
   ansible-playbook -i {where / INVENTORY} -i YOUR-GROUPS.yml portbook.firewall.site
   {where / "ssh"} {first}
-  {where / "outside"} COMMAND     as the controller or a peer; -s ADDRESS of nc, --interface ADDRESS of curl
+  {where / "listen"} {first} 9000
+  {where / "reach"} {network.STRANGER} {first} 9000
+  {where / "outside"} COMMAND
   make lab-down"""

@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, Mapping
 from ansible.module_utils.basic import AnsibleModule
 
 from ..shrinking import Inventory
+from . import causes, remembered
 from .apply import Shrinks, apply, confirm
 from .engine import Engine, EngineError
 from .request import Applied, Request
@@ -28,6 +29,10 @@ ARGUMENTS: Dict[str, Any] = {
     "token": {"type": "str", "default": "", "no_log": False},
     "inventory": {"type": "dict"},
 }
+
+
+_LONGEST = 3600
+"""Seconds that a change may wait, as portbook_confirm_timeout says, too."""
 
 
 def run(engine: Callable[[], Engine]) -> None:
@@ -51,13 +56,39 @@ def answer(
     try:
         if given["state"] == "confirm":
             return _confirmation(confirm(state, engine(), given["token"]))
+        wrong = _wrong(given)
+        if wrong:
+            return {"failed": True, "msg": wrong}
         return _result(apply(state, engine(), _request(given, check, diff, verbosity)), diff)
     except OldConnection as error:
         return {**_confirmation(str(error)), "old_connection": True}
     except Shrinks as error:
         return {"failed": True, "msg": str(error), "losses": error.losses}
-    except (EngineError, StateError, OSError) as error:
+    except (EngineError, StateError) as error:
         return {"failed": True, "msg": str(error)}
+    except OSError as error:
+        return {"failed": True, "msg": causes.in_words(error)}
+
+
+def _wrong(given: Mapping[str, Any]) -> str:
+    """What is not of the types that a run relies on; found before anything is looked at or touched."""
+    slices = {} if given["state"] == "absent" else given["slices"]
+    wrong = remembered.fault({"slices": slices, "settings": given["settings"]})
+    if not wrong and not all(isinstance(one, str) for one in given["yields_to"].values()):
+        wrong = "yields_to is not what it has to be"
+    if not wrong and not 0 <= given["hold"] <= _LONGEST:
+        wrong = f"hold is not between 0 and {_LONGEST} seconds"
+    if not wrong and given["inventory"] is not None:
+        wrong = _inventory_fault(given["inventory"])
+    return f"this module was given something wrong: {wrong}. Call portbook.firewall.apply in its place" if wrong else ""
+
+
+def _inventory_fault(data: Dict[str, Any]) -> str:
+    try:
+        Inventory.of(data)
+    except (AttributeError, TypeError, ValueError):
+        return "inventory is not what it has to be"
+    return ""
 
 
 def _confirmation(why_not: str) -> Dict[str, Any]:

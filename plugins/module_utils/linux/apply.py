@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any, Dict, List
 
 from .. import shrinking
-from . import programs, shown, slices, unmanaged, way_back, way_in
+from . import causes, programs, shown, slices, unmanaged, way_back, way_in
 from . import units as boot
 from .change import Change
 from .engine import Engine, Present
@@ -69,6 +70,7 @@ def _apply(state: HostState, engine: Engine, request: Request) -> Applied:
     if applied.changed:
         _refuse(engine, request, kept, new, applied)
         engine.check(new.rendered.text)
+        _refuse_unwritable(state, engine, new)
         if request.diff:
             applied.diff = shown.Change(state, engine, request, kept, new, present).sections()
         if not request.check:
@@ -132,6 +134,15 @@ def _left(request: Request, kept: Dict[str, Any], new: Wanted, present: Present,
         if found:
             raise Shrinks(found, request.inventory)
     return {name: before.rules[name] for name in shrinking.left(before, after)}
+
+
+def _refuse_unwritable(state: HostState, engine: Engine, new: Wanted) -> None:
+    """Before the kernel is touched, and in check mode, too. How much space there is shows only when it is written."""
+    units = engine.units.written_for(new.rendered.files) if boot.has_systemd() else []
+    for folder in (state.folder, *map(os.path.dirname, units)):
+        wrong = causes.not_writable(folder)
+        if wrong:
+            raise StateError(wrong)
 
 
 def _refuse(engine: Engine, request: Request, kept: Dict[str, Any], new: Wanted, applied: Applied) -> None:

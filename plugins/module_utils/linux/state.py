@@ -7,7 +7,6 @@ Beside that, in a folder that no restart survives, the notes of a change that wa
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import json
@@ -16,7 +15,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import Any, Dict, Iterator, List, Optional, TextIO, Tuple
 
-from . import clock, on_disk, remembered
+from . import causes, clock, on_disk, remembered
 from . import local as host_local
 
 FOLDER, NOTES = "/var/lib/portbook", "/run/portbook"
@@ -52,7 +51,7 @@ class HostState:
         try:
             folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
-            raise StateError(_cause(self.folder, error)) from None
+            raise StateError(causes.not_written(self.folder, error)) from None
         end = time.monotonic() + wait
         try:
             while not _locked(folder):
@@ -122,7 +121,7 @@ class HostState:
             on_disk.write(self.path(name), draft, text, 0o600)
         except OSError as error:
             _unlink(draft)
-            raise StateError(_cause(self.path(name), error)) from None
+            raise StateError(causes.not_written(self.path(name), error)) from None
 
     def _draft(self, name: str) -> str:
         folder, last = os.path.split(self.path(name))
@@ -137,7 +136,7 @@ class HostState:
         try:
             note = os.open(self._draft(PENDING), os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         except OSError as error:
-            raise StateError(_cause(self.path(PENDING), error)) from None
+            raise StateError(causes.not_written(self.path(PENDING), error)) from None
         fcntl.flock(note, fcntl.LOCK_EX)
         return note
 
@@ -148,7 +147,7 @@ class HostState:
             os.rename(draft, self.path(PENDING))
         except OSError as error:
             _unlink(draft)
-            raise StateError(_cause(self.path(PENDING), error)) from None
+            raise StateError(causes.not_written(self.path(PENDING), error)) from None
 
     def note(self, name: str) -> Optional[Dict[str, Any]]:
         try:
@@ -191,7 +190,7 @@ class HostState:
                 f"{self.path(name)}{NEXT} is gone: something took it away while this run was at work. Run again"
             ) from None
         except OSError as error:
-            raise StateError(_cause(self.path(name), error)) from None
+            raise StateError(causes.not_written(self.path(name), error)) from None
 
     def roll_back(self) -> None:
         for name in (RULESET, STATE):
@@ -236,7 +235,7 @@ def _make(folder: str) -> None:
     try:
         on_disk.make_folder(folder, 0o700)
     except OSError as error:
-        raise StateError(_cause(folder, error)) from None
+        raise StateError(causes.not_written(folder, error)) from None
 
 
 def _names(folder: str) -> List[str]:
@@ -296,12 +295,3 @@ def _command(process: str) -> List[str]:
             return [word.decode("utf-8", "replace") for word in file.read().split(b"\0") if word]
     except OSError:
         return []
-
-
-def _cause(path: str, error: OSError) -> str:
-    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        why = "The rules must survive a restart, so this folder must be writable by root"
-        return f"{path} cannot be written: {error.strerror}. {why}"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{path} cannot be written: {error.strerror}. Free some space"
-    return f"{path} cannot be written: {error.strerror}"

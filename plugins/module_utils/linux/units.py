@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from shlex import quote
 from typing import Dict, List, Tuple
 
-from . import on_disk, programs
+from . import causes, on_disk, programs
 
 FOLDER = "/etc/systemd/system"
 
@@ -46,31 +46,55 @@ class Units:
         return not self._differs(files) and all(_at_work(one) for one in self.services if one.path in files)
 
     def bring(self, files: Dict[str, str]) -> None:
-        """Exactly these files of ours, and their units at work."""
+        """Exactly these files of ours, and their units at work. Where systemd refuses, what it refused is raised at the
+        end: files and links are as wanted even so, or nothing could be put back while it does."""
         changed = self._differs(files)
+        refused: List[OSError] = []
+
+        def ask(*arguments: str) -> bool:
+            # One that gives no answer costs the time of a run, so it is asked once.
+            if any(isinstance(error, programs.Silent) for error in refused):
+                return False
+            try:
+                _systemctl(*arguments)
+            except OSError as error:
+                refused.append(error)
+                return False
+            return True
+
         for one in reversed(self.services):
-            if one.path not in files and os.path.lexists(one.path):
-                # One that was active at the host's start would be so without its file.
-                _systemctl("disable", "--now", one.name)
+            # One that was active at the host's start would be so without its file.
+            goes = one.path not in files and os.path.lexists(one.path)
+            if goes and not ask("disable", "--now", one.name):
+                _unlink(one.link)
+                if one.restarts_for:
+                    ask("stop", one.name)
         for path in self.files:
             for left in (f"{path}.new", *(() if path in files else (path,))):
-                with suppress(FileNotFoundError):
-                    os.unlink(left)
+                _unlink(left)
         for path in changed:
             if path in files:
                 _write(path, files[path])
         for folder in self.drop_ins:
             with suppress(OSError):
                 os.rmdir(folder)
-        _systemctl("daemon-reload")
+        ask("daemon-reload")
         for one in self.services:
             if one.path in files:
-                _systemctl("enable", one.name)
+                if not ask("enable", one.name):
+                    _make_link(one)
                 if one.restarts_for:
-                    _systemctl("restart" if {one.path, *one.restarts_for} & set(changed) else "start", one.name)
+                    ask("restart" if {one.path, *one.restarts_for} & set(changed) else "start", one.name)
         folders = {os.path.dirname(path) for path in (*self.files, *(one.link for one in self.services))}
         for folder in sorted(folders | {os.path.dirname(one.path) for one in self.services}):
             on_disk.sync(folder)
+        if refused:
+            raise refused[0]
+
+    def written_for(self, files: Dict[str, str]) -> List[str]:
+        """What `bring` would write or take away."""
+        links = [one.link for one in self.services if (one.path in files) != os.path.lexists(one.link)]
+        return [*self._differs(files), *links]
 
     def commands_for(self, files: Dict[str, str], copies: Dict[str, str]) -> List[str]:
         """What `bring` would do now, for a shell; the texts are in copies of the files."""
@@ -143,10 +167,32 @@ def outlive_session(process: int) -> None:
 def _systemctl(*arguments: str) -> None:
     done = programs.run(["systemctl", "--quiet", *arguments])
     if done.code:
-        raise OSError(f"systemctl {' '.join(arguments)} failed: {done.err.strip()}")
+        raise OSError(causes.of_systemctl(" ".join(arguments), done.err))
+
+
+def _unlink(path: str) -> None:
+    """A file system that is read-only says so of what is not there, too."""
+    if os.path.lexists(path):
+        os.unlink(path)
+
+
+def _make_link(one: Service) -> None:
+    """As `systemctl enable` does, where systemd does not do it now."""
+    if not os.path.lexists(one.link):
+        on_disk.make_folder(os.path.dirname(one.link), 0o755)
+        os.symlink(one.path, one.link)
 
 
 def _write(path: str, text: str) -> None:
+    try:
+        _written(path, text)
+    except OSError as error:
+        with suppress(OSError):
+            _unlink(f"{path}.new")
+        raise OSError(causes.not_written(path, error)) from None
+
+
+def _written(path: str, text: str) -> None:
     on_disk.make_folder(os.path.dirname(path), 0o755)
     on_disk.write(path, f"{path}.new", text, 0o644)
 

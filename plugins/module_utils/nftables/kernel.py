@@ -33,7 +33,7 @@ class Nft:
         if found is None:
             raise NftError("nft is not installed on this host. Install the package nftables")
         if os.geteuid() != 0:
-            raise NftError("root is needed to change the firewall. Set become: true for this host")
+            raise NftError("root is needed to change the firewall. Set become: true, with root as become_user")
         self.path = found
 
     def version(self) -> str:

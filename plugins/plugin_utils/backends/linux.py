@@ -15,6 +15,7 @@ from ..catalog.model import SYMBOLIC_PEERS
 from ..net.ports import Numbers, PortSet
 from ..plan.model import Rule
 from ..run.host_part import HostPart
+from . import no_answer
 from .contract import Removal, Request, Target, Unreachable
 from .outcome import Outcome
 
@@ -34,7 +35,7 @@ class Linux:
 
     def apply(self, request: Request, target: Target) -> Outcome:
         token = secrets.token_hex(8)
-        done = target.run(self._module, self._arguments(request, target, token))
+        done = _asked(target, self._module, self._arguments(request, target, token))
         if not done.get("failed") and done.get("held"):
             done |= self.confirm(token, target, float(done["seconds"]), request.part.settings.confirm_timeout)
         return Outcome.of(done, applied=not done.get("failed") and not done.get("left_to") and not target.check)
@@ -47,7 +48,7 @@ class Linux:
             "replace": "named" if named else "all",
             **({} if removal.inventory is None else {"inventory": removal.inventory.data()}),
         }
-        done = target.run(self._module, arguments)
+        done = _asked(target, self._module, arguments)
         return Outcome.of(done, applied=not done.get("failed") and not target.check)
 
     def confirm(self, token: str, target: Target, seconds: float, within: int) -> dict[str, Any]:
@@ -80,7 +81,8 @@ class Linux:
     def _confirmed(self, token: str, target: Target, alone: bool) -> dict[str, Any]:
         try:
             target.reconnect(alone)
-            return target.run(self._module, {"state": "confirm", "token": token})
+            done = target.run(self._module, {"state": "confirm", "token": token})
+            return {**done, "msg": no_answer.of_module(done) or done["msg"]} if done.get("failed") else done
         except Unreachable as error:
             return {"msg": str(error)}
 
@@ -96,6 +98,14 @@ class Linux:
             "token": token,
             **({} if request.inventory is None else {"inventory": request.inventory.data()}),
         }
+
+
+def _asked(target: Target, module: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """A module's answer; of one that failed, the host and the cause."""
+    done = target.run(module, arguments)
+    if done.get("failed") and "losses" not in done:
+        done["msg"] = no_answer.named(target.host, no_answer.of_module(done) or str(done.get("msg", "no reason given")))
+    return done
 
 
 def host_settings(part: HostPart) -> dict[str, Any]:

@@ -81,9 +81,10 @@ FAILS = [
            variables={"ansible_user": "deploy"}),
     _fails("sudo asks for a password, and gets a wrong one",
            "echo 'deploy ALL=(ALL) ALL' >/etc/sudoers.d/deploy; echo deploy:right | chpasswd",
-           "echo 'deploy ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/deploy", "ncorrect sudo password",
+           "echo 'deploy ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/deploy", "refuses the password",
            variables={**_USER, "ansible_become_password": "wrong"}),
-    _fails("Python is missing", "mv /usr/bin/python3 /usr/bin/away", "mv /usr/bin/away /usr/bin/python3", "python"),
+    _fails("Python is missing", "mv /usr/bin/python3 /usr/bin/away", "mv /usr/bin/away /usr/bin/python3",
+           "Python was not found on this host"),
     _broken("the unmanaged rules cannot be read", "echo 'Error: boom' >&2; exit 1", "Error: boom",
             '[ "$*" = "-j list ruleset" ]'),
 ]  # fmt: skip
