@@ -117,7 +117,7 @@ REPAIRS = [
     _repairs("the unit is edited", f"sed -i s/oneshot/simple/ {_UNIT}"),
     _repairs("the drop-in is deleted", f"rm -r {ETC}/nftables.service.d"),
     _repairs("the drop-in is edited", f"echo '# mine' >>{_DROP_IN}"),
-    _repairs("the table is edited", "nft add rule inet portbook inbound counter drop", _REPLACED),
+    _repairs("the table is edited", "nft add rule inet portbook inbound counter accept", _REPLACED),
     _repairs("the table is deleted", "nft delete table inet portbook", _REPLACED),
     _repairs("the table is dormant", "nft add table inet portbook '{ flags dormant; }'", _REPLACED),
     _repairs("the table is flushed", "nft flush table inet portbook", _REPLACED),

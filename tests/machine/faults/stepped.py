@@ -126,7 +126,7 @@ def drive(one: Stepped, bench: Bench, steps: Mapping[str, list[str]]) -> Seen:
     bench.steps.order(asked.of, number_of(one.step, steps[one.operation]), "STOP" if power or paused else "KILL")
     start = time.monotonic()
     process = bench.operator.start(asked.playbook)
-    module = bench.steps.reached(_COMES_TO_IT)
+    module = bench.steps.reached(process, _COMES_TO_IT)
     reached = time.monotonic()
     if power:
         bench.machine.power_cut()

@@ -7,10 +7,12 @@ or starts a program that may: each is a place at which another state of the host
 from __future__ import annotations
 
 import re
+import subprocess
 import time
 from dataclasses import dataclass
 
 from lab.machine import Machine
+from machine.helpers.playbooks import finished
 
 _FOLDER = "/run/steps"
 _PACKAGES = "/usr/lib/python3/dist-packages"
@@ -104,18 +106,24 @@ class Steps:
         self.forget()
         return [_plain(line) for line in lines]
 
-    def reached(self, seconds: float) -> int:
+    def reached(self, run: subprocess.Popen[str], seconds: float) -> int:
         """The number that the module's process has on the machine."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             told = self.machine.run("cat", f"{_FOLDER}/reached", check=False).strip()
             if told:
                 return int(told)
+            if run.poll() is not None:
+                break
             time.sleep(0.05)
-        raise AssertionError("the module did not come to that step")
+        raise AssertionError(f"the module did not come to that step, and the run {_end_of(run)}")
 
     def forget(self) -> None:
         self.machine.run("rm", "-rf", _FOLDER)
+
+
+def _end_of(run: subprocess.Popen[str]) -> str:
+    return "goes on" if run.poll() is None else f"ended: {finished(run).words[-600:]}"
 
 
 def _plain(text: str) -> str:
