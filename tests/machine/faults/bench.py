@@ -19,7 +19,7 @@ from machine.faults.watch import Watch
 from machine.helpers.playbooks import HOST, Operator, finished
 
 _TOOLS = "/opt/look"
-"""Copies of programs that a break may hit, to look with."""
+"""Copies of programs that a break may hit, to look with; under another name, if those are killed by it."""
 _BESIDE = """#!/usr/sbin/nft -f
 flush ruleset
 table ip beside {
@@ -105,7 +105,9 @@ class Bench:
         folder.mkdir(parents=True)
         self._open = self._raised(folder / "machine.log")
         machine = self.machine
-        machine.run("sh", "-c", f"mkdir {_TOOLS} && cp /usr/sbin/nft /usr/bin/systemctl {_TOOLS}/")
+        machine.run(
+            "sh", "-c", f"mkdir {_TOOLS} && cp /usr/bin/systemctl {_TOOLS}/ && cp /usr/sbin/nft {_TOOLS}/tables"
+        )
         machine.write("/etc/nftables.conf", _BESIDE, "755")
         machine.run("systemctl", "--quiet", "enable", "--now", "nftables")
         self.steps = Steps(machine)
@@ -170,10 +172,10 @@ class Bench:
     # -- looking ------------------------------------------------------------------------------------
 
     def table(self) -> str:
-        return self.machine.run(f"{_TOOLS}/nft", "--stateless", "list", "table", "inet", "portbook", check=False)
+        return self.machine.run(f"{_TOOLS}/tables", "--stateless", "list", "table", "inet", "portbook", check=False)
 
     def state(self) -> State:
-        tables = "; ".join(f"{_TOOLS}/nft -s -a list table {name} 2>&1" for name in ("ip beside", "inet beside6"))
+        tables = "; ".join(f"{_TOOLS}/tables -s -a list table {name} 2>&1" for name in ("ip beside", "inet beside6"))
         beside = self.machine.run("sh", "-c", f"{tables}; true")
         return State(self.table(), self.machine.run("sh", "-c", _LOOK), beside)
 
