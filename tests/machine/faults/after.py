@@ -7,6 +7,7 @@ import time
 
 from machine.faults.bench import PLAIN, RESTORED, Bench, same_files, tidy
 from machine.faults.model import AFTER, NEW, NONE, After, Seen
+from machine.faults.shell import down_for
 
 _NFTABLES = "systemctl {} nftables"
 BREAKS = [
@@ -19,7 +20,7 @@ BREAKS = [
     After("our own service is restarted", AFTER, "systemctl restart portbook-firewall"),
     After("our own service is reloaded", AFTER, "systemctl reload portbook-firewall"),
     After("our own service is stopped", AFTER, "systemctl stop portbook-firewall"),
-    After("networking is down for three seconds", AFTER, "ip link set host0 down; sleep 3; ip link set host0 up"),
+    After("networking is down for three seconds", AFTER, down_for(3)),
     After("nftables.conf is loaded by hand", AFTER, "nft -f /etc/nftables.conf", loads=True, gone=True),
     After("everything is flushed, and the table restored", AFTER, "nft flush ruleset; sleep 2", loads=True,
           variables=RESTORED.variables),
