@@ -81,6 +81,13 @@ def again(name: str, code: int) -> bool:
     return cut or code == _REBOOT
 
 
+def forget(name: str) -> None:
+    """The network outlives the machine, and so would rules, which no kernel has after its start."""
+    words = ["ip", "netns", "exec", name, "chroot", str(PLACE / name / "root"), "nft", "flush", "ruleset"]
+    # A test may have broken the machine's nft.
+    subprocess.run(words, check=False)
+
+
 def main() -> int:
     given = json.loads(sys.argv[1])
     # Everything that programs leave in /run stays in here: names of networks, nspawn's locks, ssh's sockets.
@@ -100,6 +107,7 @@ def main() -> int:
         if pid in running:
             _process, machine = running.pop(pid)
             if again(machine["name"], os.waitstatus_to_exitcode(status)):
+                forget(machine["name"])
                 process = start(machine)
                 running[process.pid] = (process, machine)
     return 0

@@ -76,7 +76,7 @@ class Machine:
         self.run("sh", "-c", 'cat >"$1" && chmod "$2" "$1"', "sh", path, mode, text=text)
 
     def listen(self, *ports: int) -> None:
-        """Programs on the machine that answer each caller with the caller's own address."""
+        """A program on the machine that says to each caller the caller's own address, then what the caller says."""
         listener = subprocess.Popen(
             [*self._inside(), "python3", "-c", programs.LISTEN, *map(str, ports)],
             stdin=subprocess.DEVNULL,

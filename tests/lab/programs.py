@@ -19,14 +19,28 @@ LISTEN = """
 import selectors, socket, sys
 waiting = selectors.DefaultSelector()
 for port in map(int, sys.argv[1:]):
-    listener = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
-    waiting.register(listener, selectors.EVENT_READ)
+    listener = socket.create_server(("::", port), family=socket.AF_INET6, backlog=1024, dualstack_ipv6=True)
+    waiting.register(listener, selectors.EVENT_READ, "listener")
 print("listening", flush=True)
 while True:
     for key, _ in waiting.select():
-        peer, address = key.fileobj.accept()
-        peer.sendall(address[0].replace("::ffff:", "").encode())
-        peer.close()
+        one = key.fileobj
+        try:
+            if key.data == "listener":
+                peer, address = one.accept()
+                waiting.register(peer, selectors.EVENT_READ, "peer")
+                peer.sendall(address[0].replace("::ffff:", "").encode())
+            else:
+                said = one.recv(65536)
+                if said:
+                    one.sendall(said)
+                else:
+                    waiting.unregister(one)
+                    one.close()
+        except OSError:
+            if key.data == "peer":
+                waiting.unregister(one)
+                one.close()
 """
 REACH = """
 import json, socket, sys

@@ -18,7 +18,7 @@ SUITES = ("bookworm", "trixie", "bullseye")
 SUITE = os.environ.get("PORTBOOK_MACHINE_SUITE", "bookworm")
 """Of Debian: bullseye has nft 0.9.8 and Python 3.9, trixie 1.1 and 3.13."""
 _PACKAGES = (
-    "systemd systemd-sysv dbus libpam-systemd python3 nftables openssh-server netbase iproute2 sudo "
+    "systemd systemd-sysv dbus libpam-systemd python3 nftables openssh-server netbase iproute2 ifupdown sudo "
     # What hosts have beside us; off, until a test switches it on.
     "iptables ufw fail2ban"
 )
@@ -59,7 +59,7 @@ class Feature:
 
 FEATURES = {
     "docker": Feature(
-        "docker.io busybox-static",
+        "docker.io docker-compose busybox-static",
         'chroot "$1" systemctl --quiet disable docker.service docker.socket containerd.service',
         since={"trixie": "docker-cli"},
     ),
