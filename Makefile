@@ -22,7 +22,7 @@ fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo quick test test-all lab lab-down lint types generate bench test-matrix lock clean
+.PHONY: help setup demo quick test test-all faults faults-firewalld lab lab-down lint types generate bench test-matrix lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,12 @@ test: setup ## run the tests for before a commit, those of quick among them
 
 test-all: setup ## run what test leaves out: other roots, more faults, all postures, the matrix, the bars
 	@$(BIN)/python tests/run.py --size all $(ARGS)
+
+faults: setup ## break real machines in every way that is known, some hundred (half an hour); ARGS='--match nft': some
+	@PYTHONPATH=tests $(BIN)/python -m machine.faults $(ARGS)
+
+faults-firewalld: setup ## the same for machines that run firewalld, some ninety (a quarter of an hour); ARGS='-k flushed': some
+	@PORTBOOK_FAULTS=all $(BIN)/pytest -v -n 4 -m more tests/firewalld/test_breaks.py $(ARGS)
 
 lint: setup ## run the style checks and ansible-test's sanity tests
 	@$(BIN)/python tests/run.py --only ruff,yamllint,ansible-lint,sanity,docs,changelog $(ARGS)

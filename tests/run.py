@@ -123,7 +123,7 @@ def machine_more_kind() -> Kind:
 
 
 def machine_faults_kind() -> Kind:
-    proves = "whatever breaks while a change waits, the way in comes back"
+    proves = "whatever breaks, management access comes back, and the next run works"
     kind = pytest_kind("machine-faults", proves, 500, "-n", "4", folders=("tests/machine/test_faults.py",))
     return replace(
         kind,
@@ -140,16 +140,8 @@ def docker_kind() -> Kind:
 
 def firewalld_kind(name: str = "firewalld", limit: float = 120, *options: str) -> Kind:
     proves = "a real firewalld opens, its own table refuses, and both come back together"
-    kind = pytest_kind(name, proves, limit, *("-n", "2", *options), folders=("tests/firewalld",))
+    kind = pytest_kind(name, proves, limit, *("-n", "4", *options), folders=("tests/firewalld",))
     return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
-
-
-def firewalld_faults_kind() -> Kind:
-    proves = "whatever breaks while a change of firewalld waits, both parts of it come back"
-    options = ("-n", "4", "-m", "more")
-    kind = pytest_kind("firewalld-faults", proves, 900, *options, folders=("tests/firewalld/test_breaks.py",))
-    needs = firewalld_kind().needs
-    return replace(kind, needs=needs, beside=True, size=ALL, environment={"PORTBOOK_FAULTS": "all"})
 
 
 def other_root_kind(kind: Kind, suite: str, limit: float = 500) -> Kind:
@@ -347,9 +339,8 @@ def _all() -> list[Kind]:
         kernel_kind("kernel-more", 120, "-m", "more"),
         machine_more_kind(),
         machine_faults_kind(),
-        replace(firewalld_kind("firewalld-more", 900, "-m", "more"), size=ALL),
-        firewalld_faults_kind(),
-        other_root_kind(firewalld_kind("firewalld", 900, "-m", "more or not more"), "trixie", 900),
+        replace(firewalld_kind("firewalld-more", 300, "-m", "more"), size=ALL),
+        other_root_kind(firewalld_kind("firewalld", 300, "-m", "more or not more"), "trixie", 300),
         of_archived(other_root_kind(machine_kind("-m", "not more"), "bullseye")),
         other_root_kind(machine_kind(), "trixie"),
         *(other_root_kind(docker_kind(), suite, 240) for suite in ("bookworm", "trixie")),

@@ -127,6 +127,18 @@ def test_a_ruleset_that_the_kernel_refuses(host: Host, tmp_path: Path) -> None:
     fails(host, apply, "NftError: nft refuses the ruleset: Error: Could not process rule")
 
 
+def test_an_nft_that_loads_and_then_fails(host: Host, tmp_path: Path) -> None:
+    """What it has done is looked at, and not what it says."""
+    once = tmp_path / "once"
+
+    def apply() -> None:
+        loads = f'[ "$1" = "-f" ] && [ ! -e {once} ] && {{ touch {once}; $NFT "$@"; echo "Error: boom" >&2; exit 1; }}'
+        host.nft_path = fake_nft(tmp_path, loads)
+        host.apply(TWO)
+
+    fails(host, apply, "NftError: nft refuses the ruleset: Error: boom")
+
+
 def test_an_nft_that_says_nothing(host: Host, tmp_path: Path) -> None:
     def apply() -> None:
         host.nft_path = fake_nft(tmp_path, "exit 3")

@@ -61,6 +61,15 @@ def test_a_unit_that_somebody_switched_off_is_switched_on(host: Host, manager: S
     assert whole(host, manager) == before
 
 
+def test_the_link_of_a_unit_whose_file_somebody_deleted_goes_with_the_table(
+    host: Host, manager: ServiceManager
+) -> None:
+    host.apply(ONE, **PLAIN)
+    (manager.units / UNIT).unlink()
+    host.apply({"one": {}})
+    assert whole(host, manager) == (("", {}), {"started": ""})
+
+
 def test_a_table_whose_memory_is_lost_goes_with_its_units(host: Host, manager: ServiceManager) -> None:
     host.apply(ONE, **RESTORE)
     (host.folder / "state.json").unlink()

@@ -31,6 +31,16 @@ def test_remove_leaves_nothing_of_ours(machine: Machine, operator: Operator, pos
     assert everything(machine) == before
 
 
+@pytest.mark.more
+def test_remove_leaves_nothing_of_ours_after_a_restart_of_the_host(machine: Machine, operator: Operator) -> None:
+    """systemd has started what is removed then."""
+    before = everything(machine)
+    operator.run().ok(changed=True)
+    machine.reboot()
+    operator.run(REMOVE).ok(changed=True)
+    assert everything(machine) == before
+
+
 def test_remove_leaves_the_rules_of_others(machine: Machine, operator: Operator) -> None:
     machine.run(
         "nft", "-f", "-", text="table inet mine {\n chain input {\n type filter hook input priority 0\n }\n }\n"

@@ -25,10 +25,11 @@ class Change:
         self._systemd = boot.has_systemd()
         self._units_before = engine.units.present() if self._systemd else {}
         self._loaded = self._held = False
+        self._present = Present("")
 
     def make(self, present: Present) -> bool:
         """Whether the change is held and waits to be confirmed."""
-        back = self._engine.to_restore(present, self._rendered.text)
+        self._present, back = present, self._engine.to_restore(present, self._rendered.text)
         try:
             self._write_files()
             if self._request.hold and not self._request.local and self._rendered.refuses:
@@ -88,10 +89,16 @@ class Change:
         try:
             self._engine.load(self._rendered.text)
         except EngineError as error:
-            # One that was ended may have done it before.
-            self._loaded = isinstance(error, EngineStopped)
+            # One that was ended may have done it before, and one that failed should not have: so that is looked at.
+            self._loaded = isinstance(error, EngineStopped) or self._differs()
             raise
         self._still_waits()
+
+    def _differs(self) -> bool:
+        try:
+            return self._engine.read() != self._present
+        except (EngineError, OSError):
+            return True
 
     def _remember(self) -> None:
         if self._rendered.exists:

@@ -63,11 +63,13 @@ class Units:
             return True
 
         for one in reversed(self.services):
-            goes = one.path not in files and os.path.lexists(one.path)
-            if goes and not ask("disable", *(["--now"] if one.restarts_for else []), one.name):
-                _unlink(one.link)
-                if one.restarts_for:
-                    ask("stop", one.name)
+            if one.path in files:
+                continue
+            # One that was active at the host's start would be so without its file.
+            if os.path.lexists(one.path) and not ask("disable", "--now", one.name) and one.restarts_for:
+                ask("stop", one.name)
+            # Left where systemd refused, or where somebody had deleted the unit's file before.
+            _unlink(one.link)
         for path in self.files:
             for left in (f"{path}.new", *(() if path in files else (path,))):
                 _unlink(left)
@@ -103,8 +105,7 @@ class Units:
         lines = []
         for one in reversed(self.services):
             if one.path not in files and os.path.lexists(one.path):
-                now = "--now " if one.restarts_for else ""
-                lines.append(f"limited systemctl --quiet disable {now}{quote(one.name)}")
+                lines.append(f"limited systemctl --quiet disable --now {quote(one.name)}")
         gone = [path for path in self.files if path not in files]
         lines += [f"rm -f {quote(path)}" for path in gone]
         for path in changed:
