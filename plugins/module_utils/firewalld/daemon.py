@@ -1,8 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""firewalld itself, over D-Bus: thin. Each call asks for its object, since those of a daemon that was restarted are
-dead."""
+"""firewalld itself, over D-Bus: thin. Each call names its object, for those of a restarted daemon are others."""
 
 from __future__ import annotations
 
@@ -215,8 +214,10 @@ class Daemon:
         try:
             if self._bus is None:
                 self._bus = dbus.SystemBus()
-            found = self._bus.get_object(_NAME, path, introspect=False)
-            return found.get_dbus_method(method, interface)(*arguments, timeout=programs.SECONDS)
+            # Without a proxy of the object: that would ask for the daemon's name before each call.
+            return self._bus.call_blocking(
+                _NAME, path, interface, method, None, tuple(arguments), timeout=programs.SECONDS
+            )
         except dbus.exceptions.DBusException as error:
             self.leave()
             raise DaemonError(f"firewalld failed at {method}: {_cause(error)}") from None

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Callable, Dict, FrozenSet, List, Optional, Tuple
 
 from ..linux import programs, state
@@ -50,6 +51,7 @@ class Firewalld:
         self._refuser = Nftables(self._nft, self._units, beside=_TABLES)
         self._opener = Opener(self._nft, daemon or Daemon(), folder)
         self._folder = folder
+        self._refuses = ""
 
     @property
     def units(self) -> Units:
@@ -71,17 +73,19 @@ class Firewalld:
         return self._refuser.nothing()
 
     def read(self) -> Present:
-        refuses = self._refuser.read().meaning
+        refuses = self._refuses = self._refuser.read().meaning
         opens = self.opens()
         if not refuses and not opens:
             return Present("permanently only" if self._opener.raw_files() else "")
         return Present(hashlib.sha256("\n".join([refuses, *opens]).encode()).hexdigest())
 
     def opens(self) -> List[str]:
-        return kernel.meaning(self._nft.table(kernel.TABLE))
+        table = self._nft.table(kernel.TABLE)
+        self._opener.flushed = table is None
+        return kernel.meaning(table)
 
     def to_restore(self, present: Present, text: str) -> str:
-        ruleset = self._refuser.to_restore(self._refuser.read(), text)
+        ruleset = self._refuser.to_restore(Present(self._refuses), text)
         way, commands = self._opener.back_from(_openings(text))
         return str(Text(ruleset, self._opener.raw_files(), tuple(commands), way))
 
@@ -162,6 +166,7 @@ class Firewalld:
         return self._refuser.mark_users(mark)
 
 
+@lru_cache(maxsize=4)
 def _openings(text: str) -> Openings:
     return files.read(parsed(text).files)
 

@@ -28,7 +28,8 @@ class Leaving(Firewalld):
 
     def read(self) -> Present:
         """When nothing opens any more, what nftables alone would say."""
-        return super().read() if self.opens() else self._alone.read()
+        found = super().read()
+        return found if self.opens() else Present(self._refuses)
 
     def check(self, text: str) -> None:
         self._alone.check(parsed(text).ruleset)

@@ -11,7 +11,7 @@ import re
 import time
 from contextlib import suppress
 from shlex import quote
-from typing import Dict, List, Set, Tuple
+from typing import Dict, List, Optional, Set, Tuple
 
 from ..linux import programs
 from ..linux.engine import EngineError
@@ -38,6 +38,9 @@ class Opener:
     def __init__(self, nft: Nft, daemon: Daemon, folder: str = back.FOLDER) -> None:
         self._nft, self._daemon, self._folder = nft, daemon, folder
         self.notes: List[str] = []
+        self.flushed = False
+        """Whether firewalld's table was not in the kernel when that was looked at last."""
+        self._seen: Optional[Openings] = None
 
     # -- looking ------------------------------------------------------------------------------------
 
@@ -102,7 +105,10 @@ class Opener:
         return found
 
     def now(self) -> Openings:
-        return self._daemon.openings()
+        """At runtime, as it was when this was asked first, or after something was changed."""
+        if self._seen is None:
+            self._seen = self._daemon.openings()
+        return self._seen
 
     def permanent(self) -> Openings:
         return files.read(self.raw_files())
@@ -111,14 +117,14 @@ class Opener:
         """How to take back what brings it to these openings: its way, and arguments of firewall-cmd."""
         if not self.runs():
             return FILES_ONLY, []
-        found = steps(self._daemon.openings(), wanted)
-        if found.reload or self._flushed():
+        found = steps(self.now(), wanted)
+        if found.reload or self.flushed:
             return RELOAD, quoted(self._drift())
         return COMMANDS, found.undone()
 
     def look_at_drift(self, wanted: Openings) -> None:
         """Raises what a reload would change for good, if these openings take one."""
-        if steps(self._daemon.openings(), wanted).reload or self._flushed():
+        if steps(self.now(), wanted).reload or self.flushed:
             self._refuse_stuck(self._drift())
 
     # -- changing -----------------------------------------------------------------------------------
@@ -127,11 +133,10 @@ class Opener:
         """At runtime. Without any, nothing has to run."""
         if not wanted.rules and not self.runs():
             return
-        now = self._daemon.openings()
-        found = steps(now, wanted)
-        flushed = self._flushed()
-        if found.reload or flushed:
-            self._with_reload(found, wanted, flushed)
+        found = steps(self.now(), wanted)
+        self._seen = None
+        if found.reload or self.flushed:
+            self._with_reload(found, wanted, self.flushed)
             found = steps(self._daemon.openings(), wanted)
         self._at_runtime(found, wanted)
 
