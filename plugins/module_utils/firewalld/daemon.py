@@ -76,7 +76,7 @@ class Daemon:
     def _service(self, name: str) -> Service:
         settings = _plain(self._runtime("", "getServiceSettings2", name))
         others = {(key, "") for key in set(settings) - {"short", "description", "version", "ports"}}
-        return Service(name, frozenset({(port, protocol) for port, protocol in settings.get("ports", ())} | others))
+        return Service(name, frozenset({*map(tuple, settings.get("ports", ())), *others}))
 
     def configuration(self) -> Tuple[Configuration, Configuration]:
         """At runtime, and permanently."""
