@@ -71,7 +71,8 @@ class Bench:
         self.before = self.seen()
 
     def seen(self) -> tuple[object, ...]:
-        return (*state(self.machine), self.daemon.files(), self.daemon.rules(), self.daemon.ipsets())
+        files = {path: text for path, text in self.daemon.files().items() if "portbook" in path or "/pb-" in path}
+        return (*state(self.machine), files, self.daemon.rules(), self.daemon.ipsets())
 
     def close(self) -> None:
         if self._laboratory:
