@@ -12,15 +12,10 @@ from pathlib import Path
 import pytest
 from lab import network, standing
 from lab.laboratory import Laboratory, Spec
+from machine.helpers.pages import commands
 
 CHECKOUT = Path(__file__).parents[2]
 PAGE = CHECKOUT / "docs" / "lab.md"
-
-
-def commands(name: str) -> str:
-    found = re.search(rf"<!-- run: {name} -->\n```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert found, f"{PAGE.name} has no commands for {name}"
-    return found[1]
 
 
 def shell(text: str) -> str:
@@ -32,6 +27,7 @@ def shell(text: str) -> str:
         capture_output=True,
         text=True,
         timeout=180,
+        check=False,
     )
     assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -46,17 +42,17 @@ def test_the_page_about_the_lab_is_true(root: Path) -> None:
         for address in (network.STRANGER6, *network.of_machine(2), *network.neighbour_of(1)):
             assert address in printed
         note = (standing.FOLDER / standing.NOTE).read_text()
-        assert "2 changed" in shell(commands("apply"))
-        shell(commands("listen"))
-        assert "192.0.2.3 -> siem 9000: no" in shell(commands("reach"))
-        assert "table inet portbook" in shell(commands("look"))
+        assert "2 changed" in shell(commands(PAGE, "apply"))
+        shell(commands(PAGE, "listen"))
+        assert "192.0.2.3 -> siem 9000: no" in shell(commands(PAGE, "reach"))
+        assert "table inet portbook" in shell(commands(PAGE, "look"))
         with pytest.raises(AssertionError, match="a lab is up already"):
             shell("make --silent lab")
         assert (standing.FOLDER / standing.NOTE).read_text() == note
         place = standing.attached()
         groups = [one for name in ("process", "groups") for one in re.findall(rf'"{name}": (.*)', note)]
     finally:
-        shell(commands("down"))
+        shell(commands(PAGE, "down"))
     assert not standing.FOLDER.exists()
     assert not place.lives()
     assert groups

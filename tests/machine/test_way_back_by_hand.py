@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 from pathlib import Path
 
 import pytest
 from lab.machine import Machine
+from machine.helpers.pages import commands
 from machine.helpers.playbooks import Operator
 from machine.test_faults import nothing_is_left
 from machine.test_way_back import WORKS, about_to_be_cut, held, state
@@ -16,14 +16,8 @@ from machine.test_way_back import WORKS, about_to_be_cut, held, state
 PAGE = Path(__file__).parents[2] / "docs" / "way-back.md"
 
 
-def commands(name: str) -> str:
-    found = re.search(rf"<!-- run: {name} -->\n```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert found, f"{PAGE.name} has no commands for {name}"
-    return found[1]
-
-
 def by_hand(machine: Machine, name: str) -> str:
-    return machine.run("sh", "-e", "-c", commands(name))
+    return machine.run("sh", "-e", "-c", commands(PAGE, name))
 
 
 @pytest.fixture

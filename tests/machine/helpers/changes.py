@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from lab.network import OUTSIDE, PEER, PEER6
 from machine.helpers.playbooks import REMOVE, SITE, Operator
@@ -25,7 +26,7 @@ def plan(leaves: bool = True, joins: bool = False, beacon: bool = False, **setti
     return {**components, "portbook_peers_more": peers, **settings}
 
 
-def to(**wanted: object) -> Callable[[Operator], str]:
+def to(**wanted: Any) -> Callable[[Operator], str]:
     def change(operator: Operator) -> str:
         operator.inventory(**plan(**wanted))
         return SITE

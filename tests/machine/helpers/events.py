@@ -195,6 +195,10 @@ def adds_it_again(scene: Scene) -> None:
     scene.let_in -= cells_of("stranger", "controller", port="beacon")
 
 
+def removes_everything(scene: Scene) -> None:
+    scene.run(REMOVE).ok(changed=True)
+
+
 EVENTS = (
     Event("a restart of the host", STAYS, lambda scene: scene.machine.reboot()),
     Event("a power cut", STAYS, lambda scene: scene.machine.power_cut()),
@@ -254,5 +258,5 @@ EVENTS = (
         undo=peers(joins=(network.PEER6,), leaves=(network.STRANGER6,)),
     ),
     Event("a component is removed", REPLACED, removes_component, before=two_components, undo=adds_it_again),
-    Event("`portbook.firewall.remove`", REMOVED, lambda scene: bool(scene.run(REMOVE).ok(changed=True)) or None),
+    Event("`portbook.firewall.remove`", REMOVED, removes_everything),
 )

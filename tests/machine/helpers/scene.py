@@ -33,7 +33,7 @@ class Scene:
         self.truth = Truth(self.machine)
         self.agents += self.truth.tunnel()["peer in the tunnel"]
         self.let_in = cells_of("peer", "peer in the tunnel")
-        self.probes["host to itself"] = lambda: self.reaches_itself()
+        self.probes["host to itself"] = self.reaches_itself
         beside.own_ruleset(self.machine)
 
     def run(self, playbook: str = "") -> Run:

@@ -151,7 +151,8 @@ class Watched:
     seconds: float = 0
 
     def said(self) -> str:
-        lines = [f"  {name}: {one.said()}" for name, one in {**self.new, **self.held}.items()]
+        every: dict[str, Tries | Kept] = {**self.new, **self.held}
+        lines = [f"  {name}: {one.said()}" for name, one in every.items()]
         return "\n".join([f"watched for {self.seconds:.1f} s", *lines])
 
 
