@@ -193,7 +193,7 @@ def confirm(state: HostState, engine: Engine, token: str) -> str:
         try:
             engine.settle(state.text(f"{RULESET}{NEXT}") or "")
             state.commit()
-        except (EngineError, StateError):
+        except (EngineError, StateError, OSError):
             _given_back(state, note)
             raise
         state.settle(CONFIRMING)

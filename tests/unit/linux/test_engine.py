@@ -159,7 +159,7 @@ def test_the_last_slice_takes_all_away(engine: Twofold) -> None:
 
 
 @pytest.mark.parametrize("before", [{}, {"one": SLICE}])
-@pytest.mark.parametrize("fails", ["check", "opens", "refuses"])
+@pytest.mark.parametrize("fails", ["check", "opens", "refuses", "settle"])
 def test_what_fails_between_the_two_leaves_both_as_they_were(
     engine: Twofold, before: dict[str, Any], fails: str
 ) -> None:
