@@ -44,7 +44,7 @@ exit 0
 _RUNTIME = r"""
 there() {{ {nft} list table inet {table} && ! {nft} list table inet {blocked}; }} >/dev/null 2>&1
 reload() {{ there && firewall-cmd --quiet --reload && there; }} 2>/dev/null
-restart() {{ systemctl restart firewalld && firewall-cmd --quiet --reload && there; }} 2>/dev/null
+restart() {{ restarted=1; systemctl restart firewalld && firewall-cmd --quiet --reload && there; }} 2>/dev/null
 commands() {{
     sed -n 's/^#! //p' "$1" | {{
         wrong=0
@@ -64,6 +64,7 @@ runtime_back() {{
 # Without firewalld there is nothing to bring back at runtime. One that fails is tried until it works: all that refuses
 # is out of the way by then.
 _LOAD = """
+restarted=
 {nft} -f "$1" || exit 1
 [ -d {folder} ] || exit 0
 files_back "$1"
@@ -71,6 +72,8 @@ until runtime_back "$1"; do
     case $(systemctl show --property=LoadState --value firewalld 2>/dev/null) in loaded) ;; *) exit 0 ;; esac
     sleep 2
 done
+# Its start stops nftables.service, which flushes everything.
+[ -z "$restarted" ] || {nft} -f "$1"
 """
 _REMOVE = """
 {deletion}

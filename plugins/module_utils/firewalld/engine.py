@@ -19,7 +19,7 @@ from ..nftables.units import TableUnits
 from . import back, files, kernel, objects
 from .daemon import Daemon
 from .objects import Openings
-from .opener import Opener
+from .opener import UNIT, Opener
 from .text import Text, parsed
 
 _TABLES = (kernel.TABLE, kernel.BLOCKED)
@@ -47,7 +47,7 @@ class Firewalld:
         folder: str = back.FOLDER,
     ) -> None:
         self._nft = nft or Nft()
-        self._units = units or TableUnits(before=back.SCRIPT)
+        self._units = units or TableUnits(before=back.SCRIPT, beside=UNIT)
         self._refuser = Nftables(self._nft, self._units, beside=_TABLES)
         self._opener = Opener(self._nft, daemon or Daemon(), folder)
         self._folder = folder

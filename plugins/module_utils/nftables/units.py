@@ -55,23 +55,38 @@ ExecReload=-{nft} -f {ruleset}
 """
 
 
+# One that has to stop for it has stopped before: a flush that came later would take the table.
+_STARTS_TEXT = """# Made by the Ansible collection portbook.firewall; changes are overwritten.
+[Unit]
+After=nftables.service
+
+[Service]
+ExecStartPost=-{nft} -f {ruleset}
+"""
+
+
 class TableUnits:
     """`folder` is systemd's, `kept` the one in which the host keeps the table's file; `before` is a script there that
-    runs before the table is loaded at a start of the host."""
+    runs before the table is loaded at a start of the host, and `beside` a service whose start may flush it: firewalld's
+    stops nftables.service, which flushes everything."""
 
-    def __init__(self, folder: str = FOLDER, kept: str = state.FOLDER, before: str = "") -> None:
+    def __init__(self, folder: str = FOLDER, kept: str = state.FOLDER, before: str = "", beside: str = "") -> None:
         self._kept = kept
+        self._starts = f"{folder}/{beside}.d/portbook.conf" if beside else ""
         self.before_path = f"{kept}/{before}" if before else ""
         self._loads, self._restores = f"{folder}/{UNIT}", f"{folder}/{after_flush.UNIT}"
         self._drop_in = f"{folder}/nftables.service.d/portbook.conf"
         self._script = f"{kept}/{after_flush.SCRIPT}"
         self.units = Units(
-            files=(self._loads, self._drop_in, self._script, self._restores, *filter(None, [self.before_path])),
+            files=(
+                *(self._loads, self._drop_in, self._script, self._restores),
+                *filter(None, [self.before_path, self._starts]),
+            ),
             services=(
                 Service(UNIT, self._loads, "sysinit.target"),
                 Service(after_flush.UNIT, self._restores, "multi-user.target", restarts_for=(self._script,)),
             ),
-            drop_ins=(os.path.dirname(self._drop_in),),
+            drop_ins=tuple(os.path.dirname(path) for path in (self._drop_in, self._starts) if path),
         )
 
     def kept_path(self, name: str) -> str:
@@ -93,6 +108,8 @@ class TableUnits:
             "units": f"{after_flush.UNIT} {UNIT}",
         }
         files = {self._loads: _UNIT_TEXT.format(**values), self._drop_in: _DROP_IN_TEXT.format(**values)}
+        if self._starts:
+            files[self._starts] = _STARTS_TEXT.format(**values)
         if restore:
             files[self._script] = after_flush.script(nft, self._kept, state.RULESET)
             files[self._restores] = after_flush.unit(self._kept)
