@@ -118,13 +118,13 @@ def machine_kind(*options: str) -> Kind:
 def machine_more_kind() -> Kind:
     """What `make test` leaves out on the Debian that it has."""
     proves = "whatever happens to a real machine and its firewall, the same packets pass"
-    kind = pytest_kind("machine-more", proves, 400, "-n", "4", "-m", "more", folders=("tests/machine",))
+    kind = pytest_kind("machine-more", proves, 600, "-n", "4", "-m", "more", folders=("tests/machine",))
     return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
 
 
 def machine_faults_kind() -> Kind:
     proves = "whatever breaks, management access comes back, and the next run works"
-    kind = pytest_kind("machine-faults", proves, 500, "-n", "4", folders=("tests/machine/test_faults.py",))
+    kind = pytest_kind("machine-faults", proves, 420, "-n", "4", folders=("tests/machine/test_faults.py",))
     return replace(
         kind,
         needs=lambda: kind.needs() or needs_of_machine(),
@@ -341,9 +341,9 @@ def _all() -> list[Kind]:
         machine_faults_kind(),
         replace(firewalld_kind("firewalld-more", 300, "-m", "more"), size=ALL),
         other_root_kind(firewalld_kind("firewalld", 300, "-m", "more or not more"), "trixie", 300),
-        of_archived(other_root_kind(machine_kind("-m", "not more"), "bullseye")),
+        of_archived(other_root_kind(machine_kind("-m", "not more"), "bullseye", 360)),
         other_root_kind(machine_kind(), "trixie"),
-        *(other_root_kind(docker_kind(), suite, 240) for suite in ("bookworm", "trixie")),
+        *(other_root_kind(docker_kind(), suite, 260) for suite in ("bookworm", "trixie")),
         Kind(
             "matrix",
             "it works with every Python found and every supported ansible-core",

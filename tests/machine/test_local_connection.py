@@ -68,6 +68,7 @@ def test_strict_needs_a_word_for_who_gets_in_by_ssh(machine: Machine, local: Ope
     assert machine.table() == before
 
 
+@pytest.mark.more
 def test_a_guard_of_other_ports_leaves_ssh_to_everyone(machine: Machine, local: Operator) -> None:
     inventory(local)
     assert "not confirmed: local connection" in local.run().ok(changed=True).words

@@ -61,6 +61,7 @@ def test_a_flush_by_hand_is_mended_by_the_next_run(machine: Machine, operator: O
     operator.run().ok(changed=False)
 
 
+@pytest.mark.more
 def test_units_that_are_gone_or_off_are_mended_by_the_next_run(machine: Machine, operator: Operator) -> None:
     operator.run().ok(changed=True)
     machine.run("systemctl", "disable", "portbook-firewall")

@@ -217,6 +217,7 @@ def test_a_shared_connection_that_outlives_its_reset_confirms_nothing(machine: M
     operator.run().ok(changed=False)
 
 
+@pytest.mark.more
 def test_a_shared_connection_that_outlives_its_reset_saves_no_change_that_cuts(
     machine: Machine, operator: Operator
 ) -> None:
