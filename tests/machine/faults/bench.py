@@ -27,7 +27,7 @@ table ip beside {
   chain input { type filter hook input priority 10; policy accept; ip saddr @friends tcp dport 9999 counter accept; }
 }
 table inet beside6 {
-  chain out { type filter hook output priority 5; policy accept; tcp dport 9 counter drop; }
+  chain leaving { type filter hook output priority 5; policy accept; tcp dport 9 counter drop; }
 }
 """
 _LOOK = f"""
@@ -106,7 +106,7 @@ class Bench:
         self._open = self._raised(folder / "machine.log")
         machine = self.machine
         machine.run(
-            "sh", "-c", f"mkdir {_TOOLS} && cp /usr/bin/systemctl {_TOOLS}/ && cp /usr/sbin/nft {_TOOLS}/tables"
+            "sh", "-c", f'mkdir {_TOOLS} && cp "$(command -v systemctl)" {_TOOLS}/ && cp /usr/sbin/nft {_TOOLS}/tables'
         )
         machine.write("/etc/nftables.conf", _BESIDE, "755")
         machine.run("systemctl", "--quiet", "enable", "--now", "nftables")
