@@ -16,7 +16,8 @@ from lab import keeper, network, programs
 if TYPE_CHECKING:
     from lab.laboratory import Place
 
-_BOOT_SECONDS = 60.0
+_BOOT_SECONDS = 150.0
+"""More than the 90 s that systemd gives a job, which a busy computer may use up."""
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 
 
@@ -47,7 +48,14 @@ class Machine:
             if self.answers_ssh(10):
                 return
             time.sleep(0.05)
-        raise RuntimeError(f"{self.name} did not answer by ssh:\n{self.laboratory.logged()}")
+        raise RuntimeError(f"{self.name} did not answer by ssh:\n{self.laboratory.logged()}\n{self._looks()}")
+
+    def _looks(self) -> str:
+        """For whoever has to find out why it does not answer."""
+        try:
+            return self.run("sh", "-c", "systemctl list-jobs; systemctl --failed; ss -ltn; ip -br address", check=False)
+        except (LookupError, OSError, subprocess.TimeoutExpired) as error:
+            return f"{type(error).__name__}: {error}"
 
     def answers_ssh(self, seconds: float) -> bool:
         """A new connection, tried for that long."""
