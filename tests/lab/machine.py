@@ -21,6 +21,19 @@ _BOOT_SECONDS = 150.0
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 
 
+_IN_THE_BACKGROUND = """
+program=$1; shift; log=$(mktemp)
+python3 -c "$program" "$@" </dev/null >"$log" 2>&1 & process=$!
+while kill -0 $process 2>/dev/null; do
+  if grep -q listening "$log"; then exit 0; fi
+  sleep 0.02
+done
+cat "$log" >&2; exit 1
+"""
+"""A child of the machine's own first process: one that is held from outside, and stopped there, would keep the machine
+from going down."""
+
+
 class Machine:
     def __init__(self, laboratory: Place, name: str, number: int) -> None:
         self.laboratory = laboratory
@@ -85,16 +98,7 @@ class Machine:
 
     def listen(self, *ports: int) -> None:
         """A program on the machine that says to each caller the caller's own address, then what the caller says."""
-        listener = subprocess.Popen(
-            [*self._inside(), "python3", "-c", programs.LISTEN, *map(str, ports)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            # It goes on when whoever started it has ended, and would keep that one's streams open.
-            stderr=subprocess.DEVNULL,
-            env=_ENVIRONMENT,
-        )
-        assert listener.stdout is not None
-        assert listener.stdout.readline() == b"listening\n"
+        self.run("sh", "-c", _IN_THE_BACKGROUND, "sh", programs.LISTEN, *map(str, ports))
 
     def table(self) -> str:
         """Our table as the kernel has it, without what packets change; nothing, if there is none."""
