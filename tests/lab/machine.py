@@ -52,8 +52,9 @@ class Machine:
 
     def reached(self, pairs: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
         """Those of the sources and ports between which a connection comes about, to the address of their family."""
-        asked = [(source, self.address6 if network.is_v6(source) else self.address, port) for source, port in pairs]
-        return {(source, port) for source, _address, port in self.laboratory.reached(asked)}
+        targets = {False: self.address, True: self.address6}
+        asked = [network.Way(source, targets[network.is_v6(source)], port) for source, port in pairs]
+        return {(way.source, way.port) for way in self.laboratory.reached(asked)}
 
     def wait_for_ssh(self) -> None:
         end = time.monotonic() + _BOOT_SECONDS

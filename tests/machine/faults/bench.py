@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lab import keys
 from lab.laboratory import Laboratory, Spec
 from lab.machine import Machine
 from machine.faults.model import HOLD, LONG_HOLD
@@ -136,8 +137,8 @@ class Bench:
     def another(self, name: str) -> Operator:
         folder = self._folder / str(self._count) / name
         folder.mkdir()
-        public = (self._root / "etc/ssh/ssh_host_ed25519_key.pub").read_text()
-        operator = Operator(folder, self.machine, self._key, f"{self.machine.address} {public}")
+        known = keys.known_host(self._root, self.machine.address)
+        operator = Operator(folder, self.machine, self._key, known)
         # A connection whose packets are dropped fails sooner than after the usual ten seconds; programs have longer.
         operator.environment["ANSIBLE_TIMEOUT"] = "30"
         operator.environment["ANSIBLE_SSH_ARGS"] += " -o ConnectTimeout=4"

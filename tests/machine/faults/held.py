@@ -7,10 +7,9 @@ import time
 
 from machine.faults.bench import CUT, CUT_RESTORED, Bench, same_files, tidy
 from machine.faults.model import HELD, HOLD, NONE, OLD, SPARE, Held, Seen
-from machine.faults.shell import again, down_for, fill, freed, instead, read_only, restored, writable
+from machine.faults.shell import LIB, NFT, RUN, again, down_for, fill, freed, instead, read_only, restored, writable
 from machine.helpers.playbooks import finished
 
-LIB, RUN = "/var/lib/portbook", "/run/portbook"
 _AT_ONCE = 2.0
 """Seconds after the end of what kept the host from it."""
 _GONE = "are gone or cannot be read"
@@ -27,7 +26,7 @@ def _held(name: str, happens: str, undone: str = "", **more: object) -> Held:
 
 
 def _nft(name: str, does: str, **more: object) -> Held:
-    return _held(name, instead("/usr/sbin/nft", does), restored("/usr/sbin/nft"), **more)
+    return _held(name, instead(NFT, does), restored(NFT), **more)
 
 
 FEW = [
