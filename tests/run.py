@@ -108,34 +108,33 @@ def kernel_kind(name: str = "kernel", limit: float = 200, *options: str) -> Kind
 MACHINE_SUITE = "PORTBOOK_MACHINE_SUITE"
 
 
+def on_machines(kind: Kind) -> Kind:
+    return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
+
+
 def machine_kind(*options: str) -> Kind:
     """Most of the time it waits, so there are more of it than processors."""
     proves = "a real machine with systemd, over real ssh, holds what it should"
     kind = pytest_kind("machine", proves, 360, "-n", "4", *options)
-    return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
+    return on_machines(kind)
 
 
 def machine_more_kind() -> Kind:
     """What `make test` leaves out on the Debian that it has."""
     proves = "whatever happens to a real machine and its firewall, the same packets pass"
     kind = pytest_kind("machine-more", proves, 600, "-n", "4", "-m", "more", folders=("tests/machine",))
-    return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
+    return on_machines(kind)
 
 
 def machine_faults_kind() -> Kind:
     proves = "whatever breaks, management access comes back, and the next run works"
     kind = pytest_kind("machine-faults", proves, 420, "-n", "4", folders=("tests/machine/test_faults.py",))
-    return replace(
-        kind,
-        needs=lambda: kind.needs() or needs_of_machine(),
-        beside=True,
-        environment={"PORTBOOK_FAULTS": "all"},
-    )
+    return replace(on_machines(kind), environment={"PORTBOOK_FAULTS": "all"})
 
 
 def docker_kind() -> Kind:
     kind = pytest_kind("docker", "real Docker's networks come and go on a real machine, and stay guarded", 240)
-    return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
+    return on_machines(kind)
 
 
 def firewalld_kind(name: str = "firewalld", limit: float = 120, *options: str) -> Kind:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 from lab import network
 from lab.machine import Machine
@@ -24,20 +23,6 @@ systemctl start docker
 mkdir -p /image/bin
 cp /bin/busybox /image/bin
 tar -C /image -c . | docker import - box
-"""
-_REACHES = """
-import json, socket, sys
-from concurrent.futures import ThreadPoolExecutor
-def reaches(asked):
-    source, address, port = asked
-    try:
-        socket.create_connection((address, port), 1.5, (source, 0)).close()
-    except OSError:
-        return False
-    return True
-asked = json.loads(sys.argv[1])
-with ThreadPoolExecutor(len(asked)) as pool:
-    print(json.dumps(list(pool.map(reaches, asked))))
 """
 _SERVE = ["/bin/busybox", "httpd", "-f", "-p", str(PUBLISHED)]
 _COMPOSE = {
@@ -154,13 +139,9 @@ class Docker:
         if own6:
             asked["own address, stranger by IPv6"] = (network.STRANGER6, own6)
             asked["own address, peer by IPv6"] = (network.PEER6, own6)
-        found: dict[str, bool] = {}
-        for place in ("", network.ROUTER):
-            here = {name: one for name, one in asked.items() if network.is_outside(one[0]) == (not place)}
-            every = json.dumps([(*one, PUBLISHED) for one in here.values()])
-            done = self.machine.outside(sys.executable, "-c", _REACHES, every, place=place, check=True)
-            found |= dict(zip(here, json.loads(done.stdout), strict=True))
-        return found
+        every = {name: network.Way(*one, PUBLISHED) for name, one in asked.items()}
+        reached = self.machine.laboratory.reached(every.values(), seconds=1.5, greeted=False)
+        return {name: way in reached for name, way in every.items()}
 
     def cells(self) -> dict[str, bool]:
         (one,) = json.loads(self("inspect", "beats"))

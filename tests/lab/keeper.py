@@ -75,9 +75,6 @@ def again(name: str, code: int) -> bool:
     asked = PLACE / name / "power-cut"
     cut = asked.exists()
     asked.unlink(missing_ok=True)
-    if cut:
-        # The rules are the network's, which a kernel without power would not keep.
-        call("ip", "netns", "exec", name, "nft", "flush", "ruleset")
     return cut or code == _REBOOT
 
 

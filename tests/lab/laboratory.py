@@ -56,13 +56,16 @@ class Place:
         where = ["ip", "netns", "exec", place] if place else []
         return subprocess.run([*entry(self.process), *where, *words], check=check, stdin=subprocess.DEVNULL, **given)
 
-    def reached(self, asked: Iterable[tuple[str, str, int]]) -> set[tuple[str, str, int]]:
-        """Those of the sources, addresses and ports between which a connection comes about."""
+    def reached(self, asked: Iterable[network.Way], seconds: float = 2.5, greeted: bool = True) -> set[network.Way]:
+        """Those by which a connection comes about in that time. Unless something else listens there, whoever answers
+        greets the source by its address."""
         every, found = list(asked), set()
+        neighbours = {one for machine in self.machines.values() for one in (machine.neighbour, machine.neighbour6)}
         for place in ("", network.ROUTER):
-            here = [one for one in every if network.is_outside(one[0]) == (not place)]
+            here = [one for one in every if (one.source in neighbours) == bool(place)]
             if here:
-                done = self.outside(sys.executable, "-c", programs.REACH, json.dumps(here), place=place, check=True)
+                given = json.dumps([here, seconds, greeted])
+                done = self.outside(sys.executable, "-c", programs.REACH, given, place=place, check=True)
                 found |= {one for one, reached in zip(here, json.loads(done.stdout), strict=True) if reached}
         return found
 

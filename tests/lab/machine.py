@@ -16,8 +16,22 @@ from lab import keeper, network, programs
 if TYPE_CHECKING:
     from lab.laboratory import Place
 
-_BOOT_SECONDS = 60.0
+_BOOT_SECONDS = 150.0
+"""More than the 90 s that systemd gives a job, which a busy computer may use up."""
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+
+
+_IN_THE_BACKGROUND = """
+program=$1; shift; log=$(mktemp)
+python3 -c "$program" "$@" </dev/null >"$log" 2>&1 & process=$!
+while kill -0 $process 2>/dev/null; do
+  if grep -q listening "$log"; then exit 0; fi
+  sleep 0.02
+done
+cat "$log" >&2; exit 1
+"""
+"""A child of the machine's own first process: one that is held from outside, and stopped there, would keep the machine
+from going down."""
 
 
 class Machine:
@@ -38,8 +52,9 @@ class Machine:
 
     def reached(self, pairs: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
         """Those of the sources and ports between which a connection comes about, to the address of their family."""
-        asked = [(source, self.address6 if network.is_v6(source) else self.address, port) for source, port in pairs]
-        return {(source, port) for source, _address, port in self.laboratory.reached(asked)}
+        targets = {False: self.address, True: self.address6}
+        asked = [network.Way(source, targets[network.is_v6(source)], port) for source, port in pairs]
+        return {(way.source, way.port) for way in self.laboratory.reached(asked)}
 
     def wait_for_ssh(self) -> None:
         end = time.monotonic() + _BOOT_SECONDS
@@ -47,7 +62,14 @@ class Machine:
             if self.answers_ssh(10):
                 return
             time.sleep(0.05)
-        raise RuntimeError(f"{self.name} did not answer by ssh:\n{self.laboratory.logged()}")
+        raise RuntimeError(f"{self.name} did not answer by ssh:\n{self.laboratory.logged()}\n{self._looks()}")
+
+    def _looks(self) -> str:
+        """For whoever has to find out why it does not answer."""
+        try:
+            return self.run("sh", "-c", "systemctl list-jobs; systemctl --failed; ss -ltn; ip -br address", check=False)
+        except (LookupError, OSError, subprocess.TimeoutExpired) as error:
+            return f"{type(error).__name__}: {error}"
 
     def answers_ssh(self, seconds: float) -> bool:
         """A new connection, tried for that long."""
@@ -77,16 +99,7 @@ class Machine:
 
     def listen(self, *ports: int) -> None:
         """A program on the machine that says to each caller the caller's own address, then what the caller says."""
-        listener = subprocess.Popen(
-            [*self._inside(), "python3", "-c", programs.LISTEN, *map(str, ports)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            # It goes on when whoever started it has ended, and would keep that one's streams open.
-            stderr=subprocess.DEVNULL,
-            env=_ENVIRONMENT,
-        )
-        assert listener.stdout is not None
-        assert listener.stdout.readline() == b"listening\n"
+        self.run("sh", "-c", _IN_THE_BACKGROUND, "sh", programs.LISTEN, *map(str, ports))
 
     def table(self) -> str:
         """Our table as the kernel has it, without what packets change; nothing, if there is none."""

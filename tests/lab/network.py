@@ -12,11 +12,20 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 ROUTER = "router"
 # Nobody else has an address of IPv6 that is added, so nothing has to wait until that is known.
 _AT_ONCE = "sysctl --quiet --write net.ipv6.conf.default.accept_dad=0"
 _MACHINE, _NEIGHBOUR, _ROUTER = 10, 20, 254
+
+
+class Way(NamedTuple):
+    """One that a connection may take; of a machine's neighbour from the router, of everybody else from outside."""
+
+    source: str
+    target: str
+    port: int
 
 
 @dataclass(frozen=True)
@@ -49,12 +58,12 @@ def neighbour_of(number: int) -> tuple[str, str]:
     return network_of(number).pair(_NEIGHBOUR)
 
 
-def is_outside(address: str) -> bool:
-    return address in HOSTS_OUTSIDE
-
-
 def is_v6(address: str) -> bool:
     return ipaddress.ip_address(address).version == 6
+
+
+def with_length(address: str) -> str:
+    return f"{address}/{64 if is_v6(address) else 24}"
 
 
 def commands(machines: list[str]) -> list[list[str]]:
@@ -81,8 +90,7 @@ def _place(name: str) -> list[str]:
 
 
 def _address(address: str, link: str, place: str = "") -> str:
-    length = 64 if is_v6(address) else 24
-    return f"ip {f'-n {place} ' if place else ''}address add {address}/{length} dev {link}"
+    return f"ip {f'-n {place} ' if place else ''}address add {with_length(address)} dev {link}"
 
 
 def _default(network: Network, place: str = "") -> list[str]:

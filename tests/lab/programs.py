@@ -48,11 +48,11 @@ from concurrent.futures import ThreadPoolExecutor
 def reaches(asked):
     source, target, port = asked
     try:
-        with socket.create_connection((target, port), 2.5, (source, 0)) as peer:
-            return peer.recv(99).decode() == source
+        with socket.create_connection((target, port), seconds, (source, 0)) as peer:
+            return not greeted or peer.recv(99).decode() == source
     except OSError:
         return False
-asked = json.loads(sys.argv[1])
+asked, seconds, greeted = json.loads(sys.argv[1])
 with ThreadPoolExecutor(max(1, len(asked))) as pool:
     print(json.dumps(list(pool.map(reaches, asked))))
 """

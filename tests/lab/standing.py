@@ -9,7 +9,6 @@ import os
 import shlex
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -19,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from needs import needs_of_machine
 
-from lab import groups, network, pipe, roots
+from lab import groups, keys, network, pipe, roots
 from lab.laboratory import Laboratory, Place, Spec, entry
 
 FOLDER = roots.CHECKOUT / "build" / "lab"
@@ -61,9 +61,9 @@ class Asked:
 
 
 def up(asked: Sequence[Asked], folder: Path = FOLDER) -> Place:
-    lacking = what_is_lacking()
+    lacking = needs_of_machine()
     if lacking:
-        raise LabError(lacking)
+        raise LabError(f"a lab needs {lacking}")
     if holder(folder) is not None:
         raise LabError(f"a lab is up already ({folder}). Take it down first: make lab-down")
     if len({one.name for one in asked}) < len(asked):
@@ -72,8 +72,7 @@ def up(asked: Sequence[Asked], folder: Path = FOLDER) -> Place:
     # What one that was ended by force has left.
     down(folder)
     folder.mkdir(parents=True, mode=0o700)
-    key = folder / "key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", key], check=True)
+    key = keys.make(folder / "key", "lab")
     name = f"lab-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
     laboratory = Laboratory(specs, key.with_suffix(".pub").read_text(), folder / LOG, stays_as=name)
     try:
@@ -125,14 +124,6 @@ def holder(folder: Path = FOLDER) -> int | None:
     return process if process is not None and _started(process) == note["started"] else None
 
 
-def what_is_lacking() -> str | None:
-    if os.geteuid() != 0:
-        return "a lab needs root: it makes namespaces and starts machines"
-    needed = ("systemd-nspawn", "mmdebstrap", "ip", "nsenter", "unshare", "setpriv", "ssh-keygen")
-    lacking = [name for name in needed if shutil.which(name) is None]
-    return f"a lab needs these commands, which are not installed: {', '.join(lacking)}" if lacking else None
-
-
 def _note(folder: Path) -> dict[str, Any]:
     with suppress(OSError):
         note: dict[str, Any] = json.loads((folder / NOTE).read_text())
@@ -161,8 +152,7 @@ def _describe(folder: Path, laboratory: Laboratory, specs: Sequence[Spec]) -> No
         _script(folder / name, f'PYTHONPATH={tests} exec {lab} "$@"')
     known, config, hosts = [], [], {}
     for spec, machine in zip(specs, laboratory.machines.values(), strict=True):
-        public = (spec.root / "etc/ssh/ssh_host_ed25519_key.pub").read_text().strip()
-        known.append(f"{machine.name},{machine.address},{machine.address6} {public}")
+        known.append(keys.known_host(spec.root, machine.name, machine.address, machine.address6))
         config.append(f"Host {machine.name}\n    HostName {machine.address}\n")
         hosts[machine.name] = {
             "ansible_host": machine.address,
@@ -170,7 +160,7 @@ def _describe(folder: Path, laboratory: Laboratory, specs: Sequence[Spec]) -> No
             "ansible_python_interpreter": "/usr/bin/python3",
             "ansible_ssh_common_args": f"-F {shlex.quote(str(folder / 'ssh_config'))}",
         }
-    (folder / "known_hosts").write_text("\n".join(known) + "\n")
+    (folder / "known_hosts").write_text("".join(known))
     proxy = f"{outside} {shlex.quote(sys.executable)} -I {shlex.quote(pipe.__file__)} %h %p"
     options = {
         "User": "root",

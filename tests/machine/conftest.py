@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lab import groups, roots
+from lab import groups, keys, roots
 from lab.laboratory import Laboratory, Spec, interrupt_on_term
 from lab.machine import Machine
 from machine.helpers.playbooks import Operator
@@ -21,9 +20,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("key") / "id"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", path], check=True)
-    return path
+    return keys.make(tmp_path_factory.mktemp("key") / "id")
 
 
 @pytest.fixture
@@ -36,7 +33,6 @@ def machine(root: Path, key: Path, tmp_path: Path) -> Iterator[Machine]:
 
 @pytest.fixture
 def operator(root: Path, key: Path, tmp_path: Path, machine: Machine) -> Operator:
-    public = (root / "etc/ssh/ssh_host_ed25519_key.pub").read_text()
     folder = tmp_path / "operator"
     folder.mkdir()
-    return Operator(folder, machine, key, f"{machine.address} {public}")
+    return Operator(folder, machine, key, keys.known_host(root, machine.address))

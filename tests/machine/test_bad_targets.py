@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import roots
+from lab import keys, roots
 from lab.laboratory import Laboratory, Spec
 from lab.machine import Machine
 from lab.network import PEER, STRANGER
+from machine.faults.shell import ASKS_NO_PASSWORD, ASKS_PASSWORD
 from machine.helpers.bad_targets import OLD_PYTHON, SEALED, WITHOUT_SYSTEMD, full, read_only, service_with
 from machine.helpers.playbooks import HELD, HOST, REMOVE, SITE, Operator, Run
 from machine.test_way_back import SPARE, about_to_be_cut, wait_until
@@ -34,8 +35,7 @@ _UNITS = "/etc/systemd/system"
 _TOO_OLD_FOR = r"Python 3\.6\.8 on this host is too old for Ansible, which needs 3\.\d+ or newer there\. Install one, "
 _MUST_WRITE = r"Read-only file system\. The rules must survive a restart, so root must be able to write there"
 _NO_SPACE = r"No space left on device\. Free some space there"
-_ASKS_PASSWORD = "echo 'deploy ALL=(ALL) ALL' >/etc/sudoers.d/deploy && echo deploy:right | chpasswd"
-_ASKS_NONE = "cp -p /root/shadow /etc/shadow && echo 'deploy ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/deploy"
+_ASKS_NONE = f"cp -p /root/shadow /etc/shadow && {ASKS_NO_PASSWORD}"
 
 
 @dataclass(frozen=True)
@@ -144,14 +144,14 @@ CASES = {
     ),
     "sudo refuses the password": Bad(
         r"sudo on this host refuses the password\. Correct ansible_become_password for this host",
-        _ASKS_PASSWORD,
+        ASKS_PASSWORD,
         _ASKS_NONE,
         {"ansible_user": "deploy", "ansible_become": True, "ansible_become_password": "wrong"},
     ),
     "sudo asks for a password": Bad(
         r"sudo on this host asks for a password, and there is none\. Set ansible_become_password, or run with "
         "--ask-become-pass",
-        _ASKS_PASSWORD,
+        ASKS_PASSWORD,
         _ASKS_NONE,
         {"ansible_user": "deploy", "ansible_become": True},
     ),
@@ -187,8 +187,7 @@ def prepared(machine: Machine) -> None:
 
 def operator_of(folder: Path, machine: Machine, key: Path, root: Path) -> Operator:
     (folder / "operator").mkdir()
-    public = (root / "etc/ssh/ssh_host_ed25519_key.pub").read_text()
-    operator = Operator(folder / "operator", machine, key, f"{machine.address} {public}")
+    operator = Operator(folder / "operator", machine, key, keys.known_host(root, machine.address))
     # Each run logs in, so that it finds what sshd may do now. Of an option that is given twice, the first holds.
     args = operator.environment["ANSIBLE_SSH_ARGS"]
     operator.environment["ANSIBLE_SSH_ARGS"] = f"-o ControlMaster=no -o ControlPath=none {args}"

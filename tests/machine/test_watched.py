@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from lab.machine import Machine
-from lab.network import is_v6
+from lab.network import with_length
 from machine.helpers.changes import BEACON, CHANGES, CLOSED, JOINS, LEAVES, LIVES, OPEN, OPENED, SHUT, WHO, Change
 from machine.helpers.playbooks import Operator
 from machine.helpers.truth import FREE, GUARDED
@@ -27,8 +27,7 @@ table inet mine {
 )
 def test_packets_while_it_changes(machine: Machine, operator: Operator, change: Change) -> None:
     for address in (*LEAVES, *JOINS):
-        length = 64 if is_v6(address) else 24
-        machine.outside("ip", "address", "add", f"{address}/{length}", "dev", "outside", check=True)
+        machine.outside("ip", "address", "add", with_length(address), "dev", "outside", check=True)
     machine.listen(GUARDED, FREE, BEACON)
     if change.before is None:
         machine.run("nft", "-f", "-", text=TRACKING)

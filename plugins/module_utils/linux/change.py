@@ -25,16 +25,15 @@ class Change:
         self._systemd = boot.has_systemd()
         self._units_before = engine.units.present() if self._systemd else {}
         self._loaded = self._held = False
-        self._present = Present("")
 
     def make(self, present: Present) -> bool:
         """Whether the change is held and waits to be confirmed."""
-        self._present, back = present, self._engine.to_restore(present, self._rendered.text)
+        back = self._engine.to_restore(present, self._rendered.text)
         try:
             self._write_files()
             if self._request.hold and not self._request.local and self._rendered.refuses:
                 self._hold(back)
-            self._load()
+            self._load(present)
             self._remember()
             return self._held
         except BaseException:
@@ -82,7 +81,7 @@ class Change:
         if self._held:
             way_back.still_waits(self._state, self._request.token, self._request.hold)
 
-    def _load(self) -> None:
+    def _load(self, before: Present) -> None:
         if self._systemd and not self._rendered.exists:
             self._engine.units.stop()
         self._loaded = True
@@ -90,13 +89,13 @@ class Change:
             self._engine.load(self._rendered.text)
         except EngineError as error:
             # One that was ended may have done it before, and one that failed should not have: so that is looked at.
-            self._loaded = isinstance(error, EngineStopped) or self._differs()
+            self._loaded = isinstance(error, EngineStopped) or self._differs(before)
             raise
         self._still_waits()
 
-    def _differs(self) -> bool:
+    def _differs(self, before: Present) -> bool:
         try:
-            return self._engine.read() != self._present
+            return self._engine.read() != before
         except (EngineError, OSError):
             return True
 

@@ -8,7 +8,6 @@ import json
 import os
 import queue
 import re
-import subprocess
 import sys
 import tempfile
 import threading
@@ -18,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from lab import groups, roots
+from lab import groups, keys, roots
 from lab.laboratory import interrupt_on_term
 from machine.faults import stepped
 from machine.faults.bench import Bench
@@ -142,9 +141,7 @@ def main() -> int:
     interrupt_on_term()
     groups.sweep()
     with tempfile.TemporaryDirectory(prefix="portbook-faults-") as folder:
-        key = Path(folder) / "id"
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", key], check=True)
-        workers = Workers(options.workers, Path(folder), key)
+        workers = Workers(options.workers, Path(folder), keys.make(Path(folder) / "id"))
         kept = Kept(options.keep)
         steps = kept.steps(workers)
         # Those of one base one after another, so that a machine serves many.

@@ -9,12 +9,26 @@ from shlex import quote
 
 from machine.faults.bench import PLAIN, Bench, same_files, tidy
 from machine.faults.model import BEFORE, LONG_HOLD, NEW, OLD, REMOVAL, SPARE, Before, Seen
-from machine.faults.shell import fill, freed, instead, once, only, read_only, restored, writable
+from machine.faults.shell import (
+    ASKS_NO_PASSWORD,
+    ASKS_PASSWORD,
+    CTL,
+    ETC,
+    LIB,
+    NFT,
+    RUN,
+    fill,
+    freed,
+    instead,
+    once,
+    only,
+    read_only,
+    restored,
+    writable,
+)
 from machine.helpers.playbooks import REMOVE, SITE
 
-LIB, ETC = "/var/lib/portbook", "/etc/systemd/system"
-NFT, CTL = "/usr/sbin/nft", "/usr/bin/systemctl"
-_NOTE = "mkdir -p /run/portbook"
+_NOTE = f"mkdir -p {RUN}"
 _UNIT, _DROP_IN = f"{ETC}/portbook-firewall.service", f"{ETC}/nftables.service.d/portbook.conf"
 _LOADS = '[ "$1 $2" = "-f -" ]'
 _USER = {"ansible_user": "deploy", "ansible_become": True}
@@ -80,8 +94,7 @@ FAILS = [
     _fails("the user has no root", "true", "", "root is needed to change the firewall",
            variables={"ansible_user": "deploy"}),
     _fails("sudo asks for a password, and gets a wrong one",
-           "echo 'deploy ALL=(ALL) ALL' >/etc/sudoers.d/deploy; echo deploy:right | chpasswd",
-           "echo 'deploy ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/deploy", "refuses the password",
+           ASKS_PASSWORD, ASKS_NO_PASSWORD, "refuses the password",
            variables={**_USER, "ansible_become_password": "wrong"}),
     _fails("Python is missing", "mv /usr/bin/python3 /usr/bin/away", "mv /usr/bin/away /usr/bin/python3",
            "Python was not found on this host"),
@@ -147,8 +160,7 @@ WORKS = [
     _works("dbus is stopped", "systemctl stop dbus.socket dbus", "systemctl start dbus.socket dbus"),
     _works("the disk is nearly full", fill(LIB).replace("cat /dev/zero", "head -c 20000 /dev/zero"), freed(LIB)),
     _works("sudo asks for a password, and gets it",
-           "echo 'deploy ALL=(ALL) ALL' >/etc/sudoers.d/deploy; echo deploy:right | chpasswd",
-           "echo 'deploy ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/deploy",
+           ASKS_PASSWORD, ASKS_NO_PASSWORD,
            variables={**_USER, "ansible_become_password": "right"}),
     _works("nft is slow by a second", instead(NFT, f'sleep 1; exec {NFT}.real "$@"'), restored(NFT)),
 ]  # fmt: skip

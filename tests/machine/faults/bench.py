@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lab import keys
 from lab.laboratory import Laboratory, Spec
 from lab.machine import Machine
 from machine.faults.model import HOLD, LONG_HOLD
@@ -27,7 +28,7 @@ table ip beside {
   chain input { type filter hook input priority 10; policy accept; ip saddr @friends tcp dport 9999 counter accept; }
 }
 table inet beside6 {
-  chain out { type filter hook output priority 5; policy accept; tcp dport 9 counter drop; }
+  chain leaving { type filter hook output priority 5; policy accept; tcp dport 9 counter drop; }
 }
 """
 _LOOK = f"""
@@ -106,7 +107,7 @@ class Bench:
         self._open = self._raised(folder / "machine.log")
         machine = self.machine
         machine.run(
-            "sh", "-c", f"mkdir {_TOOLS} && cp /usr/bin/systemctl {_TOOLS}/ && cp /usr/sbin/nft {_TOOLS}/tables"
+            "sh", "-c", f'mkdir {_TOOLS} && cp "$(command -v systemctl)" {_TOOLS}/ && cp /usr/sbin/nft {_TOOLS}/tables'
         )
         machine.write("/etc/nftables.conf", _BESIDE, "755")
         machine.run("systemctl", "--quiet", "enable", "--now", "nftables")
@@ -136,8 +137,8 @@ class Bench:
     def another(self, name: str) -> Operator:
         folder = self._folder / str(self._count) / name
         folder.mkdir()
-        public = (self._root / "etc/ssh/ssh_host_ed25519_key.pub").read_text()
-        operator = Operator(folder, self.machine, self._key, f"{self.machine.address} {public}")
+        known = keys.known_host(self._root, self.machine.address)
+        operator = Operator(folder, self.machine, self._key, known)
         # A connection whose packets are dropped fails sooner than after the usual ten seconds; programs have longer.
         operator.environment["ANSIBLE_TIMEOUT"] = "30"
         operator.environment["ANSIBLE_SSH_ARGS"] += " -o ConnectTimeout=4"

@@ -150,13 +150,9 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Row:
-    name: str
-    group: str
+class Row(Break):
+    """What became of it."""
+
     seen: Seen | None
     lost: str = ""
     """Why; empty if it was survived."""
-
-    @property
-    def id(self) -> str:
-        return f"{self.group}: {self.name}"

@@ -13,6 +13,8 @@ from lab.network import STRANGER
 from machine.faults.bench import PLAIN, Bench, State, same_files, tidy
 from machine.faults.model import CONTROLLER, LONG_HOLD, NEW, OLD, SPARE, Crowd, OnTheWay, Seen
 from machine.faults.shell import (
+    LIB,
+    RUN,
     down_for,
     instead,
     numbered_back,
@@ -23,7 +25,6 @@ from machine.faults.shell import (
 )
 from machine.helpers.playbooks import Operator, Run, finished
 
-LIB, RUN = "/var/lib/portbook", "/run/portbook"
 # When Ansible ends its connection, it waits until the test has done what it does.
 _WAITS = """
 for word in "$@"; do case "$word" in stop|exit)

@@ -5,6 +5,11 @@ from __future__ import annotations
 
 from shlex import quote
 
+LIB, RUN, ETC = "/var/lib/portbook", "/run/portbook", "/etc/systemd/system"
+NFT, CTL = "/usr/sbin/nft", "/usr/bin/systemctl"
+ASKS_PASSWORD = "echo 'deploy ALL=(ALL) ALL' >/etc/sudoers.d/deploy && echo deploy:right | chpasswd"
+ASKS_NO_PASSWORD = "echo 'deploy ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/deploy"
+
 
 def instead(program: str, does: str) -> str:
     """From now on the program does something else; the real one is beside it, as `.real`."""

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 
 from lab.machine import Machine
+from machine.faults.shell import ETC, LIB, RUN
 from machine.helpers.playbooks import finished
 
 _FOLDER = "/run/steps"
@@ -129,7 +130,5 @@ def _end_of(run: subprocess.Popen[str]) -> str:
 def _plain(text: str) -> str:
     """Without what differs from run to run, and short."""
     text = re.sub(r"\.PID\b|\b[0-9a-f]{16,}\b", "", text)
-    text = (
-        text.replace("/var/lib/portbook", "LIB").replace("/run/portbook", "RUN").replace("/etc/systemd/system", "ETC")
-    )
+    text = text.replace(LIB, "LIB").replace(RUN, "RUN").replace(ETC, "ETC")
     return re.sub(r" (--quiet|-c 'echo.*|--collect.*)", "", text)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from shlex import quote
 
+from machine.faults import shell
+
 # The kernel answers as one that has no netlink for packet filters: this is asked before the call is made.
 SEALED = """
 import ctypes, os, platform, struct, sys
@@ -47,7 +49,7 @@ def service_with(lines: str) -> tuple[str, str]:
 
 
 def read_only(folder: str) -> tuple[str, str]:
-    return f"mount --bind {folder} {folder} && mount -o remount,bind,ro {folder}", f"umount {folder}"
+    return shell.read_only(folder), f"umount {folder}"
 
 
 def full(folder: str, spare: int = 0) -> tuple[str, str]:

@@ -93,8 +93,7 @@ def interface_comes(scene: Scene) -> None:
     scene.machine.outside(*made, check=True)
     for place, link, host in ((router, "second", 254), (inside, "host1", 10)):
         for address in _SECOND.pair(host):
-            length = 64 if network.is_v6(address) else 24
-            words = ("ip", "address", "add", f"{address}/{length}", "dev", link)
+            words = ("ip", "address", "add", network.with_length(address), "dev", link)
             scene.machine.outside(*words, place=place, check=True)
         scene.machine.outside("ip", "link", "set", link, "up", place=place, check=True)
     for who in ("peer", "stranger"):

@@ -3,12 +3,9 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from lab import network, programs
+from lab import network
 from lab.machine import Machine
 
 GUARDED, FREE = 5044, 8080
@@ -24,16 +21,6 @@ _TUNNEL_END = 10
 _VXLAN = 4789
 
 
-@dataclass(frozen=True)
-class Way:
-    """One that a connection may take, from a place of the laboratory."""
-
-    source: str
-    target: str
-    port: int
-    place: str = ""
-
-
 def cells_of(*who: str, port: str = "guarded") -> set[str]:
     return {f"{one}, {family}: {port}" for one in who for family in ("IPv4", "IPv6")}
 
@@ -41,18 +28,18 @@ def cells_of(*who: str, port: str = "guarded") -> set[str]:
 class Truth:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self.ways: dict[str, Way] = {}
+        self.ways: dict[str, network.Way] = {}
         self._ports = {GUARDED: "guarded", FREE: "free"}
         own = machine.address, machine.address6
         for who, sources in OUTSIDE.items():
             self.add(who, sources, own)
-        self.add("neighbour", (machine.neighbour, machine.neighbour6), own, network.ROUTER)
+        self.add("neighbour", (machine.neighbour, machine.neighbour6), own)
 
-    def add(self, who: str, sources: tuple[str, str], targets: tuple[str, str], place: str = "") -> None:
+    def add(self, who: str, sources: tuple[str, str], targets: tuple[str, str]) -> None:
         """Cells of somebody by IPv4 and IPv6, for each port."""
         for port, name in self._ports.items():
             for family, source, target in zip(("IPv4", "IPv6"), sources, targets, strict=True):
-                self.ways[f"{who}, {family}: {name}"] = Way(source, target, port, place)
+                self.ways[f"{who}, {family}: {name}"] = network.Way(source, target, port)
 
     def take_away(self, who: str) -> None:
         self.ways = {name: way for name, way in self.ways.items() if not name.startswith(f"{who}, ")}
@@ -84,13 +71,8 @@ class Truth:
     def cells(self) -> dict[str, bool]:
         """Each way by its name, and whether a connection comes about."""
         self._listen()
-        found: dict[str, bool] = {}
-        for place in dict.fromkeys(way.place for way in self.ways.values()):
-            here = {name: way for name, way in self.ways.items() if way.place == place}
-            asked = json.dumps([(way.source, way.target, way.port) for way in here.values()])
-            done = self._machine.outside(sys.executable, "-c", programs.REACH, asked, place=place, check=True)
-            found |= dict(zip(here, json.loads(done.stdout), strict=True))
-        return found
+        reached = self._machine.laboratory.reached(self.ways.values())
+        return {name: way in reached for name, way in self.ways.items()}
 
     def wanted(self, reached: Iterable[str]) -> dict[str, bool]:
         """What is to be found in posture guard, if these are the cells of guarded ports that are open."""
@@ -107,7 +89,7 @@ class Truth:
 
 
 def _address(address: str, link: str) -> tuple[str, ...]:
-    return ("ip", "address", "add", f"{address}/{64 if network.is_v6(address) else 24}", "dev", link)
+    return ("ip", "address", "add", network.with_length(address), "dev", link)
 
 
 def differs(found: dict[str, bool], wanted: dict[str, bool]) -> dict[str, bool]:
