@@ -17,6 +17,7 @@ from .drift import Configuration
 from .objects import POLICY, Openings, Peers, Service
 
 _NAME = "org.fedoraproject.FirewallD1"
+_BUS = "org.freedesktop.DBus"
 _PATH, _CONFIG = "/org/fedoraproject/FirewallD1", "/org/fedoraproject/FirewallD1/config"
 _INET = {objects.IPV4: "inet", objects.IPV6: "inet6"}
 _FAMILY = {"": objects.IPV4, "inet": objects.IPV4, "inet6": objects.IPV6}
@@ -50,15 +51,23 @@ class Daemon:
             bool(self._runtime("", "queryPanicMode")),
         )
 
-    def openings(self) -> Openings:
-        """Ours, as firewalld has them at runtime."""
+    def answers(self) -> bool:
+        """Whether it is at work, as far as the bus knows."""
+        try:
+            return bool(self._call("/org/freedesktop/DBus", _BUS, "NameHasOwner", (_NAME,), to=_BUS))
+        except EngineError:
+            return False
+
+    def openings(self, known: Iterable[Peers] = ()) -> Openings:
+        """Ours, as firewalld has them at runtime; of sets that are known it is not asked."""
         ipsets, services = self._names()
+        given = {one.name: one for one in known}
         policy: Dict[str, Any] = {}
         if POLICY in self._runtime("policy", "getPolicies"):
             policy = _plain(self._runtime("policy", "getPolicySettings", POLICY))
         return Openings(
             frozenset(policy.get("rich_rules", ())),
-            frozenset(self._ipset(name) for name in ipsets),
+            frozenset(given.get(name) or self._ipset(name) for name in ipsets),
             frozenset(self._service(name) for name in services),
             _frame(policy) if policy else "",
         )
@@ -207,16 +216,16 @@ class Daemon:
         return self._call(str(path), f"{_NAME}.config.{kind}", method, arguments)
 
     def _all(self, path: str, interface: str) -> Dict[str, Any]:
-        return dict(_plain(self._call(path, "org.freedesktop.DBus.Properties", "GetAll", (interface,))))
+        return dict(_plain(self._call(path, f"{_BUS}.Properties", "GetAll", (interface,))))
 
-    def _call(self, path: str, interface: str, method: str, arguments: Iterable[Any]) -> Any:
+    def _call(self, path: str, interface: str, method: str, arguments: Iterable[Any], to: str = _NAME) -> Any:
         dbus = self._dbus
         try:
             if self._bus is None:
                 self._bus = dbus.SystemBus()
             # Without a proxy of the object: that would ask for the daemon's name before each call.
             return self._bus.call_blocking(
-                _NAME, path, interface, method, None, tuple(arguments), timeout=programs.SECONDS
+                to, path, interface, method, None, tuple(arguments), timeout=programs.SECONDS
             )
         except dbus.exceptions.DBusException as error:
             self.leave()

@@ -81,7 +81,7 @@ class Firewalld:
 
     def opens(self) -> List[str]:
         table = self._nft.table(kernel.TABLE)
-        self._opener.flushed = table is None
+        self._opener.saw(table)
         return kernel.meaning(table)
 
     def to_restore(self, present: Present, text: str) -> str:
@@ -153,7 +153,7 @@ class Firewalld:
     def drift(self, text: str) -> Tuple[List[str], List[str]]:
         there, wanted = self._refuser.drift(parsed(text).ruleset)
         try:
-            now, given = _lines(self._opener.now().used()), _lines(_openings(text))
+            now, given = _lines(self._opener.now(_openings(text)).used()), _lines(_openings(text))
         except EngineError:
             return there, wanted
         return [*there, *sorted(now - given)], [*wanted, *sorted(given - now)]

@@ -61,14 +61,18 @@ def _policy(rules: Iterable[str]) -> str:
 
 def _rule(rule: Rich) -> List[str]:
     family = f' family="{rule.family}"' if rule.family else ""
-    parts = (
+    inner = [f"    <{tag} {name}={quoteattr(value)}/>" for tag, name, value in _parts(rule)]
+    return [f"  <rule{family}>", *inner, "    <accept/>", "  </rule>"]
+
+
+def _parts(rule: Rich) -> List[Tuple[str, str, str]]:
+    every = (
         ("source", "ipset", rule.ipset),
         ("destination", "address", rule.destination),
         ("service", "name", rule.service),
         ("protocol", "value", rule.protocol),
     )
-    inner = [f"    <{tag} {name}={quoteattr(value)}/>" for tag, name, value in parts if value]
-    return [f"  <rule{family}>", *inner, "    <accept/>", "  </rule>"]
+    return [one for one in every if one[2]]
 
 
 def parsed(rule: str) -> Rich:
@@ -154,9 +158,10 @@ def _read_rule(rule: ElementTree.Element) -> str:
         values.get("service", {}).get("name", ""),
         values.get("protocol", {}).get("value", ""),
     )
-    again = ElementTree.fromstring("\n".join(_rule(made)))
-    same = rule.attrib == again.attrib and {one.tag: one.attrib for one in again} == values
-    plain = same and not any(len(one) for one in rule)
+    family = {"family": made.family} if made.family else {}
+    mine: Dict[str, Dict[str, str]] = {tag: {name: value} for tag, name, value in _parts(made)}
+    same = rule.attrib == family and values == {**mine, "accept": {}}
+    plain = same and len(rule) == len(values) and not any(len(one) for one in rule)
     return made.text() if plain else ElementTree.tostring(rule, encoding="unicode")
 
 

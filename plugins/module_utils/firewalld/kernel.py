@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, List, Optional, Set
+from typing import Any, Dict, FrozenSet, List, Optional, Set
 
 from ..nftables.kernel import plain
 from .objects import POLICY, ours
@@ -28,6 +28,18 @@ def meaning(table: Optional[List[Any]]) -> List[str]:
     elements = [f"{one['name']} {json.dumps(plain(one).get('elem', []))}" for one in found]
     ways = sorted({one["chain"] for one in rules if {"jump": {"target": _CHAIN}} in one["expr"]})
     return sorted([*texts, *elements, f"from {ways}"])
+
+
+def entries(table: Optional[List[Any]]) -> Dict[str, FrozenSet[str]]:
+    """Of the sets of ours, as firewalld writes them."""
+    found = [one["set"] for one in table or () if "set" in one and ours(one["set"]["name"])]
+    return {one["name"]: frozenset(map(_entry, one.get("elem", ()))) for one in found}
+
+
+def _entry(element: Any) -> str:
+    if isinstance(element, dict) and set(element) == {"prefix"}:
+        return f"{element['prefix']['addr']}/{element['prefix']['len']}"
+    return element if isinstance(element, str) else json.dumps(element)
 
 
 def _jumps(rule: Any) -> bool:

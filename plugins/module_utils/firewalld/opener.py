@@ -11,13 +11,13 @@ import re
 import time
 from contextlib import suppress
 from shlex import quote
-from typing import Dict, List, Optional, Set, Tuple
+from typing import Any, Dict, FrozenSet, List, Optional, Set, Tuple
 
 from ..linux import programs
 from ..linux.engine import EngineError
 from ..linux.units import has_systemd
 from ..nftables.kernel import Nft
-from . import back, files
+from . import back, files, kernel
 from .daemon import Daemon
 from .drift import Drift, drift
 from .kernel import BLOCKED, TABLE
@@ -38,8 +38,10 @@ class Opener:
     def __init__(self, nft: Nft, daemon: Daemon, folder: str = back.FOLDER) -> None:
         self._nft, self._daemon, self._folder = nft, daemon, folder
         self.notes: List[str] = []
-        self.flushed = False
+        self._flushed = False
         """Whether firewalld's table was not in the kernel when that was looked at last."""
+        self._sets: Dict[str, FrozenSet[str]] = {}
+        """Entries that the kernel had then."""
         self._seen: Optional[Openings] = None
 
     # -- looking ------------------------------------------------------------------------------------
@@ -71,7 +73,13 @@ class Opener:
                 "firewalld, then run again"
             )
 
+    def saw(self, table: Optional[List[Any]]) -> None:
+        """firewalld's, as the kernel holds it."""
+        self._flushed, self._sets = table is None, kernel.entries(table)
+
     def look_at_unit(self) -> None:
+        if self._daemon.answers():
+            return
         load, active, enabled = self._unit()
         if load == "masked":
             raise EngineError(f"{UNIT} is masked on this host. Unmask and start it. {_ADVICE}")
@@ -82,7 +90,7 @@ class Opener:
             raise EngineError(f"{UNIT} is {word}{active} on this host. Start it (systemctl start firewalld). {_ADVICE}")
 
     def runs(self) -> bool:
-        return self._unit()[1] in ("active", "reloading")
+        return self._daemon.answers() or self._unit()[1] in ("active", "reloading")
 
     def _unit(self) -> Tuple[str, str, str]:
         """How it is loaded, whether it is at work, and whether it starts with the host."""
@@ -104,10 +112,12 @@ class Opener:
                             found[f"{folder}/{name}"] = file.read()
         return found
 
-    def now(self) -> Openings:
-        """At runtime, as it was when this was asked first, or after something was changed."""
+    def now(self, wanted: Openings) -> Openings:
+        """At runtime, as it was when this was asked first, or after something was changed. Of sets that the kernel
+        holds as they are wanted, firewalld is not asked: there may be many, and each takes time."""
         if self._seen is None:
-            self._seen = self._daemon.openings()
+            known = [one for one in wanted.ipsets if self._sets.get(one.name) == one.entries]
+            self._seen = self._daemon.openings(known)
         return self._seen
 
     def permanent(self) -> Openings:
@@ -117,14 +127,14 @@ class Opener:
         """How to take back what brings it to these openings: its way, and arguments of firewall-cmd."""
         if not self.runs():
             return FILES_ONLY, []
-        found = steps(self.now(), wanted)
-        if found.reload or self.flushed:
+        found = steps(self.now(wanted), wanted)
+        if found.reload or self._flushed:
             return RELOAD, quoted(self._drift())
         return COMMANDS, found.undone()
 
     def look_at_drift(self, wanted: Openings) -> None:
         """Raises what a reload would change for good, if these openings take one."""
-        if steps(self.now(), wanted).reload or self.flushed:
+        if steps(self.now(wanted), wanted).reload or self._flushed:
             self._refuse_stuck(self._drift())
 
     # -- changing -----------------------------------------------------------------------------------
@@ -133,10 +143,10 @@ class Opener:
         """At runtime. Without any, nothing has to run."""
         if not wanted.rules and not self.runs():
             return
-        found = steps(self.now(), wanted)
+        found = steps(self.now(wanted), wanted)
         self._seen = None
-        if found.reload or self.flushed:
-            self._with_reload(found, wanted, self.flushed)
+        if found.reload or self._flushed:
+            self._with_reload(found, wanted, self._flushed)
             found = steps(self._daemon.openings(), wanted)
         self._at_runtime(found, wanted)
 
@@ -200,7 +210,7 @@ class Opener:
         if not wanted.exists and self._daemon.openings().exists:
             others = self._drift()
             if not others.stuck:
-                self._again(self._flushed())
+                self._again(TABLE not in self._nft.tables())
                 self._put_back(others)
 
     def _remove_files(self, wanted: Set[str]) -> None:
@@ -215,9 +225,6 @@ class Opener:
                         os.unlink(os.path.join(path, name))
 
     # -- reloads ------------------------------------------------------------------------------------
-
-    def _flushed(self) -> bool:
-        return TABLE not in self._nft.tables()
 
     def _again(self, flushed: bool) -> None:
         """A reload, and a restart where that would lock out or has failed."""

@@ -49,7 +49,7 @@ class Nft:
     def table(self, name: str = TABLE) -> Optional[List[Any]]:
         """One of the family inet as the kernel holds it, or None."""
         try:
-            return list(json.loads(self._run(["-j", "list", "table", "inet", name]))["nftables"])
+            return self._objects("list", "table", "inet", name)
         except NftStopped:
             raise
         except NftError:
@@ -73,12 +73,16 @@ class Nft:
 
     def others(self, beside: Sequence[str] = ()) -> List[Any]:
         """Everything that is neither ours nor in the tables beside it, of the family inet."""
-        objects = json.loads(self._run(["-j", "list", "ruleset"]))["nftables"]
-        return [one for one in objects if not _of(one, (TABLE, *beside)) and "metainfo" not in one]
+        ours = (TABLE, *beside)
+        if all(_of(one, ours) for one in self._objects("list", "tables")):
+            return []
+        return [one for one in self._objects("list", "ruleset") if not _of(one, ours)]
 
     def tables(self) -> List[str]:
-        objects = json.loads(self._run(["-j", "list", "tables", "inet"]))["nftables"]
-        return [one["table"]["name"] for one in objects if "table" in one]
+        return [one["table"]["name"] for one in self._objects("list", "tables", "inet")]
+
+    def _objects(self, *arguments: str) -> List[Any]:
+        return [one for one in json.loads(self._run(["-j", *arguments]))["nftables"] if "metainfo" not in one]
 
     def _run(self, arguments: List[str], text: str = "", wrong: str = "nft failed") -> str:
         try:
@@ -129,7 +133,7 @@ def meaning(table: Optional[List[Any]]) -> str:
     """A digest of the table less what changes by itself: handles, counters, order of elements."""
     if table is None:
         return ""
-    objects = [plain(one) for one in table if "metainfo" not in one]
+    objects = [plain(one) for one in table]
     ordered = sorted(json.dumps(one, sort_keys=True) for one in objects if "rule" not in one)
     rules = [json.dumps(one, sort_keys=True) for one in objects if "rule" in one]
     chains = sorted(rules, key=lambda text: str(json.loads(text)["rule"]["chain"]))

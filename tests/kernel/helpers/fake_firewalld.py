@@ -34,8 +34,12 @@ class FakeFirewalld(Daemon):
     def health(self) -> Health:
         return Health("2.0.0", "RUNNING", "nftables", False)
 
-    def openings(self) -> Openings:
-        return files.read(_texts(self._runtime_files))
+    def answers(self) -> bool:
+        return True
+
+    def openings(self, known: Iterable[Peers] = ()) -> Openings:
+        there, given = files.read(_texts(self._runtime_files)), {one.name: one for one in known}
+        return replace(there, ipsets=frozenset(given.get(one.name, one) for one in there.ipsets))
 
     def configuration(self) -> tuple[Configuration, Configuration]:
         return Configuration(), Configuration()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from ansible_collections.portbook.firewall.plugins.module_utils.firewalld import opener
 from ansible_collections.portbook.firewall.plugins.module_utils.firewalld.daemon import Daemon, Health
 from ansible_collections.portbook.firewall.plugins.module_utils.firewalld.drift import Configuration
-from ansible_collections.portbook.firewall.plugins.module_utils.firewalld.objects import Openings, wanted
+from ansible_collections.portbook.firewall.plugins.module_utils.firewalld.objects import Openings, Peers, wanted
 from ansible_collections.portbook.firewall.plugins.module_utils.firewalld.opener import Opener
 from ansible_collections.portbook.firewall.plugins.module_utils.linux import programs
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.engine import EngineError
@@ -32,7 +33,11 @@ class Asked(Daemon):
     def health(self) -> Health:
         return self.found
 
-    def openings(self) -> Openings:
+    def answers(self) -> bool:
+        """So that its unit is asked."""
+        return False
+
+    def openings(self, known: Iterable[Peers] = ()) -> Openings:
         return Openings()
 
     def configuration(self) -> tuple[Configuration, Configuration]:
