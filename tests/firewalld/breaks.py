@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from shlex import quote
 
+from machine.faults.shell import fill, freed
+
 POLICY = "/etc/firewalld/policies/portbook_in.xml"
 _CMD = "/usr/bin/firewall-cmd"
 _OURS = "--policy=portbook_in"
@@ -52,6 +54,8 @@ BREAKS = [
     Break("firewalld is stopped and disabled", "systemctl --quiet disable --now firewalld",
           "systemctl --quiet enable firewalld"),
     Break("panic mode comes and goes", f"{_CMD} --panic-on; sleep 1; {_CMD} --panic-off"),
+    Break("D-Bus is gone", "systemctl stop dbus.socket dbus.service",
+          "systemctl start dbus.socket dbus.service; systemctl restart firewalld"),
     Break("dbus is restarted", "systemctl restart dbus"),
     Break("dbus is reloaded", "systemctl reload dbus"),
     Break("every Python is killed", "pkill -KILL python3; true"),
@@ -90,6 +94,12 @@ BREAKS = [
     Break("a peer is added to all sets",
           f"for set in $({_CMD} --get-ipsets); do {_CMD} --ipset=$set --add-entry=203.0.113.99; done",
           f"for set in $({_CMD} --get-ipsets); do {_CMD} --ipset=$set --remove-entry=203.0.113.99; done"),
+    # no room
+    Break("the disk of firewalld is full", fill("/etc/firewalld"), freed("/etc/firewalld")),
+    Break("the disk of firewalld is full, and firewalld is restarted",
+          f"{fill('/etc/firewalld')}; systemctl restart firewalld", freed("/etc/firewalld")),
+    Break("the disk of the host's folder is full", fill("/var/lib/portbook"), freed("/var/lib/portbook")),
+    Break("/run is full", "mount -o remount,size=1k /run", "mount -o remount,size=64m /run"),
     # and on what is not
     Break("the default zone is another one", f"{_CMD} --set-default-zone=work", f"{_CMD} --set-default-zone=public"),
     Break("a port is opened at runtime", f"{_CMD} --add-port=9999/tcp", f"{_CMD} --remove-port=9999/tcp"),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from firewalld.helpers.bench import Bench
 from firewalld.helpers.daemon import Daemon
 from firewalld.helpers.packets import GUARDED, OTHER
 from lab import groups, roots
@@ -12,7 +13,7 @@ from lab.laboratory import Laboratory, Spec, interrupt_on_term
 from lab.machine import Machine
 from machine.conftest import key, operator
 
-__all__ = ["key", "machine", "operator", "root"]
+__all__ = ["bench", "key", "machine", "operator", "root"]
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +44,10 @@ def listening(machine: Machine) -> Machine:
 @pytest.fixture
 def daemon(machine: Machine) -> Daemon:
     return Daemon(machine)
+
+
+@pytest.fixture(scope="module")
+def bench(root: Path, key: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    opened = Bench(root, key, tmp_path_factory.mktemp("bench"))
+    yield opened
+    opened.close()

@@ -154,10 +154,12 @@ class Opener:
         others = self._drift()
         self._refuse_stuck(others)
         before = self.permanent()
-        for ipset in {*found.ipsets, *(one for one in wanted.ipsets if one.name not in before.peers)}:
-            self._daemon.keep_ipset(ipset)
-        for service in {*found.services, *(one for one in wanted.services if one.name not in before.ports)}:
-            self._daemon.keep_service(service)
+        for name, ipset in sorted(wanted.peers.items()):
+            if ipset in found.ipsets or name not in before.peers:
+                self._daemon.keep_ipset(ipset)
+        for name, service in sorted(wanted.ports.items()):
+            if service in found.services or name not in before.ports:
+                self._daemon.keep_service(service)
         # A reload with a rule that names what is not there would leave firewalld 1.3 without any rule.
         old = before.sound() & wanted.rules if found.policy else before.sound()
         rules = wanted.rules if found.many else old
