@@ -33,6 +33,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 COLLECTIONS = CHECKOUT / ".venv" / "collections"
 sys.path[:0] = [str(COLLECTIONS), str(Path(__file__).parent)]
 
+import firewalld_hosts  # noqa: E402
 import nftables  # noqa: E402
 import windows_store  # noqa: E402
 from company import company  # noqa: E402
@@ -350,6 +351,11 @@ def main() -> int:
         table.title(f"nftables: not measured: {lacking}")
     else:
         nftables.measure(table, few)
+    lacking = firewalld_hosts.why_not()
+    if lacking:
+        table.title(f"firewalld: not measured: {lacking}")
+    else:
+        firewalld_hosts.measure(table, few)
     windows_store.measure(table)
     print(f"\n{'=' * 78}\n{table.text()}\n\nTook {time.monotonic() - start:.0f} s on {os.cpu_count()} processors.")
     if options.bars and table.missed:
