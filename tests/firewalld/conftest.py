@@ -36,7 +36,7 @@ def machine(root: Path, key: Path, tmp_path: Path) -> Iterator[Machine]:
 
 @pytest.fixture
 def listening(machine: Machine) -> Machine:
-    """At the ports of the tests. A machine with listeners cannot be rebooted: they are held from outside."""
+    """At the ports of the tests."""
     machine.listen(GUARDED, OTHER)
     return machine
 

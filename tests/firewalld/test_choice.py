@@ -12,6 +12,7 @@ from firewalld.helpers.packets import GUARDED, PEER_ALONE, asked
 from lab.laboratory import entry
 from lab.machine import Machine
 from lab.network import PEER, STRANGER
+from machine.faults.shell import fill, freed, read_only, writable
 from machine.helpers.playbooks import Operator
 from machine.test_remove import everything
 
@@ -129,6 +130,14 @@ def test_what_cannot_be_asked_is_said_before_anything_is_touched(
     machine.run("systemctl", "unmask", "firewalld")
     machine.run("systemctl", "start", "firewalld")
     daemon.wait()
+
+    folder = "/etc/firewalld"
+    machine.run("sh", "-c", fill(folder))
+    assert "/etc/firewalld/policies cannot be written: No space left on device. Free some space there" in refused()
+    machine.run("sh", "-c", freed(folder))
+    machine.run("sh", "-c", read_only(folder))
+    assert "/etc/firewalld/policies cannot be written: Read-only file system. The rules must survive" in refused()
+    machine.run("sh", "-c", writable(folder))
 
     bindings = machine.run("python3", "-c", "import dbus; print(dbus.__path__[0])").strip()
     machine.run("mv", bindings, f"{bindings}.away")

@@ -31,13 +31,16 @@ def test_reloads_and_restarts_change_nothing(machine: Machine, operator: Operato
         operator.run().ok(changed=False)
 
 
-def test_a_restart_of_the_host_changes_nothing(machine: Machine, operator: Operator, daemon: Daemon) -> None:
+def test_a_restart_of_the_host_and_a_power_cut_change_nothing(
+    machine: Machine, operator: Operator, daemon: Daemon
+) -> None:
     operator.run().ok(changed=True)
-    machine.reboot()
-    daemon.wait()
-    machine.listen(GUARDED, OTHER)
-    assert asked(machine) == PEER_ALONE
-    operator.run().ok(changed=False)
+    for starts_again in (machine.reboot, machine.power_cut):
+        starts_again()
+        daemon.wait()
+        machine.listen(GUARDED, OTHER)
+        assert asked(machine) == PEER_ALONE, starts_again.__name__
+        operator.run().ok(changed=False)
 
 
 @pytest.mark.usefixtures("listening")

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from docker.containers import WANTED, Docker
+from docker.events import again
 from firewalld.helpers.daemon import Daemon
 from firewalld.helpers.packets import GUARDED, OTHER, PEER_ALONE, asked
 from lab import roots
@@ -20,6 +21,20 @@ pytestmark = pytest.mark.more
 # A container's own address is in another zone, to which firewalld forwards nothing from outside.
 _OWN = "own address, peer"
 _CONFIGURATION = "/etc/firewalld/firewalld.conf"
+
+
+def _restart_of_firewalld(docker: Docker, daemon: Daemon) -> None:
+    """Docker hears of it and makes its zone and its rules again."""
+    docker.machine.run("systemctl", "restart", "firewalld")
+    daemon.wait()
+
+
+_HAPPENS: dict[str, Callable[[Docker, Daemon], None]] = {
+    "StrictForwardPorts is no again": lambda _docker, _daemon: None,
+    "Docker is restarted": lambda docker, _daemon: docker.restart(),
+    "docker compose down and up": lambda docker, _daemon: again(docker),
+    "firewalld is restarted": _restart_of_firewalld,
+}
 
 
 def strict(daemon: Daemon, word: str) -> bool:
@@ -77,4 +92,7 @@ class TestDocker:
                 assert not [name for name in refused if found[name]], word
                 operator.run().ok(changed=False)
         assert strict(daemon, "no")
-        assert docker.cells() == wanted
+        for what, happens in _HAPPENS.items():
+            happens(docker, daemon)
+            assert docker.cells() == wanted, what
+        operator.run().ok(changed=False)

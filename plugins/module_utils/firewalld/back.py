@@ -27,7 +27,8 @@ files_back() {{
         mkdir -p "${{file%/*}}"
         awk -v file="$file" '
             substr($0, 1, 3) == "#+ " {{ here = substr($0, 4) == file; next }}
-            here && substr($0, 1, 3) == "#| " {{ print substr($0, 4) }}' "$1" >"$file.new" || return
+            here && substr($0, 1, 3) == "#| " {{ print substr($0, 4) }}' "$1" >"$file.new" ||
+            {{ rm -f "$file.new"; return 1; }}
         if cmp -s "$file.new" "$file"; then rm -f "$file.new"; else mv -f "$file.new" "$file"; fi
     done
 }}

@@ -94,6 +94,7 @@ class Firewalld:
         if given.files:
             self._opener.look()
             self._opener.look_at_drift(_openings(text))
+            self._opener.look_at_folder(given.files)
         self._refuser.check(given.ruleset)
 
     def load(self, text: str) -> None:

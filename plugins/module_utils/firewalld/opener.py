@@ -13,7 +13,7 @@ from contextlib import suppress
 from shlex import quote
 from typing import Any, Dict, FrozenSet, List, Optional, Set, Tuple
 
-from ..linux import programs
+from ..linux import causes, programs
 from ..linux.engine import EngineError
 from ..linux.units import has_systemd
 from ..nftables.kernel import Nft
@@ -30,6 +30,8 @@ _FLOOR = (1, 0)
 _MOST_SINGLE = 64
 _READY_WITHIN, _LOOK_EVERY = 8.0, 0.1
 _SLOW = 20.0
+_SPARE = 64 * 1024
+"""Bytes, beside the files themselves and the copies that firewalld keeps of them."""
 _VERSION = re.compile(r"(\d+)\.(\d+)")
 _ADVICE = "Or set portbook_backend: nftables for a host that is to have no firewalld"
 
@@ -136,6 +138,16 @@ class Opener:
         """Raises what a reload would change for good, if these openings take one."""
         if steps(self.now(wanted), wanted).reload or self._flushed:
             self._refuse_stuck(self._drift())
+
+    def look_at_folder(self, wanted: Dict[str, str]) -> None:
+        """Raises what would keep firewalld from writing these files. It empties a file first, which a full disk would
+        leave so."""
+        size = _SPARE + 2 * sum(map(len, wanted.values()))
+        for name in files.FOLDERS:
+            path = os.path.join(self._folder, name)
+            wrong = causes.not_writable(path) or causes.without_room(path, size)
+            if wrong:
+                raise EngineError(wrong)
 
     # -- changing -----------------------------------------------------------------------------------
 

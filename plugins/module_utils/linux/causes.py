@@ -38,13 +38,27 @@ def in_words(error: OSError) -> str:
 
 def not_writable(path: str) -> str:
     """Why nothing can be written there, without trying; empty if it can be."""
-    place = path
-    while not os.path.isdir(place):
-        place = os.path.dirname(place)
+    place = _nearest(path)
     if os.access(place, os.W_OK):
         return ""
     number = errno.EROFS if os.statvfs(place).f_flag & os.ST_RDONLY else errno.EACCES
     return not_written(path, OSError(number, os.strerror(number)))
+
+
+def without_room(path: str, size: int) -> str:
+    """Why so many bytes more cannot be written there, without trying; empty if they can be."""
+    found = os.statvfs(_nearest(path))
+    # Some file systems count no files.
+    files = found.f_ffree if found.f_files else 1
+    if files and found.f_bfree * found.f_frsize >= size:
+        return ""
+    return not_written(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+
+
+def _nearest(path: str) -> str:
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return path
 
 
 def of_systemctl(arguments: str, said: str) -> str:

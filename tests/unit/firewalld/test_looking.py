@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -52,11 +54,11 @@ class Tables(Nft):
         return ["firewalld"]
 
 
-def an_opener(monkeypatch: pytest.MonkeyPatch, unit: str = "", **more: object) -> Opener:
+def an_opener(monkeypatch: pytest.MonkeyPatch, unit: str = "", folder: str = "/nowhere", **more: object) -> Opener:
     shown = unit or "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\n"
     monkeypatch.setattr(opener, "has_systemd", lambda: True)
     monkeypatch.setattr(programs, "run", lambda *_words, **_more: programs.Done(0, shown, ""))
-    return Opener(Tables(), Asked(**more), "/nowhere")  # type: ignore[arg-type]
+    return Opener(Tables(), Asked(**more), folder)  # type: ignore[arg-type]
 
 
 def test_one_that_is_well_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,6 +103,15 @@ def test_what_a_reload_would_begin_for_good_stops_the_run(monkeypatch: pytest.Mo
     with pytest.raises(EngineError, match=r"the policy theirs is there permanently only\. Nothing was applied"):
         an_opener(monkeypatch, permanent=waiting).look_at_drift(wanted([PERMISSION], Local()))
     an_opener(monkeypatch, permanent=waiting).look_at_drift(Openings())
+
+
+def test_a_folder_without_room_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    shown = an_opener(monkeypatch, folder=str(tmp_path))
+    shown.look_at_folder({"ipsets/pb-1-4.xml": "x" * 1000})
+    monkeypatch.setattr("os.statvfs", lambda _path: SimpleNamespace(f_bfree=16, f_frsize=4096, f_files=9, f_ffree=9))
+    with pytest.raises(EngineError) as found:
+        shown.look_at_folder({"ipsets/pb-1-4.xml": "x" * 1000})
+    assert str(found.value) == f"{tmp_path}/policies cannot be written: No space left on device. Free some space there"
 
 
 def test_no_bindings_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
