@@ -24,8 +24,8 @@ def shell(text: str) -> str:
     done = subprocess.run(
         ["sh", "-euc", text],
         cwd=CHECKOUT,
-        # Not the options of a make that runs the tests.
-        env={name: value for name, value in given.items() if not name.startswith("MAKE")},
+        # Not the options of a make that runs the tests, of which ARGS is one that it gives on.
+        env={name: value for name, value in given.items() if not (name.startswith("MAKE") or name == "ARGS")},
         capture_output=True,
         text=True,
         timeout=180,
