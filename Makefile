@@ -50,11 +50,12 @@ test: setup ## run the tests for before a commit, those of quick among them
 test-all: setup ## run what test leaves out: other roots, more faults, all postures, the matrix, the bars
 	@$(BIN)/python tests/run.py --size all $(ARGS)
 
-faults: setup ## break real machines in every way that is known, some hundred (half an hour); ARGS='--match nft': some
+faults: setup ## break real machines in every way that is known, some hundred (an hour); ARGS='--match nft': some of nftables
 	@PYTHONPATH=tests $(BIN)/python -m machine.faults $(ARGS)
+	@[ -n "$(ARGS)" ] || $(MAKE) --no-print-directory faults-firewalld
 
-faults-firewalld: setup ## the same for machines that run firewalld, some ninety (a quarter of an hour); ARGS='-k flushed': some
-	@PORTBOOK_FAULTS=all $(BIN)/pytest -v -n 4 -m more tests/firewalld/test_breaks.py $(ARGS)
+faults-firewalld: setup ## those of machines that run firewalld; ARGS='-k flushed': some
+	@PORTBOOK_FAULTS=all $(BIN)/pytest -v -n 4 -m more tests/firewalld/test_breaks.py tests/firewalld/test_calls.py $(ARGS)
 
 lint: setup ## run the style checks and ansible-test's sanity tests
 	@$(BIN)/python tests/run.py --only ruff,yamllint,ansible-lint,sanity,docs,changelog $(ARGS)
