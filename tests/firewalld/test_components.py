@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -36,20 +38,45 @@ def inventory(operator: Operator, component: str, **variables: Any) -> None:
     path.write_text(json.dumps(content))
 
 
-def planned(operator: Operator) -> dict[int, bool]:
-    """A TCP port of each inbound flow, and whether it is open to the peer."""
+@dataclass(frozen=True)
+class Port:
+    protocol: str
+    number: int
+    source: int
+    """From which it has to come; 0 is any."""
+
+
+def planned(operator: Operator) -> dict[Port, bool]:
+    """A port of each inbound flow, and whether it is open to the peer."""
     path = operator.folder / "plan.json"
     operator.run(PLAN, portbook_plan_file=str(path)).ok()
     plan = json.loads(path.read_text())
-    found: dict[int, bool] = {}
+    found: dict[Port, bool] = {}
     for rule in plan["hosts"][HOST]["rules"]:
         # The management access has its port from the host itself.
-        if rule["ports"] and (rule["direction"], rule["protocol"], rule["cast"]) == ("in", "tcp", "unicast"):
-            first = str(rule["ports"][0]).partition("-")[0]
-            if first.isdigit() and first != "22":
-                peers = plan["peers"].get(rule["peers"], [PEER])
-                found[int(first)] = found.get(int(first), False) or PEER in peers
+        if rule["ports"] and rule["direction"] == "in" and rule["protocol"] in ("tcp", "udp"):
+            first, source = (first_of(rule[key]) for key in ("ports", "source_ports"))
+            if rule["cast"] == "unicast" and first not in (None, 22):
+                port = Port(rule["protocol"], first, source or 0)
+                found[port] = found.get(port, False) or PEER in plan["peers"].get(rule["peers"], [PEER])
     return found
+
+
+def first_of(ports: list[object]) -> int | None:
+    """Some are names of ranges that the host itself has."""
+    numbers = [str(one).partition("-")[0] for one in ports]
+    return next((int(one) for one in numbers if one.isdigit()), None)
+
+
+def let_in(machine: Machine, ports: Iterable[Port]) -> set[tuple[str, Port]]:
+    tcp = {one.number: one for one in ports if one.protocol == "tcp"}
+    udp = {one.number: one for one in ports if one.protocol == "udp"}
+    machine.listen(*sorted(tcp))
+    machine.echo(*sorted(udp))
+    both = (PEER, STRANGER)
+    reached = machine.reached([(source, port) for source in both for port in tcp])
+    answered = machine.answered([(source, port, one.source) for source in both for port, one in udp.items()])
+    return {(source, tcp[port]) for source, port in reached} | {(source, udp[port]) for source, port in answered}
 
 
 @pytest.mark.parametrize("posture", ["guard", "strict"])
@@ -59,10 +86,7 @@ def test_packets_agree_with_the_plan(
 ) -> None:
     inventory(operator, component, portbook_posture=posture, portbook_backend="firewalld")
     ports = planned(operator)
-    machine.listen(*sorted(ports))
     operator.run().ok(changed=True)
-    asked = [(source, port) for source in (PEER, STRANGER) for port in ports]
-    wanted = {(PEER, port) for port, opened in ports.items() if opened}
-    assert (machine.reached(asked) if asked else set()) == wanted
+    assert let_in(machine, ports) == {(PEER, port) for port, opened in ports.items() if opened}
     assert bool(daemon.rules()) == bool(daemon.rules("--permanent"))
     operator.run().ok(changed=False)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -56,6 +57,15 @@ class Machine:
         asked = [network.Way(source, targets[network.is_v6(source)], port) for source, port in pairs]
         return {(way.source, way.port) for way in self.laboratory.reached(asked)}
 
+    def answered(self, asked: Iterable[tuple[str, int, int]]) -> set[tuple[str, int]]:
+        """Those of the sources and ports whose datagrams come back; sent from the third, or from any for 0."""
+        every = [(source, port, source_port) for source, port, source_port in asked]
+        targets = {False: self.address, True: self.address6}
+        given = [(source, targets[network.is_v6(source)], port, own) for source, port, own in every]
+        done = self.outside(sys.executable, "-c", programs.ASK, json.dumps(given), check=True)
+        found = zip(every, json.loads(done.stdout), strict=True)
+        return {(source, port) for (source, port, _own), came in found if came}
+
     def wait_for_ssh(self) -> None:
         end = time.monotonic() + _BOOT_SECONDS
         while time.monotonic() < end and self.laboratory.lives():
@@ -100,6 +110,10 @@ class Machine:
     def listen(self, *ports: int) -> None:
         """A program on the machine that says to each caller the caller's own address, then what the caller says."""
         self.run("sh", "-c", _IN_THE_BACKGROUND, "sh", programs.LISTEN, *map(str, ports))
+
+    def echo(self, *ports: int) -> None:
+        """A program on the machine that sends each datagram back."""
+        self.run("sh", "-c", _IN_THE_BACKGROUND, "sh", programs.ECHO, *map(str, ports))
 
     def table(self) -> str:
         """Our table as the kernel has it, without what packets change; nothing, if there is none."""

@@ -56,3 +56,38 @@ asked, seconds, greeted = json.loads(sys.argv[1])
 with ThreadPoolExecutor(max(1, len(asked))) as pool:
     print(json.dumps(list(pool.map(reaches, asked))))
 """
+ECHO = """
+import selectors, socket, sys
+waiting = selectors.DefaultSelector()
+for port in map(int, sys.argv[1:]):
+    one = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    one.bind(("::", port))
+    waiting.register(one, selectors.EVENT_READ)
+print("listening", flush=True)
+while True:
+    for key, _ in waiting.select():
+        said, sender = key.fileobj.recvfrom(65536)
+        key.fileobj.sendto(said, sender)
+"""
+ASK = """
+import json, socket, sys
+from concurrent.futures import ThreadPoolExecutor
+def answered(asked):
+    source, target, port, source_port = asked
+    with socket.socket(socket.AF_INET6 if ":" in target else socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.bind((source, source_port))
+        one.connect((target, port))
+        one.settimeout(1)
+        for _time in range(2):
+            try:
+                one.send(b"datagram")
+                return one.recv(99) == b"datagram"
+            except OSError:
+                pass
+    return False
+asked = json.loads(sys.argv[1])
+with ThreadPoolExecutor(max(1, len(asked))) as pool:
+    print(json.dumps(list(pool.map(answered, asked))))
+"""
