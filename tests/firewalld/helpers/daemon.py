@@ -42,7 +42,7 @@ class Daemon:
         """The permanent configuration that is not the distribution's; the order of rules means nothing."""
         texts = self.machine.run("sh", "-c", _FILES).split("==> ")[1:]
         parts = (text.partition(" <==\n") for text in texts)
-        return {path: sorted(line.strip() for line in text.splitlines()) for path, _mark, text in parts}
+        return {path: sorted(filter(None, map(str.strip, text.splitlines()))) for path, _mark, text in parts}
 
     def generation(self) -> str:
         """Another one after each reload: its chains are made again."""
