@@ -137,6 +137,10 @@ def docker_kind() -> Kind:
     return on_machines(kind)
 
 
+_WITHOUT_BREAKS = [f"--ignore=tests/firewalld/test_{name}.py" for name in ("breaks", "calls")]
+"""What they show depends on no Debian, and takes long."""
+
+
 def firewalld_kind(name: str = "firewalld", limit: float = 120, *options: str) -> Kind:
     proves = "a real firewalld opens, its own table refuses, and both come back together"
     kind = pytest_kind(name, proves, limit, *("-n", "4", *options), folders=("tests/firewalld",))
@@ -339,7 +343,7 @@ def _all() -> list[Kind]:
         machine_more_kind(),
         machine_faults_kind(),
         replace(firewalld_kind("firewalld-more", 300, "-m", "more"), size=ALL),
-        other_root_kind(firewalld_kind("firewalld", 300, "-m", "more or not more"), "trixie", 300),
+        other_root_kind(firewalld_kind("firewalld", 300, "-m", "more or not more", *_WITHOUT_BREAKS), "trixie", 300),
         of_archived(other_root_kind(machine_kind("-m", "not more"), "bullseye", 360)),
         other_root_kind(machine_kind(), "trixie"),
         *(other_root_kind(docker_kind(), suite, 260) for suite in ("bookworm", "trixie")),
