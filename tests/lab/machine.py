@@ -59,7 +59,7 @@ class Machine:
 
     def answered(self, asked: Iterable[tuple[str, int, int]]) -> set[tuple[str, int]]:
         """Those of the sources and ports whose datagrams come back; sent from the third, or from any for 0."""
-        every = [(source, port, source_port) for source, port, source_port in asked]
+        every = list(asked)
         targets = {False: self.address, True: self.address6}
         given = [(source, targets[network.is_v6(source)], port, own) for source, port, own in every]
         done = self.outside(sys.executable, "-c", programs.ASK, json.dumps(given), check=True)
