@@ -342,7 +342,7 @@ def _all() -> list[Kind]:
         kernel_kind("kernel-more", 120, "-m", "more"),
         machine_more_kind(),
         machine_faults_kind(),
-        replace(firewalld_kind("firewalld-more", 300, "-m", "more"), size=ALL),
+        replace(firewalld_kind("firewalld-more", 400, "-m", "more"), size=ALL),
         other_root_kind(firewalld_kind("firewalld", 300, "-m", "more or not more", *_WITHOUT_BREAKS), "trixie", 300),
         of_archived(other_root_kind(machine_kind("-m", "not more"), "bullseye", 360)),
         other_root_kind(machine_kind(), "trixie"),
@@ -359,7 +359,7 @@ def _all() -> list[Kind]:
             "cost grows as little with hosts and rules as it should",
             [python, "tests/bench/run.py", "--bars"],
             in_environment("ansible-playbook"),
-            limit=200,
+            limit=240,
             alone=True,
         ),
     ]
