@@ -96,7 +96,7 @@ def pytest_kind(name: str, proves: str, limit: float, *options: str, folders: tu
 
 def demo_kind() -> Kind:
     kind = pytest_kind("demo", "packets agree with the documents, and broken rules are noticed", 120)
-    return replace(kind, needs=lambda: kind.needs() or needs_of_kernel())
+    return replace(kind, needs=lambda: kind.needs() or needs_of_kernel(), beside=True)
 
 
 def kernel_kind(name: str = "kernel", limit: float = 200, *options: str) -> Kind:
@@ -277,7 +277,10 @@ def _test() -> list[Kind]:
         demo_kind(),
         machine_kind(),
         firewalld_kind(),
-        pwsh_kind("pwsh", "a real PowerShell runs the Windows modules, on a fake of the rule store", 90),
+        replace(
+            pwsh_kind("pwsh", "a real PowerShell runs the Windows modules, on a fake of the rule store", 90),
+            beside=True,
+        ),
         pytest_kind("ansible", "real ansible-playbook runs give the right plans", 240, "-n", "auto"),
         pytest_kind("fuzz", "properties hold for inputs that nobody thought of", 120, "-n", "auto"),
         Kind(
