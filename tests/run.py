@@ -355,7 +355,7 @@ def _all() -> list[Kind]:
             "it works with every Python found and every supported ansible-core",
             [python, "scripts/matrix.py", "--require", "2.19,2.21,2.22"],
             in_environment("ansible-playbook"),
-            limit=1150,
+            limit=1450,
         ),
         Kind(
             "bench",
