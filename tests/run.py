@@ -144,7 +144,7 @@ _WITHOUT_BREAKS = [f"--ignore=tests/firewalld/test_{name}.py" for name in ("brea
 def firewalld_kind(name: str = "firewalld", limit: float = 120, *options: str) -> Kind:
     proves = "a real firewalld opens, its own table refuses, and both come back together"
     kind = pytest_kind(name, proves, limit, *("-n", "4", *options), folders=("tests/firewalld",))
-    return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
+    return on_machines(kind)
 
 
 def other_root_kind(kind: Kind, suite: str, limit: float = 500) -> Kind:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from firewalld.helpers.bench import ALL, Bench
+from firewalld.helpers.bench import ALL, HOLD, Bench
 from firewalld.helpers.calls import MODULE, Calls
 from firewalld.helpers.packets import GUARDED, PEER_ALONE
 from lab.network import PEER, STRANGER
@@ -64,12 +64,12 @@ def begin(bench: Bench, one: Operation) -> tuple[object, ...]:
     if one.from_nothing:
         bench.operator.run(REMOVE).ok(changed=True)
     before = seen(bench)
-    bench.operator.inventory(portbook_confirm_timeout=8, **one.variables)
+    bench.operator.inventory(portbook_confirm_timeout=HOLD, **one.variables)
     return before
 
 
 def seen(bench: Bench) -> tuple[object, ...]:
-    """Without what every run writes anew."""
+    """Without what differs from run to run."""
     table, files, *rest = bench.seen()
     return table, re.sub(r'"(loaded|token)": [^,}]*', "", str(files)), *rest
 
