@@ -125,8 +125,8 @@ def test_three_hundred_hosts_of_which_some_would_be_changed(desk_of_300: Desk, u
     linux, windows = ["siem-0", *(f"probe-{one}" for one in range(20))], ["hub-0", *(f"pc-{one}" for one in range(70))]
     for name in windows:
         stores.add(name)
-    reached = dict.fromkeys(linux, {"portbook_backend": "nftables", **host.variables})
-    reached |= dict.fromkeys(windows, {"portbook_backend": "auto"})
+    reached: dict[str, dict[str, Any]] = {name: {"portbook_backend": "nftables", **host.variables} for name in linux}
+    reached |= {name: {"portbook_backend": "auto"} for name in windows}
     desk_of_300.write("reached.yml", {"all": {"hosts": reached}})
     # One after the other, so that they stand in their order.
     options, sources = ["-f", "1", "--check", "--diff"], ("inventory", "reached.yml")
