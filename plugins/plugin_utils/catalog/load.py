@@ -42,13 +42,17 @@ class _Found:
     places: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
-def load(own: Iterable[Path], problems: Problems, built_in: Path = BUILT_IN) -> Catalog:
-    """The collection's catalogue and the user's own files or folders, as one."""
-    tokens, shared = _platform(built_in / _PLATFORM_FILE, problems)
+def load(own: Iterable[Path], problems: Problems, built_in: Path | None = None) -> Catalog:
+    """The collection's catalogue, or the one that is given in its place, and the user's own files or folders, as one."""
+    shipped = built_in or BUILT_IN
+    # Tests hold what is shipped to the schema. Each run would take 0.2 s to do it again.
+    checked = built_in is not None
+    tokens, shared = _platform(shipped / _PLATFORM_FILE, problems, checked)
     found = _Found(problems, tokens)
-    for path in [*_files(built_in, problems), *(file for one in own for file in _files(one, problems))]:
-        if path.name != _PLATFORM_FILE:
-            _take(path, found)
+    for files, one in [(_files(shipped, problems), checked), *((_files(path, problems), True) for path in own)]:
+        for path in files:
+            if path.name != _PLATFORM_FILE:
+                _take(path, found, one)
     catalog = Catalog(
         dict(sorted(found.components.items())),
         dict(sorted(found.flows.items())),
@@ -105,11 +109,9 @@ def _resolved(schema: Any, definitions: Mapping[str, Any]) -> Any:
     return found
 
 
-def _read_valid(path: Path, part: str, problems: Problems) -> yaml_lines.Document | None:
-    # Tests hold the files that are shipped to the schema. Each run would take 0.2 s to do it again.
-    shipped = path.parent == BUILT_IN
+def _read_valid(path: Path, part: str, problems: Problems, checked: bool) -> yaml_lines.Document | None:
     try:
-        document = yaml_lines.read(path, known=shipped)
+        document = yaml_lines.read(path, known=not checked)
     except yaml_lines.Unreadable as error:
         problems.error(f"{path}:{error.line}", "", f"is no readable YAML: {error}", "Mend the file's syntax")
         return None
@@ -117,7 +119,7 @@ def _read_valid(path: Path, part: str, problems: Problems) -> yaml_lines.Documen
         problems.error(
             f"{path}:{line}", _dotted(key_path), "stands twice in this file", "Keep one of the two or rename the other"
         )
-    errors = [] if shipped else list(_validator(part).iter_errors(document.data))
+    errors = list(_validator(part).iter_errors(document.data)) if checked else []
     for found in errors:
         deepest = _most_telling(found)
         key_path = tuple(deepest.absolute_path)
@@ -156,8 +158,8 @@ def _dotted(path: Iterable[str | int]) -> str:
     return ".".join(str(step) for step in path)
 
 
-def _platform(path: Path, problems: Problems) -> tuple[dict[str, Token], dict[str, Spans]]:
-    document = _read_valid(path, "platform_file", problems)
+def _platform(path: Path, problems: Problems, checked: bool) -> tuple[dict[str, Token], dict[str, Spans]]:
+    document = _read_valid(path, "platform_file", problems, checked)
     if document is None:
         return {}, {}
     tokens: dict[str, Token] = {}
@@ -174,8 +176,8 @@ def _platform(path: Path, problems: Problems) -> tuple[dict[str, Token], dict[st
     return tokens, shared
 
 
-def _take(path: Path, found: _Found) -> None:
-    document = _read_valid(path, "", found.problems)
+def _take(path: Path, found: _Found, checked: bool) -> None:
+    document = _read_valid(path, "", found.problems, checked)
     if document is None:
         return
     data = document.data
