@@ -43,7 +43,7 @@ class _Found:
 
 
 def load(own: Iterable[Path], problems: Problems, built_in: Path | None = None) -> Catalog:
-    """The collection's catalogue, or the one that is given in its place, and the user's own files or folders, as one."""
+    """The collection's own catalogue, or another in its place, and the user's files or folders, as one."""
     shipped = built_in or BUILT_IN
     # Tests hold what is shipped to the schema. Each run would take 0.2 s to do it again.
     checked = built_in is not None
