@@ -22,10 +22,16 @@ fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo quick test test-all faults faults-firewalld lab lab-down lint types generate bench test-matrix lock clean
+.PHONY: help archive release setup demo quick test test-all faults faults-firewalld lab lab-down lint types generate bench test-matrix lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+archive: setup ## build the archive that users install, the same bytes each time; ARGS="--commit v0.2.0": of that one
+	@$(BIN)/python scripts/archive.py $(ARGS)
+
+release: setup ## make a release: version, changelog, commit, tag, archive; VERSION=0.2.0
+	@$(BIN)/python scripts/release.py $(VERSION) $(ARGS)
 
 setup: $(STAMP) ## make .venv with all tools, and the collection's path in it
 
