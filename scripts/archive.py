@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Build the collection's archive from a commit. The same commit gives the same bytes, whenever and wherever it is built.
+"""Build the collection's archive from a commit, which gives the same bytes whenever and wherever it is built.
 
 ansible-galaxy builds it; what it takes from the clock and from the order of a folder is set afterwards: all files have
 the date of the release, and stand in the order of their names.
@@ -12,6 +12,8 @@ import gzip
 import hashlib
 import io
 import json
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -24,6 +26,8 @@ import yaml
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
+_IN_A_CHECKOUT = re.compile(r"<!-- in a checkout -->\n.*?<!-- end of it -->\n\n?", re.S)
+_LINK = re.compile(r"\]\((?P<path>[^)#:\s]+)(?P<mark>#[^)\s]*)?\)")
 MANIFEST, FILES = "MANIFEST.json", "FILES.json"
 Parts = dict[str, tuple[tarfile.TarInfo, bytes]]
 
@@ -44,6 +48,7 @@ def released_at(tree: Path) -> int:
 
 
 def built_by_galaxy(tree: Path, folder: Path) -> Path:
+    folder.mkdir()
     subprocess.run(
         [BIN / "ansible-galaxy", "collection", "build", tree, "--output-path", folder],
         cwd=tree,
@@ -78,12 +83,15 @@ def _as_json(data: Any) -> bytes:
 
 
 def write(parts: Parts, when: int, path: Path) -> None:
-    with path.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:
-        with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
-            for member, content in parts.values():
-                member.mtime, member.size = when, len(content)
-                member.pax_headers = {}
-                archive.addfile(member, io.BytesIO(content))
+    with (
+        path.open("wb") as raw,
+        gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for member, content in parts.values():
+            member.mtime, member.size = when, len(content)
+            member.pax_headers = {}
+            archive.addfile(member, io.BytesIO(content))
 
 
 def build(commit: str, folder: Path) -> Path:
@@ -95,10 +103,30 @@ def build_tree(tree: Path, folder: Path) -> Path:
     """In that folder, by the name that ansible-galaxy gives it."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="portbook-archive-") as place:
-        given = built_by_galaxy(tree, Path(place))
+        shipped, first, second = (Path(place) / name for name in ("tree", "first", "second"))
+        shutil.copytree(tree, shipped, symlinks=True)
+        for_installed(shipped, set(read(built_by_galaxy(shipped, first))))
+        given = built_by_galaxy(shipped, second)
         path = folder / given.name
         write(in_order(read(given)), released_at(tree), path)
     return path
+
+
+def for_installed(tree: Path, shipped: set[str]) -> None:
+    """Pages without what only a checkout can do, and with links to the repository for what is not in the archive."""
+    repository = yaml.safe_load((tree / "galaxy.yml").read_text(encoding="utf-8"))["repository"]
+    for page in (tree / name for name in shipped if name.endswith(".md")):
+
+        def kept(link: re.Match[str], page: Path = page) -> str:
+            target = (page.parent / link["path"]).resolve()
+            if not target.is_relative_to(tree.resolve()) or not target.exists():
+                return link.group()
+            name = str(target.relative_to(tree.resolve()))
+            kind = "tree" if target.is_dir() else "blob"
+            return link.group() if name in shipped else f"]({repository}/{kind}/main/{name}{link['mark'] or ''})"
+
+        text = _IN_A_CHECKOUT.sub("", page.read_text(encoding="utf-8"))
+        page.write_text(_LINK.sub(kept, text), encoding="utf-8")
 
 
 def main() -> int:

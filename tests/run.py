@@ -350,6 +350,7 @@ def _all() -> list[Kind]:
         of_archived(other_root_kind(machine_kind("-m", "not more"), "bullseye", 360)),
         other_root_kind(machine_kind(), "trixie"),
         *(other_root_kind(docker_kind(), suite, 260) for suite in ("bookworm", "trixie")),
+        pytest_kind("release", "the archive works alone, is the same each time, and a release is one command", 90),
         Kind(
             "matrix",
             "it works with every Python found and every supported ansible-core",
