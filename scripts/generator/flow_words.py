@@ -46,11 +46,28 @@ class FlowLine:
     default: str
     versions: str
     guarded: str
-    doubt: str
     confidence: str
     rows: str
     evidence: str
     listener: str
+    remarks: str
+
+    @property
+    def traffic(self) -> str:
+        return f"{self.protocol} {self.ports}"
+
+    @property
+    def about(self) -> str:
+        """What stands below the table: for which versions it is, what `guard` does, and how sure it is."""
+        facts = [
+            "all versions" if self.versions == "all" else f"version {self.versions}",
+            "`guard` restricts it to the peers" if self.guarded == "yes" else "not restricted by `guard`",
+            f"listens: {self.listener}" if self.listener else "",
+            f"rows {self.rows}" if self.rows else "in no row of the documents",
+            f"evidence {self.evidence}" if self.evidence else "",
+            f"confidence {self.confidence}",
+        ]
+        return f"{self.flow}: {'; '.join(one for one in facts if one)}. {self.remarks}".strip()
 
 
 @dataclass(frozen=True)
@@ -85,6 +102,9 @@ class FlowWords:
             *(self.line(flow, component, "out") for flow in outgoing),
         ]
 
+    def lines(self, flows: Iterable[Flow]) -> list[FlowLine]:
+        return [self.line(flow) for flow in flows]
+
     def line(self, flow: Flow, viewer: Component | None = None, direction: Direction | None = None) -> FlowLine:
         initiators, responders = _names(flow.initiators), _names(flow.responders)
         peers = {"in": initiators, "out": responders, None: ""}[direction]
@@ -97,15 +117,16 @@ class FlowWords:
             responders=responders + _REACH[flow.reach],
             protocol=_protocol(flow),
             ports=self._ports(flow, deciders),
-            purpose=flow.purpose,
+            purpose=sentence(flow.purpose) + ("" if not flow.doubts else " Doubtful: see below."),
             default=self._default(flow, deciders),
             versions=_versions(flow, deciders, viewer),
             guarded="yes" if _guarded(flow, direction) else "no",
-            doubt="; ".join(verdict(one) for one in flow.doubts),
             confidence=flow.confidence,
             rows=", ".join(sorted(flow.rows, key=natural)),
-            evidence=", ".join(flow.evidence),
+            # Only the product's page says what these stand for.
+            evidence="" if viewer else ", ".join(flow.evidence),
             listener=self._listener(flow),
+            remarks=remarks(flow),
         )
 
     # -- ports --------------------------------------------------------------------------------------

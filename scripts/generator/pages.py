@@ -14,10 +14,10 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book imp
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.model import Component, Flow, Row
 
 from . import text, variable_words
-from .flow_words import FlowWords, platform_names, remarks, verdict
+from .flow_words import FlowWords, platform_names, verdict
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
-_OF_ROLE = ("README.md", "tasks/main.yml", "meta/main.yml", "meta/argument_specs.yml")
+_OF_ROLE = ("README.md", "defaults/main.yml", "tasks/main.yml", "meta/main.yml", "meta/argument_specs.yml")
 _NO_FLOW = "not_a_flow"
 
 
@@ -48,11 +48,11 @@ def render(catalog: Catalog, mark: str) -> dict[str, str]:
     """Path below the checkout to text."""
     templates = _environment(catalog, mark)
     products = [_product(catalog, name) for name in sorted(catalog.products)]
+    of_host = {"options": variable_words.options_of_host()}
     files = {
         "docs/variables.md": templates.get_template("variables.md.j2").render(products=products),
-        "roles/host/meta/argument_specs.yml": templates.get_template("host_argument_specs.yml.j2").render(
-            options=variable_words.options_of_host()
-        ),
+        "roles/host/defaults/main.yml": templates.get_template("host_defaults.yml.j2").render(of_host),
+        "roles/host/meta/argument_specs.yml": templates.get_template("host_argument_specs.yml.j2").render(of_host),
     }
     for product in products:
         page = templates.get_template("product.md.j2").render(product=product)
@@ -111,7 +111,7 @@ def _environment(catalog: Catalog, mark: str) -> jinja2.Environment:
         sentence=text.sentence,
         scalar=text.scalar,
         folded=text.folded,
-        remarks=remarks,
+        commented=text.commented,
         verdict=verdict,
         platforms=platform_names,
         printed=_printed,
@@ -120,6 +120,7 @@ def _environment(catalog: Catalog, mark: str) -> jinja2.Environment:
     environment.globals.update(
         mark=mark,
         options_note=variable_words.OPTIONS_NOTE,
+        defaults_note=variable_words.DEFAULTS_NOTE,
         words=FlowWords(catalog),
         variables_of=variable_words.lines_of,
         global_variables=variable_words.global_lines,

@@ -73,6 +73,11 @@ def folded(text: str, indent: int) -> str:
     return f"\n{' ' * indent}".join(lines)
 
 
+def commented(text: str) -> str:
+    """Lines of a YAML comment."""
+    return "\n".join(f"# {line}" for line in textwrap.wrap(" ".join(text.split()), WIDTH - 2, break_on_hyphens=False))
+
+
 def natural(text: str) -> list[tuple[int, str]]:
     """Sorts N2 before N10."""
     return [(int(piece), "") if piece.isdigit() else (-1, piece) for piece in re.split(r"(\d+)", text) if piece]

@@ -40,6 +40,11 @@ OPTIONS_NOTE = (
     f"that concern its host alone ({', '.join(overlay.OF_THE_HOST)}, a component's posture), and ports, versions and "
     "features that the rules of no other managed host follow."
 )
+DEFAULTS_NOTE = (
+    "The variables of this role, with what holds if they are not set. Copy a line to the inventory (group_vars, "
+    "host_vars) and uncomment it there, not here: the hosts at the other end follow most of them, and no default of a "
+    "role reaches those."
+)
 _WHERE = {"all": "all hosts alike", "host": "host, group", "play": "with -e"}
 
 

@@ -189,7 +189,7 @@ def test_a_hand_edit_is_a_difference(tmp_path: Path, acme: dict[str, str]) -> No
 def test_a_role_whose_component_is_gone_is_removed(tmp_path: Path, acme: dict[str, str]) -> None:
     write(tmp_path, acme)
     left = {name: text_ for name, text_ in acme.items() if "acme_client" not in name}
-    assert len(write(tmp_path, left).delete) == 4
+    assert len(write(tmp_path, left).delete) == 5
     assert not (tmp_path / "roles/acme_client").exists()
 
 
@@ -248,25 +248,42 @@ def test_a_broken_catalogue_is_told_and_nothing_is_written(copy: Path, tmp_path:
 # -- what the pages say -----------------------------------------------------------------------------
 
 
+def about(page: str, flow: str) -> str:
+    """What stands below the table of a flow."""
+    found = re.search(rf"(?m)^- `{re.escape(flow)}`: (.*(?:\n  .*)*)", page)
+    assert found, page
+    return " ".join(found[1].split())
+
+
 def test_ports_have_their_defaults_and_variables(acme: dict[str, str]) -> None:
-    (line,) = table(acme["roles/acme_client/README.md"], "flow")
-    assert line["ports"] == "7000 (`acme_server_port`), 7001 (`acme_server_second_port`), `rpc`"
-    assert line["versions"] == "9 of `acme_server`"
-    assert line["doubt"] == "obsolete (7001)"
-    assert line["rows"] == "G.10"
+    page = acme["roles/acme_client/README.md"]
+    (line,) = table(page, "flow")
+    traffic = "tcp 7000 (`acme_server_port`), 7001 (`acme_server_second_port`), `rpc`"
+    assert line["protocol and ports"] == traffic
+    assert line["what for"].endswith("Doubtful: see below.")
+    said = about(page, "acme.ask")
+    assert said.startswith("version 9 of `acme_server`; ")
+    assert "; rows G.10; " in said
+    assert "In doubt, obsolete (7001): " in said
 
 
 def test_a_flow_that_is_off_names_the_variable_that_turns_it_on(acme: dict[str, str]) -> None:
-    lines = {one["flow"]: one for one in table(acme["roles/acme_server/README.md"], "flow")}
-    assert lines["`acme.send`"]["by default"] == "off (`acme_server_extra`)"
-    assert lines["`acme.send`"]["guarded"] == "yes"
-    assert lines["`acme.send`"]["rows"] == "ours"
-    assert lines["`acme.ask`"]["by default"] == "on"
+    page = acme["roles/acme_server/README.md"]
+    lines = {one["flow"]: one for one in table(page, "flow")}
+    assert lines["`acme.send`"]["default"] == "off (`acme_server_extra`)"
+    assert lines["`acme.ask`"]["default"] == "on"
+    assert "`guard` restricts it to the peers; " in about(page, "acme.send")
+    assert "in no row of the documents" in about(page, "acme.send")
 
 
 def test_a_pipe_in_a_text_does_not_split_a_cell(acme: dict[str, str]) -> None:
     (line,) = table(acme["roles/acme_client/README.md"], "flow")
-    assert line["purpose"] == r"Asks a \| or b"
+    assert line["what for"].startswith(r"Asks a \| or b.")
+
+
+def test_only_the_products_page_names_the_evidence(acme: dict[str, str]) -> None:
+    assert "; evidence " in about(acme["docs/products/acme.md"], "acme.send")
+    assert "evidence" not in about(acme["roles/acme_server/README.md"], "acme.send")
 
 
 def test_flows_of_our_own_adding_stand_apart(acme: dict[str, str]) -> None:
@@ -316,8 +333,10 @@ def test_a_role_readme_has_each_flow_of_its_component(name: str) -> None:
         for direction, ends in (("in", flow.responders), ("out", flow.initiators))
         if name in ends
     }
-    assert {(one["flow"], one["direction"]) for one in lines} == expected
+    assert {(one["flow"], "in" if "from" in one else "out") for one in lines} == expected
     assert len(lines) == len(expected)
+    for flow in {flow for flow, _direction in expected}:
+        assert about(shipped()[f"roles/{name}/README.md"], flow.strip("`"))
 
 
 @pytest.mark.parametrize("name", ours())
@@ -350,6 +369,23 @@ def test_tables_are_well_formed(name: str) -> None:
     widths = [len(cells(line)) if line.startswith("|") else 0 for line in shipped()[name].splitlines()]
     for before, here in pairwise(widths):
         assert not before or not here or before == here
+
+
+@pytest.mark.parametrize("name", [one for one in shipped() if one.endswith(".md")])
+def test_no_table_is_wider_than_six_columns(name: str) -> None:
+    assert max((len(cells(line)) for line in shipped()[name].splitlines() if line.startswith("|")), default=0) <= 6
+
+
+@pytest.mark.parametrize("name", [one for one in shipped() if one.endswith("defaults/main.yml")])
+def test_no_role_has_a_default_that_only_its_own_host_would_see(name: str) -> None:
+    """Uncommented as it stands, each line is a value that the role's argument spec takes."""
+    assert yaml.safe_load(shipped()[name]) is None
+    lines = re.findall(r"(?m)^# ([a-z0-9_]+: .*)$", shipped()[name].partition("---")[2])
+    known = options(shipped()[name.replace("defaults/main.yml", "meta/argument_specs.yml")])
+    for line in lines:
+        ((variable, value),) = yaml.safe_load(line).items()
+        assert known[variable]["default"] == value
+    assert set(re.findall(r"(?m)^# ([a-z0-9_]+):(?: |$)", shipped()[name].partition("---")[2])) == set(known)
 
 
 @pytest.mark.parametrize("name", [one for one in shipped() if one.endswith(".md")])
@@ -416,11 +452,6 @@ def test_argument_specs_have_the_variables_of_the_component(name: str) -> None:
             assert default == (None if one.default is None else [str(one.default)])
         else:
             assert default == one.default
-
-
-def test_no_role_has_defaults() -> None:
-    """Other hosts could not see them."""
-    assert not [name for name in shipped() if "/defaults/" in name]
 
 
 # -- text -------------------------------------------------------------------------------------------
