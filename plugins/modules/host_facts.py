@@ -99,7 +99,7 @@ ansible_facts:
           type: list
           elements: dict
         services:
-          description: Installed services that make or load firewall rules; on Windows the profiles and registered products.
+          description: Installed services that make firewall rules; on Windows the profiles and registered products.
           returned: success
           type: list
           elements: dict

@@ -236,8 +236,10 @@ def test_it_writes_nothing_as_a_trace_of_its_system_calls_shows(host: Host, tmp_
     monitor = subprocess.Popen(["nft", "monitor"], stdout=subprocess.PIPE, text=True)
     try:
         done = subprocess.run(
-            ["strace", "-f", "-qq", "-o", str(log), "-e", f"trace=open,openat,creat,{_TOUCHES}"]
-            + [sys.executable, "-B", "-c", _READS, str(host.folder), str(host.notes)],
+            [
+                *("strace", "-f", "-qq", "-o", str(log), "-e", f"trace=open,openat,creat,{_TOUCHES}"),
+                *(sys.executable, "-B", "-c", _READS, str(host.folder), str(host.notes)),
+            ],
             capture_output=True,
             text=True,
             check=True,
