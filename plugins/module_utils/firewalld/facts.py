@@ -19,7 +19,8 @@ from ..nftables import legacy_tables, listed, owners, published
 from ..nftables.kernel import Nft
 from ..nftables.pieces import TABLE
 from . import opened
-from .kernel import CHAIN
+from .kernel import TABLE as TABLE_OF_FIREWALLD
+from .objects import POLICY
 
 FORMAT = 1
 SECONDS = 15.0
@@ -32,6 +33,7 @@ _SERVICES = (
 )
 _OURS = ("inet", TABLE)
 _MOST_TABLES = 60
+_POLICY = f"_policy_{POLICY}"
 _XT = 'xt target "DNAT"'
 Data = Dict[str, Any]
 
@@ -179,7 +181,12 @@ def facts(state: HostState, engines: Engines, most: int) -> Data:
 
 
 def _ours(one: listed.Listed) -> bool:
-    return one.chain[:2] == _OURS or one.chain.name == CHAIN or one.chain.name.startswith(f"{CHAIN}_")
+    """Also what firewalld makes of our policy: chains of every kind, and the jumps to them."""
+    return (
+        one.chain[:2] == _OURS
+        or _POLICY in one.chain.name
+        or (one.chain.table == TABLE_OF_FIREWALLD and _POLICY in one.text)
+    )
 
 
 def _rule(component: str, one: Mapping[str, Any]) -> Data:

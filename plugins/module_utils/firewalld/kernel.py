@@ -13,20 +13,20 @@ from .objects import POLICY, ours
 
 TABLE, BLOCKED = "firewalld", "firewalld_policy_drop"
 """Of firewalld, and the one that drops everything while it reloads."""
-CHAIN = f"filter_IN_policy_{POLICY}"
+_CHAIN = f"filter_IN_policy_{POLICY}"
 
 
 def meaning(table: Optional[List[Any]]) -> List[str]:
     """Rules of our policy, the sets that they name, and whether packets come there; empty if nothing opens."""
     rules = [one["rule"] for one in table or () if "rule" in one]
-    mine = [one["expr"] for one in rules if one["chain"].startswith(f"{CHAIN}_") and not _jumps(one)]
+    mine = [one["expr"] for one in rules if one["chain"].startswith(f"{_CHAIN}_") and not _jumps(one)]
     if not mine:
         return []
     texts = [json.dumps(plain(one), sort_keys=True) for one in mine]
     named = _sets(texts)
     found = [one["set"] for one in table or () if "set" in one and one["set"]["name"] in named]
     elements = [f"{one['name']} {json.dumps(plain(one).get('elem', []))}" for one in found]
-    ways = sorted({one["chain"] for one in rules if {"jump": {"target": CHAIN}} in one["expr"]})
+    ways = sorted({one["chain"] for one in rules if {"jump": {"target": _CHAIN}} in one["expr"]})
     return sorted([*texts, *elements, f"from {ways}"])
 
 

@@ -62,7 +62,13 @@ def _compared(outcome: Outcome, listens: Iterable[str], target: Target) -> Compa
         return Compared("same", "", details, result)
     left = len(differences) - _MOST_LINES
     shown = (*differences[:_MOST_LINES], *([f"and {left} more lines"] if left > 0 else []))
-    return Compared("differs", outcome.text(True) or "would change", (*shown, *details), result)
+    return Compared("differs", _in_words(outcome), (*shown, *details), result)
+
+
+def _in_words(outcome: Outcome) -> str:
+    if outcome.create or outcome.change or outcome.delete:
+        return outcome.text(True)
+    return "not as it was applied: would be replaced" if outcome.mended else "would change, but no rule"
 
 
 def printed(sections: Iterable[Mapping[str, str]]) -> Iterable[str]:
