@@ -11,18 +11,22 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import facts_page
 import pytest
 from kernel.helpers.commands import nft, run
 from kernel.helpers.host import ONE, PEER, Host, rule, slice_of
 from kernel.helpers.namespaces import Namespace
 from kernel.helpers.wire import HOST, REFUSED, SILENCE, Wire, tcp
 
+from ansible_collections.portbook.firewall.plugins.module_utils.firewalld import facts as host_facts
 from ansible_collections.portbook.firewall.plugins.module_utils.firewalld.facts import facts
 from ansible_collections.portbook.firewall.plugins.module_utils.linux.choice import Engines
+from ansible_collections.portbook.firewall.plugins.module_utils.linux.programs import Done
 from ansible_collections.portbook.firewall.plugins.module_utils.nftables import kernel, owners
 
 PORT = 1514
@@ -256,3 +260,29 @@ def test_it_writes_nothing_as_a_trace_of_its_system_calls_shows(host: Host, tmp_
     assert [line for line in calls if not line.split(maxsplit=1)[1].startswith("open")] == []
     assert changes == ""
     assert host.traces() == before
+
+
+def test_the_page_has_every_key_and_the_facts_have_all_of_the_page(
+    wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also without nft, as a host without any firewall is."""
+    host = Host(tmp_path / "portbook")
+    with wire.host.inside(), closing(server(socket.SOCK_STREAM, "127.0.0.1", 4005)):
+        table("ip", "nat", PREROUTING="type nat hook prerouting priority -100; tcp dport 80 dnat to 192.0.2.9")
+        host.apply(ONE)
+        monkeypatch.setattr(host_facts.units, "has_systemd", lambda: True)
+        shown = "Id=docker.service\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\n"
+        monkeypatch.setattr(host_facts.services.programs, "run", answering(host_facts.services.programs.run, shown))
+        full = read(host)
+        monkeypatch.setattr(kernel.shutil, "which", lambda *_words, **_more: None)
+        poor = read(host)
+    assert (facts_page.wrong(full), facts_page.lacking(full)) == ([], [])
+    assert facts_page.wrong(poor) == []
+    assert full["services"] == [{"name": "docker", "active": "active", "enabled": "enabled"}]
+
+
+def answering(really: Callable[..., Done], shown: str) -> Callable[..., Done]:
+    """In place of systemctl, which would tell of the computer that the tests run on."""
+    return lambda command, *words, **more: (
+        Done(0, shown, "") if command[0] == "systemctl" else really(command, *words, **more)
+    )
