@@ -78,7 +78,7 @@ def _lines(text: str, tables: List[Tuple[str, str]]) -> Iterator[Tuple[Chain, st
     for line in map(str.strip, text.splitlines()):
         if line.startswith("#") or not line:
             continue
-        opens = line.partition(" # handle ")[0].endswith("{")
+        opens = (line.rpartition(" # handle ")[0] or line).endswith("{")
         if opens and not inside:
             found = _TABLE.match(line)
             table = (found[1], found[2]) if found else ("", "")

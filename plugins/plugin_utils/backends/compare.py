@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from ..net.ports import Numbers
@@ -76,7 +77,8 @@ def printed(sections: Iterable[Mapping[str, str]]) -> Iterable[str]:
     for one in sections:
         yield f"{one['before_header']}:"
         lines = difflib.unified_diff(one["before"].splitlines(), one["after"].splitlines(), n=0, lineterm="")
-        yield from (f"{line[0]} {line[1:]}" for line in lines if line[:2] not in ("--", "++", "@@"))
+        # The first two name the files that a diff is usually of.
+        yield from (f"{line[0]} {line[1:]}" for line in islice(lines, 2, None) if line[:1] != "@")
 
 
 # -- what listens -----------------------------------------------------------------------------------
