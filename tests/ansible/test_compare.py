@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playbook_runs import HOSTS, PLAN, Desk, site
 
 NOTHING = "No host was compared with the plan"
@@ -34,12 +35,14 @@ def test_hosts_that_cannot_be_reached_are_named_and_do_not_fail(desk: Desk):
     assert run.contacts
 
 
+@pytest.mark.more
 def test_a_host_whose_connection_speaks_to_another_platform_is_named(desk: Desk):
     desk.inventory(site(web_1={"portbook_backend": "windows"}))
     run = desk.run("portbook.firewall.plan", portbook_compare="true").ok()
     assert "web-1 refused: the inventory says windows, this connection speaks to linux" in run.words
 
 
+@pytest.mark.more
 def test_the_result_of_the_task_has_the_comparison(desk: Desk):
     desk.inventory(site(web_1={"portbook_backend": "nftables"}))
     plays = [{"hosts": "web-1", "gather_facts": False, "tasks": [{PLAN: None, "register": "found"}, _SHOWN]}]

@@ -51,6 +51,7 @@ def test_facts_of_a_machine_name_programs_units_and_services(machine: Machine, o
     assert min(one["seconds"] for one in found) <= 2 * BAR
 
 
+@pytest.mark.more
 def test_a_plan_says_what_would_change_on_the_machine_and_changes_nothing(machine: Machine, operator: Operator) -> None:
     machine.listen(OTHER)
     before = holdings(machine)

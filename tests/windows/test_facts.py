@@ -74,6 +74,7 @@ def test_an_answer_of_another_version_is_refused() -> None:
         facts.facts({"format": 1}, 0)
 
 
+@pytest.mark.more
 def test_after_a_run_the_facts_have_every_rule_of_ours_and_reading_is_one_call(windows: Windows) -> None:
     windows.bring().ok()
     before = windows.hosts.store("pxe").to_json()
