@@ -123,7 +123,9 @@ def lets_in(host: Host, every: list[Allowed], way: tuple[str, str, int, int]) ->
         for one in here
     ):
         return True
-    return host.posture != "strict" and not any(one.permit.guarded for one in here)
+    if host.posture == "strict" or host.variables.get("lab_drops"):
+        return False
+    return host.posture in ("open", "watch") or not any(one.permit.guarded for one in here)
 
 
 def tried(every: list[Allowed]) -> set[tuple[str, int, int]]:
@@ -158,8 +160,9 @@ def ways(book: books.Book, known: dict[str, Host]) -> Iterator[dict[str, Any]]:
                         }
 
 
-def question(lab: dict[str, Any], scenario: dict[str, Any]) -> dict[str, Any]:
-    folders = [Path(one) for one in scenario["all"].get("vars", {}).get("lab_catalogs", [])]
+def question(lab: dict[str, Any], scenario: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The catalogues of the scenario are named from its folder."""
+    folders = [folder / one for one in scenario["all"].get("vars", {}).get("portbook_catalogs", [])]
     book = books.read(books.FOLDER, *folders)
     known = hosts(lab, scenario, set(book.components))
     every = list(ways(book, known))
@@ -176,7 +179,7 @@ def question(lab: dict[str, Any], scenario: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> int:
     lab, scenario = (yaml.safe_load(Path(one).read_text(encoding="utf-8")) for one in sys.argv[1:3])
-    print(json.dumps(question(lab, scenario)))
+    print(json.dumps(question(lab, scenario, Path(sys.argv[2]).parent)))
     return 0
 
 
