@@ -18,11 +18,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from needs import needs_of_kernel
+
 from demo import refuge
 from demo.namespaces import LabError
 from demo.playbook import PRIVATE
-from needs import needs_of_kernel
-
 from lab import network
 
 NOTE = "spaces.json"
@@ -108,7 +108,7 @@ def _path() -> list[str]:
 
 def _interpreters(process: int, users: bool, names: Sequence[str], folder: Path) -> dict[str, str]:
     entry = ["nsenter", f"--target={process}", *(["--user", "--preserve-credentials"] if users else [])]
-    entry += ["--mount", "--net", f'--wdns={Path("/")}']
+    entry += ["--mount", "--net", f"--wdns={Path('/')}"]
     found = {}
     for name in (*names, network.ROUTER, "outside"):
         mounts = []
@@ -120,8 +120,7 @@ def _interpreters(process: int, users: bool, names: Sequence[str], folder: Path)
         words = " ".join(shlex.quote(word) for word in [*entry, "--", *place, *inside])
         script = folder / f"python-{name}"
         script.write_text(
-            "#!/bin/sh\nexport PATH=\"$PATH:/usr/sbin:/sbin\"\n"
-            f'export PORTBOOK_SPACES={process}\nexec {words} "$@"\n'
+            f'#!/bin/sh\nexport PATH="$PATH:/usr/sbin:/sbin"\nexport PORTBOOK_SPACES={process}\nexec {words} "$@"\n'
         )
         script.chmod(0o755)
         found[name] = str(script)

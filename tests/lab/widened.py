@@ -18,7 +18,9 @@ PLATFORMS = ["linux", "windows"]
 WORD, PART = "lab_", "lab-"
 """Before the names of components, which are parts of variables, and before all others."""
 _DEFINES = {"components": WORD, "flows": PART, "rows": PART, "documents": PART, "evidence": PART}
-_PROSE = frozenset({"title", "what", "why", "purpose", "note", "printed", "table", "vendor", "platforms_why", "version"})
+_PROSE = frozenset(
+    {"title", "what", "why", "purpose", "note", "printed", "table", "vendor", "platforms_why", "version"}
+)
 
 
 def books() -> dict[str, Any]:
