@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from needs import needs_of_kernel
+from needs import SYSTEM, needs_of_kernel
 
 from demo import refuge
 from demo.namespaces import LabError
@@ -26,6 +26,8 @@ from demo.playbook import PRIVATE
 from lab import network
 
 NOTE = "spaces.json"
+TESTS = Path(__file__).resolve().parents[1]
+_MARK = "PORTBOOK_SPACES"
 _READY = "ready"
 _WAYS = {True: (["unshare", "-nm"], ["unshare", "-Urnm"]), False: (["unshare", "-Urnm"],)}
 _SECONDS = 30.0
@@ -62,16 +64,12 @@ def down(folder: Path) -> None:
 
 
 def _within(process: int) -> list[int]:
-    """All processes with the mounts of this one: listeners too."""
-    mine = Path(f"/proc/{process}/ns/mnt").readlink()
-    users = Path(f"/proc/{process}/root").exists()
+    """It, and all that was started in its machines and still runs: their interpreters leave a mark."""
+    mark = f"{_MARK}={process}".encode()
     found = [process]
     for one in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            # A machine's processes have mounts of their own, below those of the lab: known by their mark.
-            if f"PORTBOOK_SPACES={process}".encode() in (one / "environ").read_bytes().split(b"\0") or (
-                users and (one / "ns/mnt").readlink() == mine
-            ):
+            if mark in (one / "environ").read_bytes().split(b"\0"):
                 found.append(int(one.name))
     return found
 
@@ -92,7 +90,7 @@ def _keep(way: list[str], names: Sequence[str], folder: Path) -> tuple[int | Non
             stderr=output,
             text=True,
             start_new_session=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path[:0] or _path())},
+            env=os.environ | {"PATH": SYSTEM, "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}"},
         )
     assert process.stdout is not None
     if process.stdout.readline().strip() == _READY:
@@ -101,14 +99,9 @@ def _keep(way: list[str], names: Sequence[str], folder: Path) -> tuple[int | Non
     return None, log.read_text()[-2000:]
 
 
-def _path() -> list[str]:
-    tests = Path(__file__).resolve().parents[1]
-    return [str(tests), str(tests.parent)]
-
-
 def _interpreters(process: int, users: bool, names: Sequence[str], folder: Path) -> dict[str, str]:
     entry = ["nsenter", f"--target={process}", *(["--user", "--preserve-credentials"] if users else [])]
-    entry += ["--mount", "--net", f"--wdns={Path('/')}"]
+    entry += ["--mount", "--net", "--wdns=/"]
     found = {}
     for name in (*names, network.ROUTER, "outside"):
         mounts = []
@@ -120,7 +113,7 @@ def _interpreters(process: int, users: bool, names: Sequence[str], folder: Path)
         words = " ".join(shlex.quote(word) for word in [*entry, "--", *place, *inside])
         script = folder / f"python-{name}"
         script.write_text(
-            f'#!/bin/sh\nexport PATH="$PATH:/usr/sbin:/sbin"\nexport PORTBOOK_SPACES={process}\nexec {words} "$@"\n'
+            f'#!/bin/sh\nexport PATH="$PATH:/usr/sbin:/sbin"\nexport {_MARK}={process}\nexec {words} "$@"\n'
         )
         script.chmod(0o755)
         found[name] = str(script)
