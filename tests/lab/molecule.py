@@ -45,6 +45,8 @@ def up(lab: str) -> str:
         return f"Your own machines, as {given} has them"
     down(lab)
     FOLDER.mkdir(parents=True, exist_ok=True)
+    # What the modules for Windows wrote in an earlier lab.
+    (FOLDER / "wrapped.json").unlink(missing_ok=True)
     if lab == NETNS:
         hosts = _of_spaces(spaces.up(MACHINES, FOLDER))
     elif lab == NSPAWN:
