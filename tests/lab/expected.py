@@ -25,7 +25,7 @@ from demo.expected import Permit, Truth
 from lab.network import is_v6
 
 OTHER_PORT = 12345
-"""Of nobody's flow."""
+"""Of no flow."""
 _MANAGEMENT = ("tcp", 22)
 
 
@@ -129,7 +129,7 @@ def lets_in(host: Host, every: list[Allowed], way: tuple[str, str, int, int]) ->
 
 
 def tried(every: list[Allowed]) -> set[tuple[str, int, int]]:
-    """Protocol, port and source port; both ends of each range, and a port of nobody's."""
+    """Protocol, port and source port; both ends of each range, and a port of no flow."""
     found = {(protocol, OTHER_PORT, 0) for protocol in ("tcp", "udp")}
     for one in every:
         for protocol in one.permit.protocols:
