@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Molecule's create and destroy do: machines by PORTBOOK_LAB, and the inventory that leads to them."""
+"""What Molecule's create and destroy do: machines by PORTBOOK_LAB, and the inventory that leads to them. And a PowerShell,
+where a scenario wants one."""
 
 from __future__ import annotations
 
@@ -45,8 +46,6 @@ def up(lab: str) -> str:
         return f"Your own machines, as {given} has them"
     down(lab)
     FOLDER.mkdir(parents=True, exist_ok=True)
-    # What the modules for Windows wrote in an earlier lab.
-    (FOLDER / "wrapped.json").unlink(missing_ok=True)
     if lab == NETNS:
         hosts = _of_spaces(spaces.up(MACHINES, FOLDER))
     elif lab == NSPAWN:
@@ -54,7 +53,6 @@ def up(lab: str) -> str:
         hosts = _of_machines()
     else:
         raise standing.LabError(f"{LAB}={lab}: there are {NETNS}, {NSPAWN} and {NONE}")
-    hosts["all"]["vars"]["lab_pwsh"] = _pwsh(FOLDER / "pwsh")
     _write(FOLDER / "hosts.yml", hosts)
     _write_user(hosts, FOLDER / "user")
     return f"Up: {', '.join(MACHINES)}"
@@ -69,13 +67,16 @@ def down(lab: str) -> str:
     return "Down"
 
 
-def _pwsh(home: Path) -> str:
-    """A PowerShell in which every object of the firewall is a fake; nothing, where there is no PowerShell."""
+def pwsh(_lab: str) -> str:
+    """The path of a PowerShell in which every object of the firewall is a fake; empty, where there is none."""
     named = needs.named_pwsh()
     if named is not None:
         os.environ[needs.PWSH] = named
     if needs.needs_of_pwsh() is not None:
         return ""
+    home = FOLDER / "pwsh"
+    # What the modules for Windows wrote in an earlier run.
+    (FOLDER / "wrapped.json").unlink(missing_ok=True)
     found = Path(os.environ.get(needs.PWSH) or shutil.which("pwsh") or "").resolve()
     places = {"PWSH_HOME": str(found.parent), "FAKE_PWSH_HOME": str(home)}
     script = roots.CHECKOUT / "tests/windows/pwsh/fake/make-fake-pwsh.sh"
@@ -149,7 +150,7 @@ def _inventory(
 def main() -> int:
     lab = os.environ.get(LAB) or NETNS
     try:
-        print({"up": up, "down": down}[sys.argv[1]](lab))
+        print({"up": up, "down": down, "pwsh": pwsh}[sys.argv[1]](lab))
     except (standing.LabError, NoSpaces) as error:
         print(error, file=sys.stderr)
         return 1
