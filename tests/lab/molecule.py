@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Molecule's create and destroy do: machines by PORTBOOK_LAB, and the inventory that leads to them. And a PowerShell,
-where a scenario wants one."""
+"""What Molecule's create and destroy do: machines by PORTBOOK_LAB, and the inventory that leads to them.
+
+And a PowerShell, where a scenario wants one."""
 
 from __future__ import annotations
 
