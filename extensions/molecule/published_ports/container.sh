@@ -3,7 +3,7 @@
 # container.sh up|down NAME: a container's network on a bridge as Docker's, with UTMStack's ports published to it.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
-note=/tmp/portbook-container-$2
+note=/run/portbook-lab-container-$2
 down() {
     [ ! -e "$note" ] || kill "$(cat "$note")" 2>/dev/null || true
     rm -f "$note"
