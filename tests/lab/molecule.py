@@ -37,13 +37,13 @@ ROOT = "firewalld"
 
 
 def up(lab: str) -> str:
-    widened.write(FOLDER / "catalog")
     if lab == NONE:
         given = os.environ.get(INVENTORY, "")
         if not Path(given).is_file():
             raise standing.LabError(
                 f"{LAB}=none: {INVENTORY} names {given or 'no file'}. Name an inventory with machines and outside"
             )
+        widened.write(FOLDER / "catalog")
         return f"Your own machines, as {given} has them"
     down(lab)
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -54,6 +54,8 @@ def up(lab: str) -> str:
         hosts = _of_machines()
     else:
         raise standing.LabError(f"{LAB}={lab}: there are {NETNS}, {NSPAWN} and {NONE}")
+    # Taking down what was there has emptied the folder.
+    widened.write(FOLDER / "catalog")
     _write(FOLDER / "hosts.yml", hosts)
     _write_user(hosts, FOLDER / "user")
     return f"Up: {', '.join(MACHINES)}"
