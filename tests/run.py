@@ -147,6 +147,24 @@ def firewalld_kind(name: str = "firewalld", limit: float = 120, *options: str) -
     return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
 
 
+def molecule_kinds() -> tuple[Kind, Kind]:
+    """For `make test`, and for `make test-all`."""
+    one = pytest_kind(
+        "molecule-utmstack", "Molecule applies UTMStack's roles, and packets agree", 60, folders=("tests/molecule",)
+    )
+    every = pytest_kind(
+        "molecule",
+        "Molecule's scenarios hold on real machines, and a user's repository works as it stands",
+        1200,
+        *("-m", "more"),
+        folders=("tests/molecule",),
+    )
+    return (
+        replace(one, needs=lambda: one.needs() or in_environment("molecule")() or needs_of_kernel()),
+        replace(on_machines(every), size=ALL),
+    )
+
+
 def other_root_kind(kind: Kind, suite: str, limit: float = 500) -> Kind:
     """That builds a root of its own, where none is given."""
 
@@ -277,6 +295,7 @@ def _test() -> list[Kind]:
         demo_kind(),
         machine_kind(),
         firewalld_kind(),
+        molecule_kinds()[0],
         pwsh_kind("pwsh", "a real PowerShell runs the Windows modules, on a fake of the rule store", 90),
         pytest_kind("ansible", "real ansible-playbook runs give the right plans", 240, "-n", "auto"),
         pytest_kind("fuzz", "properties hold for inputs that nobody thought of", 120, "-n", "auto"),
@@ -343,6 +362,7 @@ def _all() -> list[Kind]:
         machine_more_kind(),
         machine_faults_kind(),
         replace(firewalld_kind("firewalld-more", 300, "-m", "more"), size=ALL),
+        molecule_kinds()[1],
         other_root_kind(firewalld_kind("firewalld", 300, "-m", "more or not more", *_WITHOUT_BREAKS), "trixie", 300),
         of_archived(other_root_kind(machine_kind("-m", "not more"), "bullseye", 360)),
         other_root_kind(machine_kind(), "trixie"),
