@@ -96,7 +96,7 @@ def pytest_kind(name: str, proves: str, limit: float, *options: str, folders: tu
 
 def demo_kind() -> Kind:
     kind = pytest_kind("demo", "packets agree with the documents, and broken rules are noticed", 120)
-    return replace(kind, needs=lambda: kind.needs() or needs_of_kernel())
+    return replace(kind, needs=lambda: kind.needs() or needs_of_kernel(), beside=True)
 
 
 def kernel_kind(name: str = "kernel", limit: float = 200, *options: str) -> Kind:
@@ -144,7 +144,7 @@ _WITHOUT_BREAKS = [f"--ignore=tests/firewalld/test_{name}.py" for name in ("brea
 def firewalld_kind(name: str = "firewalld", limit: float = 120, *options: str) -> Kind:
     proves = "a real firewalld opens, its own table refuses, and both come back together"
     kind = pytest_kind(name, proves, limit, *("-n", "4", *options), folders=("tests/firewalld",))
-    return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
+    return on_machines(kind)
 
 
 def molecule_kinds() -> tuple[Kind, Kind]:
@@ -296,7 +296,10 @@ def _test() -> list[Kind]:
         machine_kind(),
         firewalld_kind(),
         molecule_kinds()[0],
-        pwsh_kind("pwsh", "a real PowerShell runs the Windows modules, on a fake of the rule store", 90),
+        replace(
+            pwsh_kind("pwsh", "a real PowerShell runs the Windows modules, on a fake of the rule store", 90),
+            beside=True,
+        ),
         pytest_kind("ansible", "real ansible-playbook runs give the right plans", 240, "-n", "auto"),
         pytest_kind("fuzz", "properties hold for inputs that nobody thought of", 120, "-n", "auto"),
         Kind(
@@ -361,7 +364,7 @@ def _all() -> list[Kind]:
         kernel_kind("kernel-more", 120, "-m", "more"),
         machine_more_kind(),
         machine_faults_kind(),
-        replace(firewalld_kind("firewalld-more", 300, "-m", "more"), size=ALL),
+        replace(firewalld_kind("firewalld-more", 400, "-m", "more"), size=ALL),
         molecule_kinds()[1],
         other_root_kind(firewalld_kind("firewalld", 300, "-m", "more or not more", *_WITHOUT_BREAKS), "trixie", 300),
         of_archived(other_root_kind(machine_kind("-m", "not more"), "bullseye", 360)),
@@ -372,14 +375,14 @@ def _all() -> list[Kind]:
             "it works with every Python found and every supported ansible-core",
             [python, "scripts/matrix.py", "--require", "2.19,2.21,2.22"],
             in_environment("ansible-playbook"),
-            limit=1150,
+            limit=1450,
         ),
         Kind(
             "bench",
             "cost grows as little with hosts and rules as it should",
             [python, "tests/bench/run.py", "--bars"],
             in_environment("ansible-playbook"),
-            limit=200,
+            limit=240,
             alone=True,
         ),
     ]

@@ -29,8 +29,7 @@ def machine(root: Path, key: Path, tmp_path: Path) -> Iterator[Machine]:
     public = key.with_suffix(".pub").read_text()
     with Laboratory([Spec("siem", root)], public, tmp_path / "machine.log") as laboratory:
         started = laboratory.machines["siem"]
-        started.run("systemctl", "--quiet", "enable", "--now", "firewalld")
-        Daemon(started).wait()
+        Daemon(started).start()
         yield started
 
 

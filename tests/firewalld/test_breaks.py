@@ -13,8 +13,12 @@ from lab.network import STRANGER
 from machine.test_way_back import CUTS
 
 pytestmark = pytest.mark.more
-FEW = {"nothing", "firewalld is killed", "firewall-cmd hangs", "all at runtime is made permanent"}
-CHOSEN = BREAKS if ALL else [one for one in BREAKS if one.name in FEW]
+FEW = {
+    "nothing": "at runtime",
+    "firewalld is killed": "with a reload",
+    "firewall-cmd hangs": "at runtime",
+    "all at runtime is made permanent": "with a reload",
+}
 # Other peers of the same name change what runs; a port that moves is a new service, so that firewalld is reloaded.
 CHANGES = {
     "at runtime": {"portbook_peers_more": {"utmstack_agent": [STRANGER]}},
@@ -22,8 +26,10 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("one", CHOSEN, ids=lambda one: one.name)
+CHOSEN = [(one, change) for one in BREAKS for change in CHANGES if ALL or FEW.get(one.name) == change]
+
+
+@pytest.mark.parametrize(("one", "change"), [pytest.param(*both, id=f"{both[0].name}-{both[1]}") for both in CHOSEN])
 def test_it_is_survived(bench: Bench, one: Break, change: str) -> None:
     try:
         played(bench, one, change)

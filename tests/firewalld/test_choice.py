@@ -3,58 +3,25 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from contextlib import AbstractContextManager
 
 import pytest
 from firewalld.helpers.daemon import Daemon
 from firewalld.helpers.packets import GUARDED, PEER_ALONE, asked
-from lab.laboratory import entry
 from lab.machine import Machine
-from lab.network import PEER, STRANGER
+from lab.network import STRANGER
 from machine.faults.shell import fill, freed, read_only, writable
 from machine.helpers.playbooks import Operator
+from machine.helpers.watching import Probe, Watched, watching
 from machine.test_remove import everything
 
 pytestmark = pytest.mark.more
 
-# Every 20 ms a new connection of a peer and one of a stranger, each counted if it gets in.
-_WATCH = """
-import socket, sys, time
-address, port, end = sys.argv[1], int(sys.argv[2]), time.monotonic() + float(sys.argv[3])
-tried, got = {}, {}
-while time.monotonic() < end:
-    for source in sys.argv[4:]:
-        tried[source] = tried.get(source, 0) + 1
-        try:
-            with socket.create_connection((address, port), 0.3, (source, 0)) as peer:
-                got[source] = got.get(source, 0) + bool(peer.recv(99))
-        except OSError:
-            pass
-    time.sleep(0.02)
-print(*(f"{source} {got.get(source, 0)} {tried[source]}" for source in sys.argv[4:]), sep="\\n")
-"""
+STRANGERS = "strangers"
 
 
-class Watch:
-    def __init__(self, machine: Machine, seconds: float) -> None:
-        words = [
-            *entry(machine.laboratory.process),
-            sys.executable,
-            "-c",
-            _WATCH,
-            machine.address,
-            str(GUARDED),
-            str(seconds),
-            PEER,
-            STRANGER,
-        ]
-        self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-
-    def counted(self) -> dict[str, tuple[int, int]]:
-        told, _nothing = self._process.communicate(timeout=120)
-        lines = (line.split() for line in told.splitlines())
-        return {source: (int(got), int(tried)) for source, got, tried in lines}
+def watched(machine: Machine) -> AbstractContextManager[Watched]:
+    return watching(machine, [Probe(STRANGERS, STRANGER, machine.address, GUARDED)])
 
 
 @pytest.mark.usefixtures("listening")
@@ -63,8 +30,7 @@ def test_a_host_moves_from_nftables_to_firewalld_and_back(machine: Machine, oper
     operator.run().ok(changed=True)
     assert '"backend": "nftables"' in machine.run("cat", "/var/lib/portbook/state.json")
     assert asked(machine) >= PEER_ALONE
-    machine.run("systemctl", "enable", "--now", "firewalld")
-    daemon.wait()
+    daemon.start()
 
     # With auto, what the host was given stays, and asking for the other one is an error.
     operator.run().ok(changed=False)
@@ -74,10 +40,11 @@ def test_a_host_moves_from_nftables_to_firewalld_and_back(machine: Machine, oper
     assert everything(machine) == there
     assert daemon.rules() == []
 
-    watch = Watch(machine, 15)
     operator.inventory(portbook_backend="firewalld", portbook_migrate=True)
-    operator.run().ok(changed=True)
-    assert watch.counted()[STRANGER][0] == 0
+    with watched(machine) as seen:
+        operator.run().ok(changed=True)
+    assert seen.new[STRANGERS].answers
+    assert seen.new[STRANGERS].came == 0
     assert asked(machine) == PEER_ALONE
     assert daemon.rules()
     operator.run().ok(changed=False)
@@ -87,9 +54,10 @@ def test_a_host_moves_from_nftables_to_firewalld_and_back(machine: Machine, oper
     operator.inventory(portbook_backend="nftables")
     assert "held by firewalld, and nftables is asked for" in operator.run().failed().words
     operator.inventory(portbook_backend="nftables", portbook_migrate=True, portbook_foreign="warn")
-    watch = Watch(machine, 15)
-    operator.run().ok(changed=True)
-    assert watch.counted()[STRANGER][0] == 0
+    with watched(machine) as seen:
+        operator.run().ok(changed=True)
+    assert seen.new[STRANGERS].answers
+    assert seen.new[STRANGERS].came == 0
     assert daemon.rules("--permanent") == []
     assert not [path for path in daemon.files() if "pb-" in path or "portbook" in path]
     machine.run("systemctl", "disable", "--now", "firewalld")

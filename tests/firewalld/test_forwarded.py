@@ -70,8 +70,7 @@ class TestDocker:
         public = key.with_suffix(".pub").read_text()
         with Laboratory([Spec("siem", root, containers=True)], public, tmp_path / "machine.log") as laboratory:
             started = laboratory.machines["siem"]
-            started.run("systemctl", "--quiet", "enable", "--now", "firewalld")
-            Daemon(started).wait()
+            Daemon(started).start()
             yield started
 
     def test_published_ports_are_guarded_through_reloads_of_firewalld(

@@ -53,18 +53,19 @@ class Machine:
 
     def reached(self, pairs: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
         """Those of the sources and ports between which a connection comes about, to the address of their family."""
-        targets = {False: self.address, True: self.address6}
-        asked = [network.Way(source, targets[network.is_v6(source)], port) for source, port in pairs]
+        asked = [network.Way(source, self._target(source), port) for source, port in pairs]
         return {(way.source, way.port) for way in self.laboratory.reached(asked)}
 
     def answered(self, asked: Iterable[tuple[str, int, int]]) -> set[tuple[str, int]]:
         """Those of the sources and ports whose datagrams come back; sent from the third, or from any for 0."""
         every = list(asked)
-        targets = {False: self.address, True: self.address6}
-        given = [(source, targets[network.is_v6(source)], port, own) for source, port, own in every]
+        given = [(source, self._target(source), port, own) for source, port, own in every]
         done = self.outside(sys.executable, "-c", programs.ASK, json.dumps(given), check=True)
         found = zip(every, json.loads(done.stdout), strict=True)
         return {(source, port) for (source, port, _own), came in found if came}
+
+    def _target(self, source: str) -> str:
+        return self.address6 if network.is_v6(source) else self.address
 
     def wait_for_ssh(self) -> None:
         end = time.monotonic() + _BOOT_SECONDS
@@ -109,11 +110,14 @@ class Machine:
 
     def listen(self, *ports: int) -> None:
         """A program on the machine that says to each caller the caller's own address, then what the caller says."""
-        self.run("sh", "-c", _IN_THE_BACKGROUND, "sh", programs.LISTEN, *map(str, ports))
+        self._in_the_background(programs.LISTEN, *ports)
 
     def echo(self, *ports: int) -> None:
         """A program on the machine that sends each datagram back."""
-        self.run("sh", "-c", _IN_THE_BACKGROUND, "sh", programs.ECHO, *map(str, ports))
+        self._in_the_background(programs.ECHO, *ports)
+
+    def _in_the_background(self, program: str, *ports: int) -> None:
+        self.run("sh", "-c", _IN_THE_BACKGROUND, "sh", program, *map(str, ports))
 
     def table(self) -> str:
         """Our table as the kernel has it, without what packets change; nothing, if there is none."""

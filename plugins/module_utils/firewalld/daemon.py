@@ -19,8 +19,7 @@ from .objects import POLICY, Openings, Peers, Service
 _NAME = "org.fedoraproject.FirewallD1"
 _BUS = "org.freedesktop.DBus"
 _PATH, _CONFIG = "/org/fedoraproject/FirewallD1", "/org/fedoraproject/FirewallD1/config"
-_INET = {objects.IPV4: "inet", objects.IPV6: "inet6"}
-_FAMILY = {"": objects.IPV4, "inet": objects.IPV4, "inet6": objects.IPV6}
+_FAMILY = {"": objects.IPV4, **{inet: family for family, inet in objects.INET.items()}}
 
 
 class DaemonError(EngineError):
@@ -142,7 +141,7 @@ class Daemon:
     # -- permanent ----------------------------------------------------------------------------------
 
     def keep_ipset(self, one: Peers) -> None:
-        options = self._dbus.Dictionary({"family": _INET[one.family]}, signature="ss")
+        options = self._dbus.Dictionary({"family": objects.INET[one.family]}, signature="ss")
         settings = ("", one.what, objects.MADE_BY, "hash:net", options, self._strings(one.entries))
         if one.name in self._config("", "getIPSetNames"):
             self._object("ipset", one.name, "update", settings)

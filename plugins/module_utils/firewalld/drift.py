@@ -37,7 +37,6 @@ class Configuration:
     zones: Dict[str, Settings] = field(default_factory=dict)
     policies: Dict[str, Settings] = field(default_factory=dict)
     ipsets: Dict[str, List[str]] = field(default_factory=dict)
-    services: Dict[str, Settings] = field(default_factory=dict)
     direct: Dict[str, List[List[str]]] = field(default_factory=dict)
 
 
@@ -59,7 +58,6 @@ def drift(runtime: Configuration, permanent: Configuration) -> Drift:
     for kind, mine, theirs in (
         ("zone", runtime.zones, permanent.zones),
         ("policy", runtime.policies, permanent.policies),
-        ("service", runtime.services, permanent.services),
     ):
         stuck += _only(kind, mine, theirs)
         for name in sorted(set(mine) & set(theirs)):
@@ -91,11 +89,11 @@ def _settings(kind: str, name: str, runtime: Settings, permanent: Settings) -> T
     for key in sorted({*runtime, *permanent} - _IGNORED):
         mine, theirs = runtime.get(key), permanent.get(key)
         what = f"--{kind}={name}"
-        if key in _LISTS and kind != "service":
+        if key in _LISTS:
             commands += _words(what, _LISTS[key], _texts(key, mine), _texts(key, theirs))
         elif bool(mine) == bool(theirs) and (mine == theirs or not mine):
             continue
-        elif key in _SWITCHES and kind != "service":
+        elif key in _SWITCHES:
             commands.append((what, f"--{'add' if mine else 'remove'}-{_SWITCHES[key]}"))
         elif mine != theirs:
             stuck.append(f"{key} of the {kind} {name} is another one permanently")

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import contextmanager
 from functools import lru_cache
-from typing import Callable, Dict, FrozenSet, List, Optional, Tuple
+from typing import Callable, Dict, FrozenSet, Iterator, List, Optional, Tuple
 
 from ..linux import programs, state
 from ..linux.engine import EngineError, EngineStopped, Present, Rendered
@@ -102,13 +103,9 @@ class Firewalld:
         if given.way:
             self._go_back(text)
             return
-        try:
+        with _may_have_changed():
             self._opener.open(_openings(text))
             self._refuser.load(given.ruleset)
-        except EngineStopped:
-            raise
-        except EngineError as error:
-            raise EngineStopped(str(error)) from None
 
     def _go_back(self, text: str) -> None:
         script = f'f=$(mktemp) && trap \'rm -f "$f"\' EXIT && cat >"$f" && set -- "$f" || exit 1\n{self._script()}'
@@ -117,12 +114,8 @@ class Firewalld:
             raise EngineStopped(f"what was there could not be brought back: {done.err.strip() or 'no reason given'}")
 
     def settle(self, text: str) -> None:
-        try:
+        with _may_have_changed():
             self._opener.keep(_openings(text))
-        except EngineStopped:
-            raise
-        except EngineError as error:
-            raise EngineStopped(str(error)) from None
 
     def lasts(self, text: str) -> bool:
         wanted = _openings(text)
@@ -165,6 +158,17 @@ class Firewalld:
 
     def mark_users(self, mark: Mark) -> List[str]:
         return self._refuser.mark_users(mark)
+
+
+@contextmanager
+def _may_have_changed() -> Iterator[None]:
+    """Of several steps, some may be done when one fails."""
+    try:
+        yield
+    except EngineStopped:
+        raise
+    except EngineError as error:
+        raise EngineStopped(str(error)) from None
 
 
 @lru_cache(maxsize=4)

@@ -13,8 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from .objects import (
     FROM,
-    IPV4,
-    IPV6,
+    INET,
     MADE_BY,
     POLICY,
     PRIORITY,
@@ -31,7 +30,6 @@ from .objects import (
 POLICY_FILE = f"policies/{POLICY}.xml"
 FOLDERS = ("policies", "ipsets", "services")
 _DECLARATION = '<?xml version="1.0" encoding="utf-8"?>'
-_INET = {IPV4: "inet", IPV6: "inet6"}
 _VALUE = re.compile(r'(\w+ \w+)="([^"]*)"')
 _KNOWN = {"short", "description", "version"}
 
@@ -93,7 +91,7 @@ def _ipset(one: Peers) -> str:
             '<ipset type="hash:net">',
             f"  <short>{escape(one.what)}</short>",
             f"  <description>{escape(MADE_BY)}</description>",
-            f'  <option name="family" value="{_INET[one.family]}"/>',
+            f'  <option name="family" value="{INET[one.family]}"/>',
             *(f"  <entry>{escape(entry)}</entry>" for entry in sorted(one.entries)),
             "</ipset>",
         ]
@@ -167,7 +165,7 @@ def _read_rule(rule: ElementTree.Element) -> str:
 
 def _read_ipset(name: str, root: ElementTree.Element) -> Peers:
     options = {one.get("name"): one.get("value", "") for one in root.findall("option")}
-    families = {value: key for key, value in _INET.items()}
+    families = {value: key for key, value in INET.items()}
     plain = root.tag == "ipset" and root.get("type") == "hash:net" and set(options) <= {"family"}
     family = families.get(options.get("family", "inet"), "") if plain else ""
     entries = frozenset(str(one.text or "").strip() for one in root.findall("entry"))

@@ -20,6 +20,8 @@ POLICY = "portbook_in"
 PREFIX = "pb-"
 MADE_BY = "Made by the Ansible collection portbook.firewall; changes are overwritten."
 IPV4, IPV6 = "ipv4", "ipv6"
+INET = {IPV4: "inet", IPV6: "inet6"}
+"""Families, as ipsets call them."""
 PRIORITY, TARGET, FROM, TO = -100, "CONTINUE", ("ANY",), ("HOST",)
 _FAMILIES = ((IPV4, "4", "."), (IPV6, "6", ":"))
 _EVERYBODY = {IPV4: "0.0.0.0/0", IPV6: "::/0"}

@@ -20,7 +20,6 @@ from ..nftables.kernel import Nft
 from . import back, files, kernel
 from .daemon import Daemon
 from .drift import Drift, drift
-from .kernel import BLOCKED, TABLE
 from .objects import POLICY, Openings
 from .steps import Steps, steps
 from .text import COMMANDS, FILES_ONLY, RELOAD
@@ -45,6 +44,7 @@ class Opener:
         self._sets: Dict[str, FrozenSet[str]] = {}
         """Entries that the kernel had then."""
         self._seen: Optional[Openings] = None
+        self._others: Optional[Drift] = None
 
     # -- looking ------------------------------------------------------------------------------------
 
@@ -71,7 +71,7 @@ class Opener:
         if health.state != "RUNNING":
             raise EngineError(
                 f"firewalld is in the state {health.state or 'unknown'} on this host: its own configuration could not "
-                "be loaded. firewall-cmd --check-config and journalctl -u firewalld name the file; mend it, reload "
+                "be loaded. firewall-cmd --check-config and journalctl -u firewalld name the file; correct it, reload "
                 "firewalld, then run again"
             )
 
@@ -131,13 +131,19 @@ class Opener:
             return FILES_ONLY, []
         found = steps(self.now(wanted), wanted)
         if found.reload or self._flushed:
-            return RELOAD, quoted(self._drift())
+            return RELOAD, quoted(self._others_now())
         return COMMANDS, found.undone()
 
     def look_at_drift(self, wanted: Openings) -> None:
         """Raises what a reload would change for good, if these openings take one."""
         if steps(self.now(wanted), wanted).reload or self._flushed:
-            self._refuse_stuck(self._drift())
+            self._refuse_stuck(self._others_now())
+
+    def _others_now(self) -> Drift:
+        """As it was when this was asked first, or after something was changed."""
+        if self._others is None:
+            self._others = self._drift()
+        return self._others
 
     def look_at_folder(self, wanted: Dict[str, str]) -> None:
         """Raises what would keep firewalld from writing these files. It empties a file first, which a full disk would
@@ -156,7 +162,7 @@ class Opener:
         if not wanted.rules and not self.runs():
             return
         found = steps(self.now(wanted), wanted)
-        self._seen = None
+        self._seen = self._others = None
         if found.reload or self._flushed:
             self._with_reload(found, wanted, self._flushed)
             found = steps(self._daemon.openings(), wanted)
@@ -224,7 +230,7 @@ class Opener:
         if not wanted.exists and self._daemon.openings().exists:
             others = self._drift()
             if not others.stuck:
-                self._again(TABLE not in self._nft.tables())
+                self._again(kernel.TABLE not in self._nft.tables())
                 self._put_back(others)
 
     def _remove_files(self, wanted: Set[str]) -> None:
@@ -251,7 +257,7 @@ class Opener:
         if not self._works():
             raise EngineError(
                 "firewalld does not work on this host after a reload and a restart "
-                f"({said or 'journalctl -u firewalld says why'}). Mend that, then run again"
+                f"({said or 'journalctl -u firewalld says why'}). Correct that, then run again"
             )
 
     def _restart(self) -> str:
@@ -271,7 +277,7 @@ class Opener:
     def _works(self) -> bool:
         with suppress(EngineError):
             tables = self._nft.tables()
-            return TABLE in tables and BLOCKED not in tables and self._daemon.health().state == "RUNNING"
+            return kernel.TABLE in tables and kernel.BLOCKED not in tables and self._daemon.health().state == "RUNNING"
         return False
 
     def _drift(self) -> Drift:

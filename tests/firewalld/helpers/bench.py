@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from firewalld.helpers.daemon import Daemon
+from lab import keys
 from lab.laboratory import Laboratory, Spec
 from lab.machine import Machine
 from machine.helpers.playbooks import Operator
@@ -46,10 +47,9 @@ class Bench:
         folder.mkdir()
         public = self._key.with_suffix(".pub").read_text()
         self._laboratory = Laboratory([Spec("siem", self._root)], public, folder / "machine.log").__enter__()
-        self.machine.run("systemctl", "--quiet", "enable", "--now", "firewalld")
-        self.daemon.wait()
-        host = (self._root / "etc/ssh/ssh_host_ed25519_key.pub").read_text()
-        self.operator = Operator(folder, self.machine, self._key, f"{self.machine.address} {host}")
+        self.daemon.start()
+        known = keys.known_host(self._root, self.machine.address)
+        self.operator = Operator(folder, self.machine, self._key, known)
         self.plain()
 
     def plain(self) -> None:

@@ -18,6 +18,11 @@ class Daemon:
     def cmd(self, *words: str, check: bool = True) -> str:
         return self.machine.run("firewall-cmd", *words, check=check).strip()
 
+    def start(self) -> None:
+        """Now, and with the machine."""
+        self.machine.run("systemctl", "--quiet", "enable", "--now", "firewalld")
+        self.wait()
+
     def wait(self) -> None:
         """systemd takes it for started before its rules are there."""
         end = time.monotonic() + 30
