@@ -105,7 +105,7 @@ def generate() -> tuple[dict[str, str], list[str]]:
     from ansible_collections.portbook.firewall.scripts.generator import pages
 
     found = problems.Problems()
-    loaded = catalog.load((), found)
+    loaded = catalog.load((), found, built_in=catalog.BUILT_IN)
     if found.errors:
         return {}, [str(one) for one in found.errors]
     return pages.render(loaded, MARK), []

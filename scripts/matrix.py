@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import json
 import os
 import re
@@ -135,16 +136,15 @@ def summary(log: Path) -> str:
     return found.group()
 
 
-def test(pair: Pair, python: str, whole: bool) -> Result:
-    """`whole`: with the runs of ansible-playbook, which go by the series; what goes by the Python is in the units."""
+def test(pair: Pair, python: str, folders: tuple[str, ...]) -> Result:
     start = time.monotonic()
     steps = Steps(pair)
     try:
         make_environment(pair, python, steps)
-        steps.run(
-            *("tests", "python", "-m", "pytest", "-q", "-p", "no:cacheprovider"),
-            *(("tests/unit", "tests/ansible") if whole else ("tests/unit",)),
-        )
+        note = "plan and demo"
+        if folders:
+            steps.run("tests", "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *folders)
+            note = summary(pair.log)
         plan_file = json.dumps({"portbook_plan_file": str(pair.folder / "plan.json")})
         steps.run(
             *("plan", "ansible-playbook", "portbook.firewall.plan"),
@@ -152,17 +152,29 @@ def test(pair: Pair, python: str, whole: bool) -> Result:
         )
         # With the module for nftables, and the ones for Windows where there is a PowerShell for them.
         steps.run("demo", "python", "demo/run.py")
-        if os.environ.get("PORTBOOK_PWSH") and as_numbers(pair.series) >= OLDEST_WITH_PWSH:
+        if folders and os.environ.get("PORTBOOK_PWSH") and as_numbers(pair.series) >= OLDEST_WITH_PWSH:
             steps.run(
                 *("pwsh", "python", "-m", "pytest", "-q", "-p", "no:cacheprovider"),
                 *("tests/windows/pwsh/test_pwsh.py",),
             )
-        passed, note = True, summary(pair.log)
+        passed = True
     except StepFailed as failure:
         passed, note = False, str(failure)
     result = Result(pair, passed, time.monotonic() - start, note)
     print(f"{pair.name}: {'passed' if passed else 'FAILED'}", flush=True)
     return result
+
+
+def folders(pairs: list[Pair]) -> dict[Pair, tuple[str, ...]]:
+    """The tests of each pair: the units on every Python and with every series, the runs of ansible-playbook with every
+    series, of which the one in `.venv` has them already in `make test`. Every pair plans and runs the demo, too."""
+    own = ".".join(importlib.metadata.version("ansible-core").split(".")[:2])
+    found: dict[Pair, tuple[str, ...]] = dict.fromkeys(pairs, ())
+    for pair in {pair.series: pair for pair in reversed(pairs)}.values():
+        found[pair] = ("tests/unit",) if pair.series == own else ("tests/unit", "tests/ansible")
+    for python in {pair.python for pair in pairs} - {pair.python for pair, tests in found.items() if tests}:
+        found[[pair for pair in pairs if pair.python == python][-1]] = ("tests/unit",)
+    return found
 
 
 def report(results: list[Result], missing: dict[Pair, str], unmet: list[str]) -> None:
@@ -201,13 +213,14 @@ def main() -> int:
     found = pythons()
     pairs = [Pair(python, series) for series, versions in SERIES.items() for python in versions]
     missing = {pair: f"no Python {pair.python} found" for pair in pairs if pair.python not in found}
-    oldest = {pair.series: pair for pair in reversed(pairs) if pair not in missing}.values()
+    tested = folders([pair for pair in pairs if pair not in missing])
     ENVIRONMENTS.mkdir(exist_ok=True)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         results = list(
             pool.map(
-                lambda pair: test(pair, found[pair.python], whole=pair in oldest),
-                [pair for pair in pairs if pair not in missing],
+                lambda pair: test(pair, found[pair.python], tested[pair]),
+                # Those that take long first, so that none of them is left over for the end.
+                sorted(tested, key=lambda pair: len(tested[pair]), reverse=True),
             )
         )
     ran = {result.pair.series for result in results}

@@ -361,7 +361,7 @@ def _all() -> list[Kind]:
             ),
             environment={"PORTBOOK_FUZZ": "5"},
         ),
-        kernel_kind("kernel-more", 120, "-m", "more"),
+        kernel_kind("kernel-more", 200, "-m", "more"),
         machine_more_kind(),
         machine_faults_kind(),
         replace(firewalld_kind("firewalld-more", 400, "-m", "more"), size=ALL),
@@ -375,7 +375,7 @@ def _all() -> list[Kind]:
             "it works with every Python found and every supported ansible-core",
             [python, "scripts/matrix.py", "--require", "2.19,2.21,2.22"],
             in_environment("ansible-playbook"),
-            limit=1450,
+            limit=1200,
         ),
         Kind(
             "bench",

@@ -49,7 +49,7 @@ def played(bench: Bench, one: Break, change: str) -> None:
         assert process.poll() is None, process.communicate()
         time.sleep(0.1)
     machine.run("sh", "-c", one.happens, check=False)
-    assert process.wait(timeout=100) != 0
+    assert process.wait(timeout=200) != 0
     time.sleep(HOLD)
     machine.run("sh", "-c", one.undone, check=False)
     end = time.monotonic() + SPARE

@@ -116,6 +116,42 @@ def test_a_site_of_three_hundred_hosts_that_is_not_applied(desk_of_300: Desk, up
     on_file("site-300", said(desk_of_300.run(SITE, options=["-f", "10"], keep=False).ok()), update)
 
 
+@pytest.mark.more
+def test_three_hundred_hosts_of_which_some_would_be_changed(desk_of_300: Desk, update: bool) -> None:
+    """And what would be taken away, where nothing is: those of Linux read the kernel of one namespace."""
+    host, stores = NamespaceHost(desk_of_300.folder / "one"), Hosts(desk_of_300.folder / "stores")
+    desk_of_300.emulate_windows(stores.folder)
+    desk_of_300.environment |= {"ANSIBLE_PIPELINING": "1"}
+    linux, windows = ["siem-0", *(f"probe-{one}" for one in range(20))], ["hub-0", *(f"pc-{one}" for one in range(70))]
+    for name in windows:
+        stores.add(name)
+    reached: dict[str, dict[str, Any]] = {name: {"portbook_backend": "nftables", **host.variables} for name in linux}
+    reached |= {name: {"portbook_backend": "auto"} for name in windows}
+    desk_of_300.write("reached.yml", {"all": {"hosts": reached}})
+    # One after the other, so that they stand in their order.
+    options, sources = ["-f", "1", "--check", "--diff"], ("inventory", "reached.yml")
+    try:
+        site = desk_of_300.run(SITE, options=options, sources=sources, keep=False).ok()
+        options += ["--limit", ",".join(reached)]
+        remove = desk_of_300.run(REMOVE, options=options, sources=sources, keep=False).ok()
+    finally:
+        host.close()
+    on_file("site-300-check-diff", shortened(printed(site)), update)
+    on_file("remove-300-check", shortened(printed(remove)), update)
+
+
+def shortened(text: str) -> str:
+    """What Ansible prints for each host stands once for those whose names differ in their number alone."""
+    seen: set[str] = set()
+    found = []
+    for part in re.split(r"\n(?=--- before: newly refused|changed:|ok:|\[WARNING\])", text):
+        kind = re.sub(r"\b[a-z]+-\d+\b", lambda name: name[0].partition("-")[0], part.strip())
+        if kind not in seen:
+            found.append(part)
+        seen.add(kind)
+    return "\n".join(found)
+
+
 @pytest.fixture(scope="module")
 def desk_of_300(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     made = Desk(tmp_path_factory.mktemp("large"))

@@ -37,11 +37,19 @@ def apply(state: HostState, engine: Engine, request: Request) -> Applied:
         state.prepare()
         with state.lock(wait=_LOCK_WAIT):
             try:
-                if way_back.pending(state) is None:
-                    state.tidy()
-                return _apply(state, engine, request)
+                left = state.tidy() if way_back.pending(state) is None else []
+                applied = _apply(state, engine, request)
+                applied.warnings += [_of_killed(left)] if left else []
+                return applied
             finally:
                 state.leave_if_empty()
+
+
+def _of_killed(left: List[str]) -> str:
+    return (
+        "an earlier run on this host was ended before it was done; the files that it had left are removed: "
+        f"{', '.join(left)}"
+    )
 
 
 def confirm(state: HostState, engine: Engine, token: str) -> str:

@@ -25,6 +25,7 @@ BACK, BACK_SCRIPT, BACK_FILE = "back", "back.sh", "back.file"
 """What is put back, what does it, and files as they were."""
 _NOTES = (PENDING, CONFIRMING, TAKING_BACK)
 NEXT = ".next"
+_UNFINISHED = (NEXT, ".new")
 _FORMAT = remembered.FORMAT
 _TRY_EVERY = 0.1
 
@@ -65,12 +66,17 @@ class HostState:
         finally:
             os.close(folder)
 
-    def tidy(self) -> None:
-        """What a run that was killed left behind."""
+    def tidy(self) -> List[str]:
+        """The files that a killed run left behind; they are gone then."""
         self.clear_notes()
-        for name in _names(self.folder):
-            if name.startswith(".") or name.endswith((NEXT, ".new")):
-                _unlink(os.path.join(self.folder, name))
+        found = [
+            self.path(name)
+            for name in sorted(_names(self.folder))
+            if name.startswith(".") or name.endswith(_UNFINISHED)
+        ]
+        for path in found:
+            _unlink(path)
+        return found
 
     def read(self, name: str = STATE) -> Dict[str, Any]:
         """With a `fault`, what is there is not readable: a host that we know nothing of, until the next apply.

@@ -85,6 +85,8 @@ async def hold(probe, result, stop, each):
 async def main():
     asked, each = json.loads(sys.argv[1]), float(sys.argv[2])
     found, stop, tasks = {}, asyncio.Event(), []
+    # The first packet by IPv6 gets lost until the neighbours know each other. That is not what is watched.
+    await asyncio.gather(*(attempt({**probe, "patience": 1.5}, []) for probe in asked))
     for probe in asked:
         found[probe["name"]] = [] if probe["kind"] == "new" else {}
         do = every if probe["kind"] == "new" else hold

@@ -232,3 +232,10 @@ def test_two_variables_of_one_name_are_an_error():
     )
     found = one.errors(host("h", "acme_hub", "192.0.2.1"))
     assert any("acme_hub_x_port is also a variable of acme" in text for text in found), found
+
+
+def test_the_files_that_are_shipped_would_be_taken_from_a_user_too() -> None:
+    """In a run they are not held to the schema again."""
+    problems = Problems()
+    assert catalogs.load([], problems, built_in=catalogs.BUILT_IN) == catalogs.load([], problems)
+    assert problems.errors == []

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -144,6 +145,20 @@ def test_a_second_run_only_reads(engine: Twofold) -> None:
     engine.steps.clear()
     assert not apply(engine, {"one": SLICE}).changed
     assert engine.steps == ["read"]
+
+
+def test_what_a_killed_run_left_is_removed_and_named(engine: Twofold) -> None:
+    apply(engine, {"one": SLICE})
+    for name in (".state.json.x7", "ruleset.nft.next"):
+        Path(state(engine).path(name)).write_text("half of i")
+    assert apply(engine, {"one": SLICE}, check=True).warnings == []
+    applied = apply(engine, {"one": SLICE})
+    left = [state(engine).path(name) for name in (".state.json.x7", "ruleset.nft.next")]
+    assert not applied.changed
+    (warning,) = applied.warnings
+    assert warning.endswith(f"the files that it had left are removed: {', '.join(left)}")
+    assert not any(map(os.path.exists, left))
+    assert apply(engine, {"one": SLICE}).warnings == []
 
 
 def test_check_mode_checks_and_loads_nothing(engine: Twofold) -> None:

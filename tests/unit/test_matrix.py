@@ -1,0 +1,26 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the matrix of Pythons and ansible-cores leaves out, something else has."""
+
+from __future__ import annotations
+
+import pytest
+from matrix import SERIES, Pair, folders
+
+EVERY = [Pair(python, series) for series, versions in SERIES.items() for python in versions]
+
+
+@pytest.mark.parametrize("found", [("3.11",), ("3.13",), ("3.11", "3.12", "3.13"), ("3.14",)])
+def test_the_units_run_on_every_python_and_with_every_series(found: tuple[str, ...]) -> None:
+    pairs = [pair for pair in EVERY if pair.python in found]
+    tests = folders(pairs)
+    assert list(tests) == pairs
+    for of in (lambda pair: pair.python, lambda pair: pair.series):
+        assert {of(pair) for pair, some in tests.items() if "tests/unit" in some} == {of(pair) for pair in pairs}
+
+
+def test_playbooks_run_with_every_series_but_the_one_that_make_test_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.metadata.version", lambda name: {"ansible-core": "2.20.1"}[name])
+    run = [pair.series for pair, some in folders(EVERY).items() if "tests/ansible" in some]
+    assert sorted(run) == ["2.18", "2.19", "2.21", "2.22"]
