@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two machines that refuse all that is not planned, programs on them, and clients that try each row of the table."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clients.helpers import servers
+from clients.helpers.places import ADDRESS, PLANNED, Places, Said, until_on
+from clients.helpers.table import BOOTER, NEAR, SIEM, Command, Row
+from lab import keys, widened
+from lab.laboratory import Laboratory
+from machine.helpers.playbooks import Operator
+
+PATIENCE = 6.0
+"""Seconds for whatever should come about; what did is seen at once."""
+WIDENED = frozenset(name for data in widened.books().values() for name in data["flows"])
+_PEERS = (
+    *("utmstack_agent", "utmstack_probe", "utmstack_device", "utmstack_console"),
+    *("lab_stifler_client", "lab_twopxe_server"),
+)
+
+
+def known_as(flow: str) -> str:
+    """In the catalogue of the tests."""
+    return f"{widened.PART}{flow}" if flow in WIDENED else flow
+
+
+@dataclass(frozen=True)
+class Tried:
+    row: Row
+    said: Said
+
+
+class Bench:
+    def __init__(self, laboratory: Laboratory, root: Path, key: Path, folder: Path, backend: str) -> None:
+        self.backend = backend
+        self.siem, self.booter = laboratory.machines[SIEM], laboratory.machines[BOOTER]
+        self.places = Places(laboratory)
+        self.places.make(root)
+        certificates, self._folder = folder / "certificates", folder / "operator"
+        certificates.mkdir()
+        self._folder.mkdir()
+        widened.write(self._folder / "catalog")
+        known = keys.known_host(root, self.siem.address, self.booter.address)
+        self.operator = Operator(self._folder, self.siem, key, known)
+        self._count = 0
+        servers.prepare(self.booter, self.places)
+        servers.start(self.siem, self.places, certificates)
+
+    def apply(self, without: Iterable[Row] = ()) -> None:
+        """All rules, less those for the flows of these rows; to both machines at once."""
+        flows = {known_as(row.flow): {"state": "disabled"} for row in without}
+        (self._folder / "hosts.yml").write_text(json.dumps(self._inventory(flows), indent=1))
+        self.operator.run().ok(changed=True)
+
+    def _inventory(self, flows: dict[str, Any]) -> dict[str, Any]:
+        hosts = {
+            SIEM: {"ansible_host": self.siem.address, "portbook_outbound": "strict"},
+            BOOTER: {"ansible_host": self.booter.address, "portbook_components": ["lab_pxe_client"]},
+        }
+        peers: dict[str, list[str]] = {name: [ADDRESS[PLANNED]] for name in _PEERS}
+        variables = {
+            "ansible_user": "root",
+            "ansible_python_interpreter": "/usr/bin/python3",
+            "portbook_posture": "strict",
+            "portbook_catalogs": ["catalog"],
+            "portbook_peers": {**peers, "lab_pxe_client": [ADDRESS[PLANNED], NEAR]},
+            "portbook_flows": flows,
+            "lab_twopxe_server_dhcp_offer": True,
+        }
+        siem, both = {"hosts": {SIEM: {}}}, {"hosts": {SIEM: {}, BOOTER: {}}}
+        children = {
+            **{name: siem for name in ("utmstack_master", "lab_twopxe_server", "lab_stifler_beacon")},
+            "lab_stifler_client": both,
+        }
+        return {"all": {"hosts": hosts, "vars": variables, "children": children}}
+
+    def ask(self, rows: Iterable[Row], stranger: bool = False) -> list[Tried]:
+        """At once, but for those that ask the same program, which serves one at a time."""
+        lanes: dict[str, list[Row]] = {}
+        for row in rows:
+            lanes.setdefault("one at a time" if row.server == "iperf3" else row.row, []).append(row)
+        with ThreadPoolExecutor(len(lanes)) as pool:
+            done = pool.map(lambda lane: [self._try(row, stranger) for row in lane], lanes.values())
+            return [one for lane in done for one in lane]
+
+    def _try(self, row: Row, stranger: bool) -> Tried:
+        command = row.stranger if stranger else row.planned
+        self._count += 1
+        # An address, for some programs send nothing else.
+        token = f"10.77.{self._count // 250}.{self._count % 250 + 1}"
+        words = command.words.replace("TOKEN", token)
+        said = self._run(command, words)
+        if command.arrives:
+            said = Said(self._has_arrived(command, token), said.output)
+        return Tried(row, said)
+
+    def _run(self, command: Command, words: str) -> Said:
+        pattern = command.pattern or "^nothing shows at this end$"
+        if command.place == BOOTER:
+            return until_on(self.booter, words, pattern, PATIENCE)
+        return self.places.until(command.place, words, pattern, PATIENCE)
+
+    def _has_arrived(self, command: Command, token: str) -> bool:
+        end = time.monotonic() + PATIENCE
+        while True:
+            if token in self.siem.run("sh", "-c", command.arrives, check=False):
+                return True
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.2)
+
