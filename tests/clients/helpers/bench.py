@@ -71,7 +71,7 @@ class Bench:
             "ansible_python_interpreter": "/usr/bin/python3",
             "portbook_posture": "strict",
             "portbook_catalogs": ["catalog"],
-            "portbook_peers": {**peers, "lab_pxe_client": [ADDRESS[PLANNED], NEAR]},
+            "portbook_peers": {**peers, "lab_pxe_client": [ADDRESS[PLANNED], NEAR], "lab_stifler_server": []},
             "portbook_flows": flows,
             "lab_twopxe_server_dhcp_offer": True,
         }

@@ -57,16 +57,13 @@ message = struct.pack("!BBBBIHH4s12x", 1, 1, 6, 0, 0x1234, 0, 0, socket.inet_ato
 message += bytes.fromhex("020000000001") + bytes(10 + 64 + 128) + bytes([99, 130, 83, 99])
 message += option(53, b"\\3") + option(60, b"PXEClient:Arch:00000:UNDI:002001") + option(93, bytes(2))
 message += option(97, bytes(17)) + option(43, bytes([71, 4, 0x80, 0, 0, 0, 255])) + b"\\xff"
-hears, sends = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _end in range(2))
-# It answers to the address that is in the request, whoever sends it.
-hears.bind((NEAR, 0))
-hears.settimeout(1)
-if source != NEAR:
-    sends.bind((source, hears.getsockname()[1]))
+one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+one.bind((source, 0))
+one.settimeout(1)
 for _time in range(3):
-    (hears if source == NEAR else sends).sendto(message, (server, 4011))
+    one.sendto(message, (server, 4011))
     try:
-        print("boot file", hears.recv(2000)[108:236].rstrip(bytes(1)).decode())
+        print("boot file", one.recv(2000)[108:236].rstrip(bytes(1)).decode())
         break
     except OSError:
         pass
@@ -112,6 +109,9 @@ def prepare(booter: Machine, places: Places) -> None:
     places.write(SCRIPT, _BOUND)
     places.run("chmod", "755", SCRIPT)
     booter.run("sh", "-euc", BOOT_LOADER)
+    # It asks from a port of the dynamic range, which is Windows' in the port book.
+    dynamic = "net.ipv4.ip_local_port_range=49152 65535"
+    booter.outside("sysctl", "-qw", dynamic, place=booter.name, check=True)
     for place in (PLANNED, STRANGER):
         places.start(place, _TFTPD)
     for address in (NEAR_BOOTER, NEAR_STRANGER):
