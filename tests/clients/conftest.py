@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from clients.helpers.bench import Bench
-from clients.helpers.table import BOOTER, SIEM
+from clients.helpers.table import BACKENDS, BOOTER, SIEM
 from firewalld.helpers.daemon import Daemon
 from lab import groups, roots
 from lab.laboratory import Laboratory, Spec, interrupt_on_term
@@ -22,12 +22,13 @@ def root() -> Path:
     return roots.ready("firewalld", "clients")
 
 
-@pytest.fixture(params=["nftables", "firewalld"])
+@pytest.fixture(params=BACKENDS)
 def bench(request: pytest.FixtureRequest, root: Path, key: Path, tmp_path: Path) -> Iterator[Bench]:
-    """Machines with all servers of the table, and no rules of ours yet."""
+    """With firewalld, in a zone that lets everybody in."""
     public = key.with_suffix(".pub").read_text()
     with Laboratory([Spec(SIEM, root), Spec(BOOTER, root)], public, tmp_path / "machines.log") as laboratory:
         if request.param == "firewalld":
             for machine in laboratory.machines.values():
                 Daemon(machine).start()
-        yield Bench(laboratory, root, key, tmp_path, request.param)
+                Daemon(machine).cmd("--set-default-zone=trusted")
+        yield Bench(laboratory, root, key, tmp_path)

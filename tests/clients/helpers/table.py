@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from clients.helpers.places import ADDRESS, NEAR_STRANGER, PLANNED, STRANGER
 from lab.network import ROUTER, neighbour_of, of_machine
 
+BACKENDS = ("nftables", "firewalld")
 SIEM, BOOTER = "siem", "booter"
 """The machine that serves, and one that asks."""
 SERVER, NEAR = of_machine(1)[0], neighbour_of(1)[0]
@@ -20,6 +21,7 @@ BOOT_LOADER = "mkdir -p /srv/tftp; yes portbook | head -n 20000 >/srv/tftp/boot.
 SCRIPT = "/tmp/bound"
 
 WORKS, FAILS = True, False
+BEFORE, WITH, WITHOUT, BY_STRANGER = "before any rule", "with the rules", "without them", "from a stranger"
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,16 @@ class Row:
     stranger: Command
     from_stranger: bool = FAILS
     alone: bool = False
-    """Needs another flow of the table too: taken away while those stay."""
+    """Needs another flow of the table too: its own is taken away while those stay."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.client} to {self.server}: {self.flow} ({self.row})"
+
+    @property
+    def wanted(self) -> dict[str, bool]:
+        """What is asserted, and printed in docs/real-clients.md."""
+        return {WITH: WORKS, WITHOUT: FAILS, BY_STRANGER: self.from_stranger}
 
 
 def routed(words: str, pattern: str = "", arrives: str = "") -> tuple[Command, Command]:
@@ -150,7 +161,7 @@ TABLE = (
         "exports a flow record",
         *routed(
             f"python3 /tmp/capture.py TOKEN /tmp/TOKEN; softflowd -D -v 5 -r /tmp/TOKEN -n {SERVER}:2055",
-            arrives="nfdump -q -o extended -R /var/flows",
+            arrives="nfdump -q -o fmt:%sa -R /var/flows",
         ),
     ),
     Row(
