@@ -14,6 +14,7 @@ from lab.network import ROUTER
 
 _CONTAINER = roots.CHECKOUT / "extensions" / "molecule" / "published_ports" / "container.sh"
 _RSYSLOG = """
+global(net.enableDNS="off")
 module(load="imudp")
 module(load="imtcp")
 input(type="imudp" port="514")
@@ -40,7 +41,7 @@ _ON_THE_MACHINE = {
     "--key /etc/clients.key --peer-fingerprint $(cat /etc/clients.fingerprint)",
 }
 _IN_THE_CONTAINER = {
-    "rsyslog": "rsyslogd -n -x -f /etc/clients-rsyslog.conf -i /run/clients-rsyslog.pid",
+    "rsyslog": "rsyslogd -n -f /etc/clients-rsyslog.conf -i /run/clients-rsyslog.pid",
     "nfcapd": "nfcapd -t 2 -w /var/flows -p 2055",
     "https": "openssl s_server -accept 443 -cert /etc/clients.crt -key /etc/clients.key -www",
 }
@@ -60,7 +61,7 @@ message += option(97, bytes(17)) + option(43, bytes([71, 4, 0x80, 0, 0, 0, 255])
 one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 one.bind((source, 0))
 one.settimeout(1)
-for _time in range(3):
+for _time in range(5):
     one.sendto(message, (server, 4011))
     try:
         print("boot file", one.recv(2000)[108:236].rstrip(bytes(1)).decode())

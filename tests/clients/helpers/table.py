@@ -77,12 +77,12 @@ def _wsdd(place: str, interface: str, answers: str) -> Command:
 
 _LOGGER = f"logger --server {SERVER} --port 514 --tag clients"
 _LOGGED = "cat /var/log/clients"
-_IPERF = f"iperf3 --client {SERVER} --connect-timeout 2000"
+_IPERF = f"iperf3 --client {SERVER} --connect-timeout 5000"
 _CERTIFICATES = "--cert /tmp/clients.crt --key /tmp/clients.key --peer-fingerprint $(cat /tmp/server.fingerprint)"
 _OPENVPN = f"openvpn --dev null --tls-client --proto tcp-client --remote {SERVER} 1194 --nobind {_CERTIFICATES}"
 _DHCP = Command(
     ROUTER,
-    f"udhcpc -i machine1 -f -n -q -t 2 -T 1 -s {SCRIPT} -V PXEClient:Arch:00000:UNDI:002001 -x 0x5d:0000 -O bootfile",
+    f"udhcpc -i machine1 -f -n -q -t 4 -T 1 -s {SCRIPT} -V PXEClient:Arch:00000:UNDI:002001 -x 0x5d:0000 -O bootfile",
     "bound to .* boot file boot.efi",
 )
 
