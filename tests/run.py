@@ -139,7 +139,7 @@ def docker_kind() -> Kind:
 
 def clients_kind() -> Kind:
     proves = "programs of others work by their rules, and neither without them nor for strangers"
-    kind = pytest_kind("clients", proves, 150, "-n", "2")
+    kind = pytest_kind("clients", proves, 180, "-n", "2")
     return replace(on_machines(kind), size=ALL)
 
 

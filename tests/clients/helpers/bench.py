@@ -49,15 +49,14 @@ class Bench:
         self.siem, self.booter = laboratory.machines[SIEM], laboratory.machines[BOOTER]
         self.places = Places(laboratory)
         self.places.make(root)
-        certificates, self._folder = folder / "certificates", folder / "operator"
-        certificates.mkdir()
+        self._folder = folder / "operator"
         self._folder.mkdir()
         widened.write(self._folder / "catalog")
         known = keys.known_host(root, self.siem.address, self.booter.address)
         self.operator = Operator(self._folder, self.siem, key, known)
         self._numbers = count(1)
         servers.prepare(self.booter, self.places)
-        servers.start(self.siem, self.places, certificates)
+        servers.start(self.siem, self.places)
 
     def apply(self, without: Iterable[Row] = ()) -> None:
         """All rules, less those for the flows of these rows; to both machines at once."""

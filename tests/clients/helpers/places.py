@@ -83,8 +83,8 @@ class Places:
     def write(self, path: str, text: str) -> None:
         self.laboratory.outside("sh", "-euc", 'printf %s "$2" >"$1"', "sh", f"{_ROOT}/root{path}", text, check=True)
 
-    def run(self, *words: str) -> None:
-        self._outside("", *_inside(words))
+    def run(self, *words: str) -> str:
+        return self._outside("", *_inside(words))
 
     def start(self, place: str, words: str) -> None:
         """A server there; it ends with the laboratory."""

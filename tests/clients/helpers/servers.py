@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
-
 from clients.helpers.places import NEAR_STRANGER, PLANNED, STRANGER, Places
 from clients.helpers.table import BOOT_LOADER, NEAR, NEAR_BOOTER, SCRIPT, SERVER
 from lab import roots
@@ -45,6 +42,14 @@ _IN_THE_CONTAINER = {
     "nfcapd": "nfcapd -t 2 -w /var/flows -p 2055",
     "https": "openssl s_server -accept 443 -cert /etc/clients.crt -key /etc/clients.key -www",
 }
+_CERTIFICATES = f"""
+cd /tmp
+for one in server client; do
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=$one" \\
+    -addext subjectAltName=IP:{SERVER} -keyout "$one.key" -out "$one.crt"
+  openssl x509 -noout -fingerprint -sha256 -in "$one.crt" | sed 's/.*=//' >"$one.fingerprint"
+done
+"""
 _BOUND = """#!/bin/sh
 [ "$1" != bound ] || echo "bound to $ip, boot file $bootfile"
 """
@@ -81,9 +86,9 @@ with open(sys.argv[2], "wb") as file:
 """
 
 
-def start(siem: Machine, places: Places, folder: Path) -> None:
+def start(siem: Machine, places: Places) -> None:
     """All of them, so that what fails later is not for want of a server."""
-    _certificates(siem, places, folder)
+    _certificates(siem, places)
     siem.write("/etc/clients-rsyslog.conf", _RSYSLOG)
     siem.write("/etc/clients-dnsmasq.conf", _DNSMASQ)
     siem.run("sh", "-euc", BOOT_LOADER)
@@ -119,23 +124,8 @@ def prepare(booter: Machine, places: Places) -> None:
         places.start(ROUTER, f"wsdd --ipv4only --interface {address}")
 
 
-def _certificates(siem: Machine, places: Places, folder: Path) -> None:
+def _certificates(siem: Machine, places: Places) -> None:
     """Each end knows the other one's."""
-    for name in ("server", "client"):
-        made = f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN={name}"
-        files = f"-addext subjectAltName=IP:{SERVER} -keyout {name}.key -out {name}.crt"
-        _openssl(folder, f"{made} {files}")
-        said = _openssl(folder, f"openssl x509 -noout -fingerprint -sha256 -in {name}.crt")
-        (folder / f"{name}.fingerprint").write_text(said.partition("=")[2])
-    text = {one.name: one.read_text() for one in folder.iterdir()}
-    siem.write("/etc/clients.crt", text["server.crt"])
-    siem.write("/etc/clients.key", text["server.key"])
-    siem.write("/etc/clients.fingerprint", text["client.fingerprint"])
-    places.write("/tmp/clients.crt", text["client.crt"])
-    places.write("/tmp/clients.key", text["client.key"])
-    places.write("/tmp/server.crt", text["server.crt"])
-    places.write("/tmp/server.fingerprint", text["server.fingerprint"])
-
-
-def _openssl(folder: Path, words: str) -> str:
-    return subprocess.run(words.split(), cwd=folder, capture_output=True, text=True, check=True).stdout
+    places.run("sh", "-euc", _CERTIFICATES)
+    for kind, whose in (("crt", "server"), ("key", "server"), ("fingerprint", "client")):
+        siem.write(f"/etc/clients.{kind}", places.run("cat", f"/tmp/{whose}.{kind}"))

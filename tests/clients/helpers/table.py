@@ -78,7 +78,7 @@ def _wsdd(place: str, interface: str, answers: str) -> Command:
 _LOGGER = f"logger --server {SERVER} --port 514 --tag clients"
 _LOGGED = "cat /var/log/clients"
 _IPERF = f"iperf3 --client {SERVER} --connect-timeout 5000"
-_CERTIFICATES = "--cert /tmp/clients.crt --key /tmp/clients.key --peer-fingerprint $(cat /tmp/server.fingerprint)"
+_CERTIFICATES = "--cert /tmp/client.crt --key /tmp/client.key --peer-fingerprint $(cat /tmp/server.fingerprint)"
 _OPENVPN = f"openvpn --dev null --tls-client --proto tcp-client --remote {SERVER} 1194 --nobind {_CERTIFICATES}"
 _DHCP = Command(
     ROUTER,
