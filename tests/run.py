@@ -137,6 +137,12 @@ def docker_kind() -> Kind:
     return on_machines(kind)
 
 
+def clients_kind() -> Kind:
+    proves = "programs of others work by their rules, and neither without them nor for strangers"
+    kind = pytest_kind("clients", proves, 180, "-n", "2")
+    return replace(on_machines(kind), size=ALL)
+
+
 _WITHOUT_BREAKS = [f"--ignore=tests/firewalld/test_{name}.py" for name in ("breaks", "calls")]
 """What they show depends on no Debian, and takes long."""
 
@@ -223,6 +229,7 @@ def typed() -> list[str]:
         COLLECTION / "tests/run.py",
         CHECKOUT / "tests/windows",
         CHECKOUT / "tests/lab",
+        CHECKOUT / "tests/clients",
     )
     return [str(path) for path in (*folders, *rest)]
 
@@ -366,6 +373,7 @@ def _all() -> list[Kind]:
         machine_faults_kind(),
         replace(firewalld_kind("firewalld-more", 400, "-m", "more"), size=ALL),
         molecule_kinds()[1],
+        clients_kind(),
         other_root_kind(firewalld_kind("firewalld", 300, "-m", "more or not more", *_WITHOUT_BREAKS), "trixie", 300),
         of_archived(other_root_kind(machine_kind("-m", "not more"), "bullseye", 360)),
         other_root_kind(machine_kind(), "trixie"),
