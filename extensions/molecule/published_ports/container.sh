@@ -12,7 +12,8 @@ down() {
 }
 down
 [ "$1" = up ] || exit 0
-unshare --net sleep 900 </dev/null >/dev/null 2>&1 &
+# In a session of its own: it stays when the terminal that Ansible ran this in goes.
+setsid unshare --net sleep 900 </dev/null >/dev/null 2>&1 &
 inside=$!
 while [ "$(readlink "/proc/$inside/ns/net")" = "$(readlink /proc/self/ns/net)" ]; do sleep 0.1; done
 echo "$inside" >"$note"
