@@ -161,7 +161,7 @@ def molecule_kinds() -> tuple[Kind, Kind]:
     every = pytest_kind(
         "molecule",
         "Molecule's scenarios hold on real machines, and a user's repository works as it stands",
-        1200,
+        720,
         *("-m", "more"),
         folders=("tests/molecule",),
     )

@@ -7,6 +7,8 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,13 @@ SCENARIOS = CHECKOUT / "extensions" / "molecule"
 BIN = Path(sys.executable).parent
 NAMES = sorted(path.parent.name for path in SCENARIOS.glob("*/molecule.yml"))
 PACKETS = re.compile(r"(\d+) packets as the catalogue says, (\d+) of them pass")
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """With a short path: ssh's sockets are below it, and no socket's path may have more than 107 characters."""
+    with tempfile.TemporaryDirectory(prefix="molecule-") as folder:
+        yield Path(folder)
 
 
 def molecule(lab: str, home: Path, *words: str) -> str:
@@ -50,21 +59,21 @@ def passed(output: str) -> int:
     return sum(reached for _sent, reached in found)
 
 
-def test_utmstack_on_namespaces(tmp_path: Path) -> None:
+def test_utmstack_on_namespaces(home: Path) -> None:
     lacking = needs_of_kernel()
     if lacking:
         pytest.skip(lacking)
-    output = molecule("netns", tmp_path, "test", "-s", "utmstack")
+    output = molecule("netns", home, "test", "-s", "utmstack")
     assert passed(output) > 200
     assert "NOT RUN" not in output
 
 
 @pytest.mark.more
-def test_all_scenarios_on_real_machines(tmp_path: Path) -> None:
+def test_all_scenarios_on_real_machines(home: Path) -> None:
     lacking = needs_of_machine()
     if lacking:
         pytest.skip(lacking)
-    output = molecule("nspawn", tmp_path, "test", "--all")
+    output = molecule("nspawn", home, "test", "--all")
     assert passed(output) > 2000
     recap = output.rpartition("SCENARIO RECAP")[2]
     for name in NAMES:
@@ -75,13 +84,13 @@ def test_all_scenarios_on_real_machines(tmp_path: Path) -> None:
 
 
 @pytest.mark.more
-def test_machines_without_rules_do_not_pass(tmp_path: Path) -> None:
+def test_machines_without_rules_do_not_pass(home: Path) -> None:
     lacking = needs_of_kernel()
     if lacking:
         pytest.skip(lacking)
     try:
-        molecule("netns", tmp_path, "create", "-s", "utmstack")
+        molecule("netns", home, "create", "-s", "utmstack")
         with pytest.raises(AssertionError, match="packets did not"):
-            molecule("netns", tmp_path, "verify", "-s", "utmstack")
+            molecule("netns", home, "verify", "-s", "utmstack")
     finally:
-        molecule("netns", tmp_path, "destroy", "-s", "utmstack")
+        molecule("netns", home, "destroy", "-s", "utmstack")

@@ -8,7 +8,10 @@ machines="siem-1=192.0.2.10 probe-1=192.0.2.11 agent=192.0.2.70 stranger=192.0.2
 
 for machine in lan $machines; do
     name=${machine%%=*}
-    ip netns list | grep -qw "portbook-$name" && ip netns delete "portbook-$name"
+    ip netns list | grep -qw "portbook-$name" || continue
+    # What still listens in there.
+    ip netns pids "portbook-$name" | xargs -r kill
+    ip netns delete "portbook-$name"
 done
 rm -rf "$here/machines"
 rmdir /var/lib/portbook 2>/dev/null || true
@@ -33,6 +36,11 @@ mount --bind '$folder/systemd' /etc/systemd
 mount --bind '$folder/run' /run
 exec python3 "\$@"
 INSIDE
-    printf '#!/bin/sh\nexec ip netns exec %s sh -e "%s/enter" "$@"\n' "$space" "$folder" >"$folder/python"
+    # What Ansible starts in here with the same interpreter (async) is in the machine already.
+    cat >"$folder/python" <<OUTSIDE
+#!/bin/sh
+[ "\${INSIDE-}" != '$name' ] || exec python3 "\$@"
+INSIDE='$name' exec ip netns exec '$space' sh -e '$folder/enter' "\$@"
+OUTSIDE
     chmod +x "$folder/python"
 done

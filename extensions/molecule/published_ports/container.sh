@@ -12,9 +12,11 @@ down() {
 }
 down
 [ "$1" = up ] || exit 0
-unshare --net sh -c 'echo $$ >"$1"; exec sleep 900' sh "$note" </dev/null >/dev/null 2>&1 &
-while ! [ -s "$note" ]; do sleep 0.1; done
-inside=$(cat "$note")
+# In a session of its own: it stays when the terminal that Ansible ran this in goes.
+setsid unshare --net sleep 900 </dev/null >/dev/null 2>&1 &
+inside=$!
+while [ "$(readlink "/proc/$inside/ns/net")" = "$(readlink /proc/self/ns/net)" ]; do sleep 0.1; done
+echo "$inside" >"$note"
 ip link add docker0 type bridge
 ip address add 172.31.9.1/24 dev docker0
 ip link set docker0 up
