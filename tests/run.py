@@ -140,7 +140,7 @@ def docker_kind() -> Kind:
 def clients_kind() -> Kind:
     proves = "programs of others work by their rules, and neither without them nor for strangers"
     kind = pytest_kind("clients", proves, 180, "-n", "2")
-    return replace(on_machines(kind), size=ALL)
+    return replace(on_machines(kind), size=ALL, beside=False)
 
 
 _WITHOUT_BREAKS = [f"--ignore=tests/firewalld/test_{name}.py" for name in ("breaks", "calls")]
@@ -377,7 +377,8 @@ def _all() -> list[Kind]:
         other_root_kind(firewalld_kind("firewalld", 300, "-m", "more or not more", *_WITHOUT_BREAKS), "trixie", 300),
         of_archived(other_root_kind(machine_kind("-m", "not more"), "bullseye", 360)),
         other_root_kind(machine_kind(), "trixie"),
-        *(other_root_kind(docker_kind(), suite, 260) for suite in ("bookworm", "trixie")),
+        # In the lane of those that compute, which has time left; they raise few machines.
+        *(replace(other_root_kind(docker_kind(), suite, 260), beside=False) for suite in ("bookworm", "trixie")),
         Kind(
             "matrix",
             "it works with every Python found and every supported ansible-core",
