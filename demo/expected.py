@@ -66,11 +66,11 @@ class Truth:
         found = {one.name: list(_extras(one)) for one in company.MACHINES if one.managed}
         for node, name, ports in table.kept_shut(self.book, self._nodes, strict=False):
             if node.name in found and (node.name, name) not in company.DISABLED:
-                found[node.name].append(self._permit(name, ports, ()))
+                found[node.name].append(self.permit(name, ports, ()))
         for talk in self._talks:
             if talk.responder.name in found:
                 networks = table.reached(self.book, talk, talk.responder)
-                found[talk.responder.name].append(self._permit(talk.flow, dict(talk.ports), networks))
+                found[talk.responder.name].append(self.permit(talk.flow, dict(talk.ports), networks))
         return found
 
     @cached_property
@@ -80,7 +80,7 @@ class Truth:
             if talk.initiator.name in found:
                 networks = table.reached(self.book, talk, talk.initiator)
                 asked = self.book.flows[talk.flow].get("origin", "document") == "document"
-                found[talk.initiator.name].append(self._permit(talk.flow, dict(talk.ports), networks, asked))
+                found[talk.initiator.name].append(self.permit(talk.flow, dict(talk.ports), networks, asked))
         return found
 
     @cached_property
@@ -125,7 +125,7 @@ class Truth:
             networks=networks,
         )
 
-    def _permit(
+    def permit(
         self, name: str, ports: dict[str, tuple[str, ...]], networks: tuple[str, ...], may_guard: bool = True
     ) -> Permit:
         flow = self.book.flows[name]

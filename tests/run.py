@@ -137,6 +137,12 @@ def docker_kind() -> Kind:
     return on_machines(kind)
 
 
+def clients_kind() -> Kind:
+    proves = "programs of others work by their rules, and neither without them nor for strangers"
+    kind = pytest_kind("clients", proves, 180, "-n", "2")
+    return replace(on_machines(kind), size=ALL, beside=False)
+
+
 _WITHOUT_BREAKS = [f"--ignore=tests/firewalld/test_{name}.py" for name in ("breaks", "calls")]
 """What they show depends on no Debian, and takes long."""
 
@@ -145,6 +151,24 @@ def firewalld_kind(name: str = "firewalld", limit: float = 120, *options: str) -
     proves = "a real firewalld opens, its own table refuses, and both come back together"
     kind = pytest_kind(name, proves, limit, *("-n", "4", *options), folders=("tests/firewalld",))
     return on_machines(kind)
+
+
+def molecule_kinds() -> tuple[Kind, Kind]:
+    """For `make test`, and for `make test-all`."""
+    one = pytest_kind(
+        "molecule-utmstack", "Molecule applies UTMStack's roles, and packets agree", 60, folders=("tests/molecule",)
+    )
+    every = pytest_kind(
+        "molecule",
+        "Molecule's scenarios hold on real machines, and a user's repository works as it stands",
+        720,
+        *("-m", "more"),
+        folders=("tests/molecule",),
+    )
+    return (
+        replace(one, needs=lambda: one.needs() or in_environment("molecule")() or needs_of_kernel()),
+        replace(on_machines(every), size=ALL),
+    )
 
 
 def other_root_kind(kind: Kind, suite: str, limit: float = 500) -> Kind:
@@ -205,6 +229,7 @@ def typed() -> list[str]:
         COLLECTION / "tests/run.py",
         CHECKOUT / "tests/windows",
         CHECKOUT / "tests/lab",
+        CHECKOUT / "tests/clients",
     )
     return [str(path) for path in (*folders, *rest)]
 
@@ -277,6 +302,7 @@ def _test() -> list[Kind]:
         demo_kind(),
         machine_kind(),
         firewalld_kind(),
+        molecule_kinds()[0],
         replace(
             pwsh_kind("pwsh", "a real PowerShell runs the Windows modules, on a fake of the rule store", 90),
             beside=True,
@@ -346,11 +372,14 @@ def _all() -> list[Kind]:
         machine_more_kind(),
         machine_faults_kind(),
         replace(firewalld_kind("firewalld-more", 400, "-m", "more"), size=ALL),
+        molecule_kinds()[1],
+        clients_kind(),
         other_root_kind(firewalld_kind("firewalld", 300, "-m", "more or not more", *_WITHOUT_BREAKS), "trixie", 300),
         of_archived(other_root_kind(machine_kind("-m", "not more"), "bullseye", 360)),
         other_root_kind(machine_kind(), "trixie"),
-        *(other_root_kind(docker_kind(), suite, 260) for suite in ("bookworm", "trixie")),
-        pytest_kind("release", "the archive works alone, is the same each time, and a release is one command", 90),
+        # In the lane of those that compute, which has time left; they raise few machines.
+        *(replace(other_root_kind(docker_kind(), suite, 260), beside=False) for suite in ("bookworm", "trixie")),
+        pytest_kind("release", "the archive works alone, is the same each time, and a release is one command", 150),
         Kind(
             "matrix",
             "it works with every Python found and every supported ansible-core",

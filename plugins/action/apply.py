@@ -5,22 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ansible.errors import AnsibleConnectionFailure, AnsibleError
-from ansible.utils.display import Display
+from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.portbook.firewall.plugins.action.plan import ActionModule as PlanModule
-from ansible_collections.portbook.firewall.plugins.plugin_utils.backends import no_answer
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.apply import Applying, remove
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.contract import Removal, Unreachable
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.head import Head
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.turn import Turn
-
-display = Display()
-_ALONE = "-o ControlMaster=no -o ControlPath=none"
 
 
 class ActionModule(PlanModule):
@@ -52,62 +46,3 @@ class ActionModule(PlanModule):
         engine = str(self._templar.template(task_vars.get("portbook_windows_engine", "native")))
         turn, target = self._turn(task_vars), self._target(task_vars)
         return remove(Removal(arguments["components"], None, engine), target, turn)
-
-    def _target(self, task_vars: dict[str, Any]) -> AnsibleTarget:
-        return AnsibleTarget(self, task_vars)
-
-
-class AnsibleTarget:
-    """The host of a task, over the task's connection."""
-
-    def __init__(self, action: ActionModule, task_vars: dict[str, Any]) -> None:
-        self._action, self._task_vars = action, task_vars
-        self._connection = action._connection
-        self._renewed = False
-        self.host = str(task_vars["inventory_hostname"])
-        self.transport = str(self._connection.transport)
-        self.check = bool(action._task.check_mode)
-        self.diff = bool(action._task.diff)
-        self.verbosity = int(display.verbosity)
-
-    @property
-    def port(self) -> int:
-        try:
-            port = self._connection.get_option("port")
-        except KeyError:
-            port = None
-        usual = {"winrm": 5986, "psrp": 5986}.get(self.transport, 22)
-        return int(port or self._action._play_context.port or usual)
-
-    @property
-    def platform(self) -> str:
-        """Not every shell has the word."""
-        shell = getattr(self._connection, "_shell", None)
-        return "windows" if getattr(shell, "_IS_WINDOWS", False) else "linux"
-
-    def run(self, module: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        try:
-            done: dict[str, Any] = self._action._execute_module(
-                module_name=module, module_args=dict(arguments), task_vars=self._task_vars
-            )
-        except AnsibleConnectionFailure as error:
-            if self._renewed:
-                # What lies there cannot be tidied up; trying to would hide what is said here.
-                self._connection._shell.tmpdir = None
-            raise Unreachable(str(error)) from error
-        except AnsibleError as error:
-            return {"failed": True, "msg": no_answer.of_error(str(error))}
-        done.pop("invocation", None)
-        return done
-
-    def reconnect(self, alone: bool = False) -> None:
-        self._renewed = True
-        if hasattr(self._connection, "reset"):
-            self._connection.reset()
-        if alone and self.transport == "ssh":
-            # Of an option that is given twice, ssh takes the first.
-            given = self._connection.get_option("ssh_args") or ""
-            self._connection.set_option("ssh_args", f"{_ALONE} {given}")
-
-    def note(self, text: str) -> None:
-        display.vv(text)

@@ -11,7 +11,8 @@ module: plan
 short_description: Plan the firewall rules of all hosts from the port book
 description:
   - Computes, once a play, which rules every host of the inventory needs and from whom, and returns this host's part.
-  - Touches no host and needs no connection.
+  - Touches no host and needs no connection, unless the variable C(portbook_compare) is true. Then it also asks each
+    host what applying its part would change, changes nothing, and names hosts that cannot be reached.
   - With the variable C(portbook_plan_file) the plan of all hosts is also written as JSON.
 version_added: 0.1.0
 extends_documentation_fragment:
@@ -30,6 +31,7 @@ attributes:
 seealso:
   - module: portbook.firewall.summary
   - module: portbook.firewall.apply
+  - module: portbook.firewall.host_facts
 """
 
 EXAMPLES = r"""
@@ -161,4 +163,56 @@ msg:
   returned: failure
   type: str
   sample: "siem-1: utmstack_master_syslog_port is 70000: ports go from 1 to 65535"
+compared:
+  description: How the host stands to its part of the plan.
+  returned: if C(portbook_compare) is true
+  type: dict
+  contains:
+    state:
+      description:
+        - V(same) if applying the plan would change nothing, V(differs) if it would, V(refused) if it would refuse.
+        - V(unreachable) or V(not compared) if that is not known.
+      returned: always
+      type: str
+      sample: differs
+    text:
+      description: What would change, or why that is not known, in a few words.
+      returned: always
+      type: str
+      sample: would create 3, 9 kept
+    details:
+      description:
+        - Differences, unmanaged rules that matter, and listening sockets that no planned rule names, a line each.
+      returned: always
+      type: list
+      elements: str
+    create:
+      description: Ids of rules that would be new.
+      returned: if the host answered
+      type: list
+      elements: str
+    change:
+      description: Ids of rules that would change.
+      returned: if the host answered
+      type: list
+      elements: str
+    delete:
+      description: Ids of rules that would go.
+      returned: if the host answered
+      type: list
+      elements: str
+    keep:
+      description: How many rules would stay.
+      returned: if the host answered
+      type: int
+    foreign:
+      description: What unmanaged rules make of documented flows, where they do not surely let them pass.
+      returned: if the host answered
+      type: list
+      elements: dict
+    differences:
+      description: What the option C(--diff) of an apply would show, a line each, 100 at most.
+      returned: if the host answered
+      type: list
+      elements: str
 """

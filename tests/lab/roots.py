@@ -65,6 +65,11 @@ FEATURES = {
     ),
     # It starts with the machine where a test switches it on.
     "firewalld": Feature("firewalld", 'chroot "$1" systemctl --quiet disable firewalld.service'),
+    # Programs of other people, both ends of each; a test starts those that it needs.
+    "clients": Feature(
+        "curl dnsmasq-base iperf3 nfdump openssl openvpn rsyslog softflowd tftp-hpa tftpd-hpa udhcpc wsdd",
+        'chroot "$1" systemctl --quiet disable iperf3 nfdump openvpn rsyslog softflowd tftpd-hpa wsdd',
+    ),
 }
 
 

@@ -81,7 +81,7 @@ def test_no_code_is_no_success(plugins: Path) -> None:
 # The backend's package and module, the registry's line, the choices of the variables, and the users' documentation.
 NAMED_IN = (
     *("module_utils/nftables/", "modules/nftables.py", "backends/registry.py", "inventory/variables.py"),
-    *("modules/apply.py", "module_utils/firewalld/", "modules/firewalld.py"),
+    *("modules/apply.py", "module_utils/firewalld/", "modules/firewalld.py", "modules/host_facts.py"),
 )
 
 

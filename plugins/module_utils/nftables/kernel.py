@@ -14,6 +14,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from ..linux import programs
 from ..linux.engine import EngineError, EngineStopped
+from . import listed
 from .pieces import TABLE
 
 _LISTED = f'"$0" -f - && "$0" -s list table inet {TABLE}'
@@ -62,6 +63,10 @@ class Nft:
         """Our table as a script, without counters."""
         return self._run(["-s", "list", "table", "inet", TABLE])
 
+    def listed(self) -> str:
+        """Everything that the kernel holds, with handles and counters and without elements of sets."""
+        return self._run(listed.COMMAND)
+
     def listing_of(self, text: str) -> str:
         """How this nft would list our table, if only `text` was loaded: tried where no packet passes. Empty where the
         kernel gives no network namespace."""
@@ -84,7 +89,7 @@ class Nft:
     def _objects(self, *arguments: str) -> List[Any]:
         return [one for one in json.loads(self._run(["-j", *arguments]))["nftables"] if "metainfo" not in one]
 
-    def _run(self, arguments: List[str], text: str = "", wrong: str = "nft failed") -> str:
+    def _run(self, arguments: Sequence[str], text: str = "", wrong: str = "nft failed") -> str:
         try:
             done = programs.run([self.path, *arguments], text, {"LC_ALL": "C"})
         except programs.Silent as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from ..linux import programs
 from . import iptables_marks
@@ -61,6 +61,41 @@ def translated(objects: List[Object]) -> List[Object]:
             objects = [one for one in objects if not _of(one, family, clear)]
             objects += [one for one in parsed(family, told, "") if _of(one, family, clear)]
     return objects
+
+
+class Saved(NamedTuple):
+    """A rule as iptables-save prints it."""
+
+    family: str
+    table: str
+    chain: str
+    text: str
+
+
+def legacy_rules() -> Tuple[List[Saved], List[str]]:
+    """Of iptables-legacy, in every table that is loaded; and families of which they cannot be read."""
+    found: List[Saved] = []
+    unread: List[str] = []
+    for family in _NAMES:
+        if _loaded(family):
+            told = _saved(family, "legacy")
+            found += saved_rules(family, told or "")
+            unread += [family] if told is None else []
+    return found, unread
+
+
+def nft_rules(family: str, table: str) -> List[Saved]:
+    """Of iptables over nftables, as iptables itself tells of them."""
+    return [one for one in saved_rules(family, _saved(family, "nft") or "") if one.table == table]
+
+
+def saved_rules(family: str, saved: str) -> Iterator[Saved]:
+    table = ""
+    for line in saved.splitlines():
+        if line.startswith("*"):
+            table = line[1:].strip()
+        elif line.startswith("-A "):
+            yield Saved(family, table, line.split()[1], line)
 
 
 def _of(one: Object, family: str, tables: Set[str]) -> bool:

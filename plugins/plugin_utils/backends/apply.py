@@ -53,10 +53,9 @@ class Applying:
     def run(self, components: list[str] | None, show: str | None) -> dict[str, Any]:
         """The task's result."""
         part, warnings = self._turn.part(components)
-        self._refuse_other_platform(part)
         record = partial(self._turn.record, part=part, components=components, show=show, digest=self._head.digest)
         try:
-            outcome, missing = self._outcome(part, components)
+            outcome, missing = self.outcome(part, components)
         except Unreachable as error:
             record("unreachable", text=str(error))
             raise
@@ -68,8 +67,9 @@ class Applying:
         outcome = _reported(outcome, self._target, record, "not applied" if missing and not outcome.failed else None)
         return {**self._turn.found(self._head, part, components), **outcome.with_warnings(*warnings).data()}
 
-    def _outcome(self, part: HostPart, components: list[str] | None) -> tuple[Outcome, str | None]:
+    def outcome(self, part: HostPart, components: list[str] | None) -> tuple[Outcome, str | None]:
         """What became of the host; and, if its part was not applied, the backend that is missing, empty if none is."""
+        self._refuse_other_platform(part)
         name = registry.name_for(part)
         seen = set()
         while name in registry.BACKENDS and name not in seen:

@@ -117,3 +117,4 @@ class RunSettings:
     unsupported: str = "warn"
     plan_file: str | None = None
     shrink: bool = False
+    compare: bool = False

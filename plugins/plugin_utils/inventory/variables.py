@@ -274,6 +274,14 @@ _GLOBAL = (
         "100%",
     ),
     Variable(
+        "portbook_compare",
+        "bool",
+        "all",
+        "portbook.firewall.plan reads the hosts, too, and says of each what applying the plan would change. It changes "
+        "nothing, and a host that cannot be reached is named. For one run, with -e.",
+        False,
+    ),
+    Variable(
         "portbook_shrink",
         "bool",
         "all",

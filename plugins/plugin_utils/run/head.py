@@ -36,6 +36,7 @@ class Head:
     members: dict[str, int] = field(default_factory=dict)
     """Hosts of each component."""
     shrink: bool = False
+    compare: bool = False
     own_errors: dict[str, int] = field(default_factory=dict)
     """By host, the first error of its own, which few hosts share."""
 

@@ -65,6 +65,7 @@ class Planning:
             inventory_hosts=world.hosts_in_inventory if world else 0,
             members=dict(world.members) if world else {},
             shrink=bool(run and run.shrink),
+            compare=bool(run and run.compare),
             variables=self._variables,
             fingerprint=inventory.fingerprint(self.inputs, self._variables),
             tokens=self.catalog.numbers,

@@ -41,6 +41,8 @@ class Record:
     """The plan is the one with this digest in the cache of this play; empty for a task without a plan."""
     lines: tuple[str, ...] = ()
     """Of a part that is not the one in the cache, since the task has variables of its own; without the host's name."""
+    compared: str = ""
+    """How the host stands to what was planned; text and details say more. Empty: it was not looked at."""
     likeness: str = ""
     """The same for hosts whose part is the same but for the host's name."""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from . import show, table
+from . import compared, show, table
 from .cache import RunCache
 from .head import Head
 from .host_part import HostPart
@@ -73,7 +73,7 @@ def lines(shown: Sequence[Record], wanted: str | None, head: Head | None, part_o
     found += _parts([one for one in full if one.kind in _SHOWN_AS_PLANNED or _is_empty(one)], part_of, width)
     done = [one for one in shown if one.kind != "planned"]
     if not done:
-        return [*found, *_planned_table(shown)]
+        return [*found, *_planned_table(shown), *compared.lines(shown, default, show.wrapped, width, WIDTH)]
     found += _details([one for one in full if one.kind != "planned"], width)
     only_changes = [one for one in done if (one.show or default) != "changes" or one.kind in _WORRYING]
     return [*found, *_done_table(only_changes), _totals(done)]

@@ -21,6 +21,7 @@ from ..inventory.world import HostInput
 from ..problems import Problems, one_of
 from . import markdown, result, summary
 from .cache import RunCache, write_private
+from .compared import Compared
 from .head import Head
 from .host_part import HostPart, inventory_of
 from .planning import Planning, catalog_of
@@ -295,6 +296,7 @@ class Turn:
         text: str = "",
         details: Iterable[str] = (),
         digest: str = "",
+        compared: Compared | None = None,
     ) -> None:
         """For the task that says it for all hosts."""
         part = part or self._cache.part(self.host)
@@ -310,12 +312,13 @@ class Turn:
                 rules_out=sum(one.direction == "out" for one in rules),
                 guarded=sum(one.guarded for one in rules),
                 not_planned=len(part.not_planned) if part else 0,
-                text=text.removeprefix(f"{self.host}: "),
-                details=tuple(details),
+                text=compared.text if compared else text.removeprefix(f"{self.host}: "),
+                details=compared.details if compared else tuple(details),
                 check=self._task.check,
                 show=show,
                 play=self._cache.key,
                 digest=digest,
+                compared=compared.state if compared else "",
                 lines=tuple(host_lines(part, "", components, summary.WIDTH)) if part and self._role else (),
                 likeness=f"{part.likeness} {part.digest}" if part else "",
             )
