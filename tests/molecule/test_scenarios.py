@@ -24,7 +24,7 @@ PACKETS = re.compile(r"(\d+) packets as the catalogue says, (\d+) of them pass")
 @pytest.fixture
 def home() -> Iterator[Path]:
     """With a short path: ssh's sockets are below it, and no socket's path may have more than 107 characters."""
-    with tempfile.TemporaryDirectory(prefix="molecule-") as folder:
+    with tempfile.TemporaryDirectory(prefix="molecule-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
 
