@@ -86,7 +86,7 @@ def changelog(version: str, day: date) -> list[Path]:
     words = ["release", "--version", version, "--date", day.isoformat()]
     # It asks ansible-doc which plugins are new.
     environment = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
-    command = [BIN / "antsibull-changelog", *words]
+    command = [str(BIN / "antsibull-changelog"), *words]
     subprocess.run(command, cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, check=True)
     return [CHECKOUT / one for one in ("CHANGELOG.md", "CHANGELOG.rst", "changelogs")]
 
