@@ -161,7 +161,7 @@ def molecule_kinds() -> tuple[Kind, Kind]:
     every = pytest_kind(
         "molecule",
         "Molecule's scenarios hold on real machines, and a user's repository works as it stands",
-        720,
+        900,
         *("-m", "more"),
         folders=("tests/molecule",),
     )
