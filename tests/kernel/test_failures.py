@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernel.helpers.commands import tables
+from kernel.helpers.commands import nft, run, tables
 from kernel.helpers.host import ONE, TWO, Host, fake_nft, rule, slice_of
 from kernel.helpers.processes import become_nobody, drop_net_admin, mount, remount_read_only, told
 from kernel.helpers.service_manager import ServiceManager
@@ -471,3 +471,41 @@ def test_what_refuses_nothing_needs_no_way_in(host: Host) -> None:
 
 def test_a_local_connection_needs_no_way_in(host: Host) -> None:
     assert host.strict(ONE).changed
+
+
+DORMANT = """
+table inet own {
+    flags dormant
+    chain input {
+        type filter hook input priority filter
+        tcp dport 514 drop
+    }
+}
+add table ip beside
+"""
+
+
+def test_a_table_of_others_that_is_dormant_refuses_nothing(host: Host) -> None:
+    """nft 1.0.6 prints no JSON of it, nor of a ruleset that has it."""
+    nft(DORMANT)
+    before = run("nft", "-s", "list", "table", "inet", "own")
+    assert host.apply(ONE).changed
+    assert not host.apply(ONE).changed
+    assert run("nft", "-s", "list", "table", "inet", "own") == before
+
+
+def test_our_table_that_somebody_made_dormant_is_replaced(host: Host) -> None:
+    host.apply(ONE)
+    before = host.table()
+    nft("add table inet portbook { flags dormant; }")
+    assert host.table() != before
+    assert host.apply(ONE).changed
+    assert host.table() == before
+    assert not host.apply(ONE).changed
+
+
+def test_json_that_cannot_be_read_says_so(host: Host, tmp_path: Path) -> None:
+    host.apply(ONE)
+    host.nft_path = fake_nft(tmp_path, 'case " $* " in *" -j "*) echo half of; exit 0;; esac')
+    with pytest.raises(NftError, match=r"what nft -j list table inet portbook prints is no JSON on this host"):
+        host.apply(TWO)

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import signal
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from ..linux import programs
 from ..linux.engine import EngineError, EngineStopped
@@ -22,6 +22,10 @@ _LISTED = f'"$0" -f - && "$0" -s list table inet {TABLE}'
 
 class NftError(EngineError):
     """Of nft, or of what it is given."""
+
+
+class NftUnreadable(NftError):
+    """What it prints."""
 
 
 class NftStopped(NftError, EngineStopped):
@@ -50,7 +54,7 @@ class Nft:
     def table(self, name: str = TABLE) -> Optional[List[Any]]:
         """One of the family inet as the kernel holds it, or None."""
         try:
-            return self._objects("list", "table", "inet", name)
+            return self._objects_of("inet", name)
         except NftStopped:
             raise
         except NftError:
@@ -78,16 +82,49 @@ class Nft:
 
     def others(self, beside: Sequence[str] = ()) -> List[Any]:
         """Everything that is neither ours nor in the tables beside it, of the family inet."""
-        ours = (TABLE, *beside)
-        if all(_of(one, ours) for one in self._objects("list", "tables")):
+        ours = [("inet", name) for name in (TABLE, *beside)]
+        others = [one for one in self._names() if one not in ours]
+        if not others:
             return []
-        return [one for one in self._objects("list", "ruleset") if not _of(one, ours)]
+        try:
+            found = self._objects("list", "ruleset")
+        except NftUnreadable:
+            found = [one for place in others for one in self._objects_of(*place)]
+        flagged = [_table_of(one) for one in found if "flags" in one.get("table", {})]
+        # One that is dormant sees no packet.
+        without = [*ours, *(place for place in flagged if place not in ours and self._dormant(*place))]
+        return [one for one in found if _table_of(one) not in without]
 
     def tables(self) -> List[str]:
-        return [one["table"]["name"] for one in self._objects("list", "tables", "inet")]
+        return [name for family, name in self._names() if family == "inet"]
+
+    def _names(self) -> List[Tuple[str, str]]:
+        """Family and name of each table. As text: nft 1.0.6 has no JSON for the flags of a table."""
+        lines = (line.split() for line in self._run(["list", "tables"]).splitlines())
+        return [(line[1], line[2]) for line in lines if len(line) == 3 and line[0] == "table"]
+
+    def _objects_of(self, family: str, name: str) -> List[Any]:
+        try:
+            return self._objects("list", "table", family, name)
+        except NftUnreadable:
+            if not self._dormant(family, name):
+                raise
+            # To compare it with.
+            text = self._run(["-s", "list", "table", family, name])
+            return [{"table": {"family": family, "name": name, "flags": "dormant", "listing": text}}]
+
+    def _dormant(self, family: str, name: str) -> bool:
+        lines = self._run(["-s", "-t", "list", "table", family, name]).splitlines()
+        return any(line.startswith("\tflags ") and "dormant" in line for line in lines)
 
     def _objects(self, *arguments: str) -> List[Any]:
-        return [one for one in json.loads(self._run(["-j", *arguments]))["nftables"] if "metainfo" not in one]
+        text = self._run(["-j", *arguments])
+        try:
+            return [one for one in json.loads(text)["nftables"] if "metainfo" not in one]
+        except ValueError:
+            raise NftUnreadable(
+                f"what nft -j {' '.join(arguments)} prints is no JSON on this host. Update nftables, then run again"
+            ) from None
 
     def _run(self, arguments: Sequence[str], text: str = "", wrong: str = "nft failed") -> str:
         try:
@@ -128,10 +165,12 @@ def _cause(told: str) -> str:
     return "; ".join(lines[:4]) or "no reason given"
 
 
-def _of(one: Dict[str, Any], tables: Sequence[str]) -> bool:
+def _table_of(one: Dict[str, Any]) -> Tuple[str, str]:
+    """Family and name of the table that an object is, or is in."""
     ((kind, body),) = one.items()
-    name = body.get("name") if kind == "table" else body.get("table") if isinstance(body, dict) else None
-    return name in tables and body.get("family") == "inet"
+    if not isinstance(body, dict):
+        return "", ""
+    return str(body.get("family")), str(body.get("name" if kind == "table" else "table"))
 
 
 def meaning(table: Optional[List[Any]]) -> str:
