@@ -30,11 +30,11 @@ patient() {{ timeout -s KILL {patience} "$@" </dev/null; }}
 load_back() {{ [ -s {back} ] && {load_back}; }}
 load_kept() {{ [ -s {kept} ] && {load_kept}; }}
 take_back() {{
-    for attempt in 1 2 3 4; do
+    for attempt in 1 2 3; do
         load_back && return
         [ -s {back} ] && sleep 1
     done
-    load_kept || load_back || {remove}
+    load_back || load_kept || {remove}
 }}
 for note in {decided}; do mv -f "$note" {taking_back}; done 2>/dev/null
 take_back || exit 1
@@ -100,7 +100,8 @@ def command(text: str, seconds: float) -> List[str]:
     program need a systemd of 240, and gain nothing here."""
     return [
         *("systemd-run", "--quiet", "--collect", f"--unit={NAME}", "--description=Take back a change of portbook"),
-        *(f"--on-active={max(seconds, 0.1):.3f}", "--timer-property=AccuracySec=100ms"),
+        # A service that somebody stops is started again, too: only its script stops the timer.
+        *(f"--on-active={max(seconds, 0.1):.3f}", "--on-unit-inactive=1", "--timer-property=AccuracySec=100ms"),
         *("--property=Type=simple", "--property=DefaultDependencies=no"),
         *("--property=Restart=on-failure", "--property=RestartSec=1", "--property=StartLimitIntervalSec=0"),
         *(f"--property=RuntimeMaxSec={_ATTEMPT}", "/bin/sh", "-c", f"echo {_plain(text)} | base64 -d | /bin/sh"),
