@@ -30,9 +30,9 @@ patient() {{ timeout -s KILL {patience} "$@" </dev/null; }}
 load_back() {{ [ -s {back} ] && {load_back}; }}
 load_kept() {{ [ -s {kept} ] && {load_kept}; }}
 take_back() {{
-    for attempt in 1 2 3; do
+    for attempt in 1 2 3 4 5 6; do
         load_back && return
-        [ -s {back} ] && sleep 1
+        [ -s {back} ] && sleep 0.5
     done
     load_back || load_kept || {remove}
 }}
