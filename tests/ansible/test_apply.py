@@ -78,12 +78,12 @@ def test_a_file_that_is_no_plan_is_refused(desk: Desk, text: str):
     desk.plan_file.write_text(text)
     message = refused(desk.run(SITE_PLAYBOOK, options=["--limit", "siem"]))
     assert "is no plan" in message
-    assert "Make it with portbook.firewall.plan" in message
+    assert "Create it with portbook.firewall.plan" in message
 
 
 def test_a_kept_plan_that_does_not_exist_is_refused(desk: Desk):
     message = refused(desk.run(SITE_PLAYBOOK))
-    assert f"{desk.plan_file} does not exist. Make it with portbook.firewall.plan" in message
+    assert f"{desk.plan_file} does not exist. Create it with portbook.firewall.plan" in message
 
 
 def test_keys_that_a_reader_does_not_know_are_ignored(kept: Desk):

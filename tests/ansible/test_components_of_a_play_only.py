@@ -52,8 +52,9 @@ def test_a_component_of_another_platform_is_refused_with_the_reason(desk: Desk):
 
 def test_an_unknown_component_is_refused_with_the_nearest_one(desk: Desk):
     run = desk.run(play({PLAN: {"components": ["utmstack_agnt"]}}, hosts="desk"), keep=False).failed()
-    assert "components names 'utmstack_agnt', which is no component. Did you mean utmstack_agent?" in run.message(
-        "desk"
+    assert (
+        "components names 'utmstack_agnt', which is not a known component. Did you mean utmstack_agent?"
+        in run.message("desk")
     )
 
 

@@ -49,14 +49,14 @@ def test_an_error_of_many_hosts_is_told_once(wrong_run: Run):
 
 def test_a_misspelt_variable_is_told_with_the_nearest_one(wrong_run: Run):
     told = error(wrong_run, "probe: utmstack_probe_sylog_port ")
-    assert told.endswith("is no variable of this collection. Did you mean utmstack_probe_syslog_port?")
+    assert told.endswith("is not a variable of this collection. Did you mean utmstack_probe_syslog_port?")
 
 
 def test_a_template_that_cannot_be_rendered_is_told_with_host_and_variable(wrong_run: Run):
     told = error(wrong_run, "probe: portbook_allow cannot be rendered: ")
     assert "undefined" in told
     assert "nowhere" in told
-    assert told.endswith("Mend the template or the variables that it uses")
+    assert told.endswith("Fix the template or the variables that it uses")
 
 
 def test_a_hosts_message_has_its_own_first_error_the_count_and_where_all_are(wrong_run: Run):

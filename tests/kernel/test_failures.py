@@ -507,5 +507,5 @@ def test_our_table_that_somebody_made_dormant_is_replaced(host: Host) -> None:
 def test_json_that_cannot_be_read_says_so(host: Host, tmp_path: Path) -> None:
     host.apply(ONE)
     host.nft_path = fake_nft(tmp_path, 'case " $* " in *" -j "*) echo half of; exit 0;; esac')
-    with pytest.raises(NftError, match=r"what nft -j list table inet portbook prints is no JSON on this host"):
+    with pytest.raises(NftError, match=r"what nft -j list table inet portbook prints is not valid JSON on this host"):
         host.apply(TWO)

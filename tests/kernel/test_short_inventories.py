@@ -273,7 +273,7 @@ def test_shrink_allows_it_for_one_run(world: World) -> None:
     world.inventory(world.whole(RENAMED))
     run = world.bring("--limit", "siem,web-1", portbook_shrink=True).ok()
     assert "portbook_shrink: true stands in the inventory" not in run.words
-    assert "utmstack_agent is no component of this host any more: its 8 rules deleted" in run.words
+    assert "utmstack_agent is no longer a component of this host: its 8 rules deleted" in run.words
     assert world.hosts["web-1"].all() == ("", {})
     assert "5044" not in world.hosts["siem"].table()
 
@@ -297,7 +297,7 @@ def test_a_reviewed_plan_allows_it_and_a_changed_one_does_not(world: World) -> N
 def test_a_host_that_left_a_component_which_has_other_hosts_loses_its_rules_and_says_so(world: World) -> None:
     world.inventory(world.whole({**PARTS, "utmstack_agent": AGENTS[:5], "utmstack_probe": ("probe", "web-6")}))
     run = world.bring("--limit", "web-6,siem").ok()
-    assert "utmstack_agent is no component of this host any more: its 8 rules deleted" in run.words
+    assert "utmstack_agent is no longer a component of this host: its 8 rules deleted" in run.words
     assert ADDRESSES["web-6"] in world.hosts["siem"].table().partition("in_ports")[0]
     assert "1194" not in world.hosts["web-6"].table()
     assert "5044" in world.hosts["web-6"].table()
@@ -315,7 +315,7 @@ def test_a_host_that_left_its_last_component_is_refused_until_its_own_variables_
         run = world.bring("--limit", "web-6").ok()
     finally:
         shutil.rmtree(world.folder / "inventory/host_vars")
-    assert "utmstack_agent is no component of this host any more: its 8 rules deleted" in run.words
+    assert "utmstack_agent is no longer a component of this host: its 8 rules deleted" in run.words
     assert world.hosts["web-6"].all() == ("", {})
 
 

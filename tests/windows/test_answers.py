@@ -145,7 +145,7 @@ def test_a_failed_write_says_what_became_of_the_host() -> None:
 
 
 def test_a_write_that_was_ended_may_be_half_done() -> None:
-    assert "may be half done: run it again, the next run mends that" in exchange.failed_write(KILLED)
+    assert "may be half done: run again; the next run repairs that" in exchange.failed_write(KILLED)
 
 
 def test_a_connection_that_is_lost_in_a_write_says_so_too() -> None:
@@ -155,7 +155,7 @@ def test_a_connection_that_is_lost_in_a_write_says_so_too() -> None:
         raise Unreachable("the host did not answer")
 
     host = WindowsHost("host", run, 5986, "winrm", check=False, diff=False, catalog=shipped_catalog)
-    with pytest.raises(Unreachable, match=r"did not answer.* may be half done: run it again, the next run mends that"):
+    with pytest.raises(Unreachable, match=r"did not answer.* may be half done: run again; the next run repairs that"):
         host.bring(HostPart("host", posture="strict"), None, {}, list)
 
 

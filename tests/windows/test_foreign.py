@@ -205,7 +205,7 @@ def test_a_port_that_cannot_be_guarded_is_told_with_the_rules_that_open_it(peers
 
 def test_strict_without_leave_to_disable_says_that_it_is_not_strict() -> None:
     found = decided(theirs(), theirs(Name="more"), theirs(Name="off", Enabled=False), posture="strict")
-    assert [one for one in found.warnings if "not strict: 2 permissions of others stay: more, theirs" in one]
+    assert [one for one in found.warnings if "not strict: 2 unmanaged rules that allow stay: more, theirs" in one]
     assert all(one["op"] != "disable" for one in found.operations)
 
 

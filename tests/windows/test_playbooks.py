@@ -185,7 +185,8 @@ def test_a_host_without_a_part_that_cannot_be_asked_is_no_failure(windows: Windo
     windows.hosts.inject("away", service_stopped=True)
     run = windows.run(SITE, keep=False, options=["--limit", "away"]).ok()
     assert (
-        "away: the inventory gives it no component, and whether it holds rules from before cannot be told" in run.words
+        "away: the inventory gives it no component, and it cannot be determined whether it holds rules from before"
+        in run.words
     )
     windows.site({"portbook_backend": "none"})
     assert "cannot be told" not in windows.run(SITE, keep=False, options=["--limit", "away"]).ok().words
@@ -271,7 +272,7 @@ def test_a_write_that_is_killed_is_finished_by_the_next_run(windows: Windows) ->
     windows.bring().ok()
     windows.site({"portbook_peers": {"pxe_client": ["192.0.2.64/26", "192.0.2.128/25"], "ipxe_console": ["192.0.2.5"]}})
     windows.hosts.inject("pxe", crash_write=[5])
-    assert "the host may be half done: run it again, the next run mends that" in windows.bring().failed().message("pxe")
+    assert "the host may be half done: run again; the next run repairs that" in windows.bring().failed().message("pxe")
     windows.hosts.inject("pxe")
     windows.bring().ok()
     brought = {(rule.name, rule.remote_addresses, rule.enabled) for rule in windows.hosts.store("pxe").rules}

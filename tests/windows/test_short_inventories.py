@@ -112,7 +112,7 @@ def test_shrink_allows_it(company: Company) -> None:
     company.site(RENAMED)
     run = company.bring(portbook_shrink=True).ok()
     assert {name: counts["changed"] for name, counts in run.recap.items()} == {"hub": 1, "pc-1": 1}
-    assert "stifler_client is no component of this host any more: its " in run.words
+    assert "stifler_client is no longer a component of this host: its " in run.words
     assert company.groups("pc-1") == set()
 
 
@@ -139,7 +139,7 @@ def test_a_host_that_left_its_last_component_is_refused_until_its_own_variables_
 def test_a_host_that_left_a_component_which_has_other_hosts_says_which(company: Company) -> None:
     company.site({"stifler_server": ("hub",), "stifler_client": CLIENTS[1:], "stifler_beacon": ("pc-1",)})
     run = company.bring().ok()
-    assert "stifler_client is no component of this host any more: its " in run.words
+    assert "stifler_client is no longer a component of this host: its " in run.words
     assert "portbook: stifler_client" not in company.groups("pc-1")
     assert "portbook: stifler_beacon" in company.groups("pc-1")
 

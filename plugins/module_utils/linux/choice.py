@@ -65,7 +65,7 @@ def running(yields_to: Dict[str, str]) -> str:
         condition = boot.condition(service)
         if condition == "enabled":
             raise StateError(
-                f"{service} is enabled on this host and does not run, so which backend it should have cannot be told. "
+                f"{service} is enabled on this host and does not run, so the backend cannot be chosen. "
                 f"Start or disable {service}, or set portbook_backend"
             )
         if condition == "running":

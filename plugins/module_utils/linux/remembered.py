@@ -76,7 +76,7 @@ def fault(state: Dict[str, Any]) -> str:
 
 def _slice_fault(one: Any) -> str:
     if not (isinstance(one, dict) and isinstance(one.get("rules"), list) and isinstance(one.get("sets", {}), dict)):
-        return "this is no slice"
+        return "this is not a valid part of a component"
     sets = one.get("sets", {})
     for name, members in sets.items():
         if not _list_of(_address)(members):

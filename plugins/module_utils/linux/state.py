@@ -98,14 +98,14 @@ class HostState:
             return {}, "it is empty, cut off, or no JSON"
         form = state.get("format") if isinstance(state, dict) else None
         if not isinstance(form, int) or isinstance(form, bool):
-            return {}, "it names no format of ours"
+            return {}, "it has no format that this collection writes"
         if form > _FORMAT:
             raise StateError(
                 f"{self.path(name)} has format {form}, this version of portbook.firewall knows {_FORMAT}: a newer one "
                 "has been here. Use that one; or remove this host's rules with it, then apply with this one"
             )
         if form < 1:
-            return {}, "it names no format of ours"
+            return {}, "it has no format that this collection writes"
         state = remembered.renewed(state)
         return state, remembered.fault(state)
 
@@ -193,7 +193,7 @@ class HostState:
             on_disk.replace(self.path(f"{name}{NEXT}"), self.path(name))
         except FileNotFoundError:
             raise StateError(
-                f"{self.path(name)}{NEXT} is gone: something took it away while this run was at work. Run again"
+                f"{self.path(name)}{NEXT} was removed by something else while this run was working. Run again"
             ) from None
         except OSError as error:
             raise StateError(causes.not_written(self.path(name), error)) from None

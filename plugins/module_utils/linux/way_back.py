@@ -39,8 +39,8 @@ _LOCK_WAIT = 5.0
 _BACK_WITHIN = 3.0
 _NO_LONGER = "it no longer waits"
 _FILES_GONE = (
-    f"the files of the change that was to be confirmed ({STATE}{NEXT}, {RULESET}{NEXT}) are gone or cannot be read: "
-    "something took them away, a restart of portbook-firewall.service for example. Run again"
+    f"the files of the change that was to be confirmed ({STATE}{NEXT}, {RULESET}{NEXT}) were removed or cannot be "
+    "read. A restart of portbook-firewall.service removes them, for example. Run again"
 )
 
 

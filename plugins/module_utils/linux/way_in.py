@@ -95,7 +95,7 @@ def refuse_lock_out(kept: Dict[str, Any], way_in: WayIn, settings: Settings, aft
     )
     if found:
         raise StateError(
-            f"nothing was changed: over the connection {by} nobody can confirm that this host can still "
-            f"be reached, and {'; '.join(found)}. Set portbook_management to all addresses that must get in, or "
+            f"nothing was changed: over the connection {by} it cannot be confirmed that this host can "
+            f"still be reached, and {'; '.join(found)}. Set portbook_management to all addresses that must get in, or "
             "apply this over ssh"
         )

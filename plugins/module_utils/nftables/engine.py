@@ -26,7 +26,7 @@ class Nftables:
     name = "nftables"
     what = f"the table inet {TABLE}"
     gone = (
-        f"the table inet {TABLE} was gone right after it was loaded: something on this host flushes or deletes "
+        f"the table inet {TABLE} was removed right after it was loaded: something on this host flushes or deletes "
         "it (nft monitor shows what happens). Stop that, then run again"
     )
     replaced = (
@@ -147,5 +147,5 @@ def _persistence(restores: bool) -> str:
     if has_systemd():
         brings = f"{UNIT} brings it back after a restart of the host or of nftables.service"
         return f"{brings}, {after_flush.UNIT} after a flush by hand" if restores else brings
-    skipped = "skipped: no systemd here, so the table is gone after a restart"
+    skipped = "skipped: no systemd here, so the rules are lost at a restart of the host"
     return f"{skipped} or a flush, whatever portbook_restore_after_flush says" if restores else skipped

@@ -123,7 +123,8 @@ class Nft:
             return [one for one in json.loads(text)["nftables"] if "metainfo" not in one]
         except ValueError:
             raise NftUnreadable(
-                f"what nft -j {' '.join(arguments)} prints is no JSON on this host. Update nftables, then run again"
+                f"what nft -j {' '.join(arguments)} prints is not valid JSON on this host. Update nftables, then "
+                "run again"
             ) from None
 
     def _run(self, arguments: Sequence[str], text: str = "", wrong: str = "nft failed") -> str:

@@ -88,7 +88,7 @@ class Outcome:
         """Components that the host had."""
         deleted = "would be deleted" if check else "deleted"
         return tuple(
-            f"{name} is no component of this host any more: its {count} rule{'s' * (count != 1)} {deleted}"
+            f"{name} is no longer a component of this host: its {count} rule{'s' * (count != 1)} {deleted}"
             for name, count in sorted((self.left or {}).items())
         )
 

@@ -151,7 +151,9 @@ def _check_guard(flow: Flow, deciders: list[Component], catalog: Catalog, compla
     """Only what is the product's own may be refused to others."""
     for name in flow.responders:
         if catalog.components[name].party:
-            complain("flows", flow.id, f"is exclusive at {name}, which is no host of ours", "Set exclusive: false")
+            complain(
+                "flows", flow.id, f"is exclusive at {name}, which is not a host with rules", "Set exclusive: false"
+            )
     for port in flow.ports:
         ports = port if isinstance(port, PortSet) else _default(port, deciders)
         if ports.tokens:

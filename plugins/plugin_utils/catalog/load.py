@@ -113,11 +113,14 @@ def _read_valid(path: Path, part: str, problems: Problems, checked: bool) -> yam
     try:
         document = yaml_lines.read(path, known=not checked)
     except yaml_lines.Unreadable as error:
-        problems.error(f"{path}:{error.line}", "", f"is no readable YAML: {error}", "Mend the file's syntax")
+        problems.error(f"{path}:{error.line}", "", f"is not valid YAML: {error}", "Fix the file's syntax")
         return None
     for key_path, line in document.repeated:
         problems.error(
-            f"{path}:{line}", _dotted(key_path), "stands twice in this file", "Keep one of the two or rename the other"
+            f"{path}:{line}",
+            _dotted(key_path),
+            "is defined twice in this file",
+            "Keep one of the two or rename the other",
         )
     errors = list(_validator(part).iter_errors(document.data)) if checked else []
     for found in errors:

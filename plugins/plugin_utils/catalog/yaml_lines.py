@@ -96,7 +96,7 @@ def _build(
         for key_node, value_node in node.value:
             key = str(_scalar(loader, key_node))
             if not key.isprintable():
-                raise Unreadable(key_node.start_mark.line + 1, f"{shown(key)} is no key: it cannot be printed")
+                raise Unreadable(key_node.start_mark.line + 1, f"{shown(key)} is not a valid key: it cannot be printed")
             here = (*path, key)
             if key in found:
                 repeated.append((here, key_node.start_mark.line + 1))

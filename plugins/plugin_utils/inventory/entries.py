@@ -43,7 +43,7 @@ class Entries:
 
     def component(self, raw: object) -> Component:
         if not isinstance(raw, str) or raw not in self._catalog.components:
-            raise Wrong(f"names {shown(raw)}, which is no component", one_of(self._catalog.components, raw))
+            raise Wrong(f"names {shown(raw)}, which is not a known component", one_of(self._catalog.components, raw))
         return self._catalog.components[str(raw)]
 
     def realms(self, raw: object) -> frozenset[str]:
@@ -81,7 +81,8 @@ class Entries:
                 entries.append(self._entry(component, item))
             else:
                 raise Wrong(
-                    f"has {shown(item)}, which is no address", "Write it like 192.0.2.0/24, 2001:db8::1 or a name"
+                    f"has {shown(item)}, which is not a valid address",
+                    "Write it like 192.0.2.0/24, 2001:db8::1 or a name",
                 )
 
         items = separated(raw) if isinstance(raw, str) else raw
@@ -156,7 +157,7 @@ class Entries:
         for name, value in mapping(raw, "flow id to a mapping").items():
             if name not in self._catalog.flows:
                 self._told.wrongs.append(
-                    Wrong(f"names {shown(name)}, which is no flow", one_of_many(self._catalog.flows, name))
+                    Wrong(f"names {shown(name)}, which is not a known flow", one_of_many(self._catalog.flows, name))
                 )
                 continue
             override = self._told.collect(str(name), self._override, value)
@@ -192,16 +193,14 @@ class Entries:
     def allow(self, raw: object) -> tuple[Allow, ...]:
         found: dict[str, Allow] = {}
         if isinstance(raw, str):
-            raise Wrong(f"is {shown(raw)}, which is no list", "Give a list of mappings with a name")
+            raise Wrong(f"is {shown(raw)}, which is not a list", "Give a list of mappings with a name")
         for place, item in enumerate(words(raw, "mappings with a name")):
             name = item.get("name") if isinstance(item, Mapping) else None
             allow = self._told.collect(str(name or place), self._one_allow, item)
             if allow is None:
                 continue
             if allow.name in found:
-                self._told.wrongs.append(
-                    Wrong("stands twice in the list", "Give each entry a name of its own", allow.name)
-                )
+                self._told.wrongs.append(Wrong("is in the list twice", "Give each entry a name of its own", allow.name))
             found[allow.name] = allow
         return tuple(found.values())
 
@@ -289,7 +288,7 @@ def _note(raw: object, what: str) -> str:
     if raw is None:
         return ""
     if not isinstance(raw, (str, int)) or isinstance(raw, bool):
-        raise Wrong(f"has {what} {shown(raw)}, which is no text", "Write a line of text")
+        raise Wrong(f"has {what} {shown(raw)}, which is not a string", "Write a line of text")
     line = str(raw)
     if not line.isprintable():
         raise Wrong(f"has {what} {shown(raw)} with characters that cannot be printed", "Write a line of text")

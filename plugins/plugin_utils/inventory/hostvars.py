@@ -91,7 +91,7 @@ def _reason(error: Exception) -> str:
         return "it is nested too deeply, or contains itself"
     reason = " ".join(str(error).split()).rpartition("original message: ")[2]
     if "'hostvars' is undefined" in reason:
-        reason += " (a variable that other hosts read cannot look at hostvars itself)"
+        reason += " (a variable that other hosts read cannot use hostvars itself)"
     return reason
 
 

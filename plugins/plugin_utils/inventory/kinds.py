@@ -68,7 +68,7 @@ class _Kinds:
         text = str(raw) if isinstance(raw, (int, float, str)) and not isinstance(raw, bool) else ""
         if text not in variable.choices:
             raise Wrong(
-                f"is {shown(raw)}, which is no known version",
+                f"is {shown(raw)}, which is not a known version",
                 f"Known versions: {', '.join(variable.choices)}{self._elsewhere(variable, text)}",
             )
         return text
@@ -96,7 +96,7 @@ class _Kinds:
         path = text(raw)
         if not re.match(r"^([A-Za-z]:\\|%[A-Za-z_()0-9]+%\\|System$)", path) or not path.isprintable():
             raise Wrong(
-                f"is {shown(raw)}, which is no full Windows path",
+                f"is {shown(raw)}, which is not a full Windows path",
                 "Write it like C:\\Program Files\\Vendor\\program.exe",
             )
         return path
@@ -158,4 +158,4 @@ class _Kinds:
 def _remedy(reason: str) -> str:
     if "vault" in reason:
         return "Give the password of the vault: --ask-vault-pass, or --vault-password-file FILE"
-    return "Mend the template or the variables that it uses"
+    return "Fix the template or the variables that it uses"

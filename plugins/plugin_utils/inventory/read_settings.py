@@ -91,7 +91,7 @@ class SettingsReader:
         for name in (name for name, value in raw.items() if value is None and self.names.ours(name)):
             known = self.names.read(name)
             if isinstance(known, Unknown):
-                wrongs = [*wrongs, (name, Wrong("is no variable of this collection", known.right))]
+                wrongs = [*wrongs, (name, Wrong("is not a variable of this collection", known.right))]
             elif known is not None:
                 self._empty_at[name].append(host)
         for name, wrong in wrongs:
@@ -112,7 +112,10 @@ class SettingsReader:
             problems.error(hosts, f"{name}.{key}" if key else name, wrong, right)
         for name, hosts in self._empty_at.items():
             problems.warn(
-                hosts, name, "is empty, so its default holds, whatever groups say", "Give it a value, or take it out"
+                hosts,
+                name,
+                "is empty, so its default holds, whatever groups say",
+                "Set a value, or remove the variable",
             )
 
     def _build(self, raw: Raw) -> tuple[HostSettings, list[tuple[str, Wrong]]]:
@@ -121,7 +124,7 @@ class SettingsReader:
         for name in sorted(raw):
             known = self.names.read(name)
             if isinstance(known, Unknown):
-                wrongs.append((name, Wrong("is no variable of this collection", known.right)))
+                wrongs.append((name, Wrong("is not a variable of this collection", known.right)))
             elif known is not None:
                 value, here = self.read_value(name, known, raw[name])
                 wrongs.extend((name, wrong) for wrong in here)

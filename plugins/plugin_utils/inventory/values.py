@@ -73,20 +73,20 @@ class Complaints:
 
 def text(raw: object) -> str:
     if not isinstance(raw, str) or not raw.strip():
-        raise Wrong(f"has {shown(raw)}, which is no text", "Write a word")
+        raise Wrong(f"has {shown(raw)}, which is not a string", "Write a word")
     return str(raw).strip()
 
 
 def interface(raw: object) -> str:
     if not _INTERFACE.fullmatch(text(raw)):
-        raise Wrong(f"has {shown(raw)}, which is no interface name", "Write them like [docker0, br-lan]")
+        raise Wrong(f"has {shown(raw)}, which is not a valid interface name", "Write them like [docker0, br-lan]")
     return text(raw)
 
 
 def realm(raw: object) -> str:
     if not isinstance(raw, str) or not _REALM.fullmatch(raw):
         right = "A realm is a word like main or site-a, or a list of such words"
-        raise Wrong(f"has {shown(raw)}, which is no realm name", right)
+        raise Wrong(f"has {shown(raw)}, which is not a valid realm name", right)
     return raw
 
 
@@ -103,7 +103,7 @@ def words(raw: object, of_what: str) -> list[Any]:
     if isinstance(raw, str):
         return [raw]
     if not isinstance(raw, (list, tuple)):
-        raise Wrong(f"is {shown(raw)}, which is no list", f"Give a list of {of_what}")
+        raise Wrong(f"is {shown(raw)}, which is not a list", f"Give a list of {of_what}")
     return list(raw)
 
 
@@ -126,7 +126,7 @@ def _is_number(raw: object) -> bool:
 
 def mapping(raw: object, of_what: str) -> Mapping[Any, Any]:
     if not isinstance(raw, Mapping):
-        raise Wrong(f"is {shown(raw)}, which is no mapping", f"Give a mapping of {of_what}")
+        raise Wrong(f"is {shown(raw)}, which is not a mapping", f"Give a mapping of {of_what}")
     return raw
 
 
@@ -142,7 +142,7 @@ def boolean(raw: object) -> bool:
 def seconds(raw: object) -> int:
     written = raw if isinstance(raw, str) else f"{raw}" if isinstance(raw, int) and not isinstance(raw, bool) else ""
     if not re.fullmatch("[0-9]{1,9}", written.strip()):
-        raise Wrong(f"is {shown(raw)}, which is no whole number of seconds", "Write one from 5 to 3600")
+        raise Wrong(f"is {shown(raw)}, which is not a whole number of seconds", "Write one from 5 to 3600")
     if not _SHORTEST <= int(written) <= _LONGEST:
         raise Wrong(f"is {shown(raw)}", "Write a whole number of seconds from 5 to 3600")
     return int(written)
@@ -153,7 +153,9 @@ def mark(raw: object) -> tuple[int, int]:
     written = raw if isinstance(raw, str) else f"{raw}" if isinstance(raw, int) and not isinstance(raw, bool) else ""
     numbers = [_number(part) for part in written.split("/")]
     if len(numbers) > 2 or None in numbers:
-        raise Wrong(f"is {shown(raw)}, which is no packet mark", "Write value/mask, like 0x10/0x10, or 0x10 for both")
+        raise Wrong(
+            f"is {shown(raw)}, which is not a valid packet mark", "Write value/mask, like 0x10/0x10, or 0x10 for both"
+        )
     value, mask = int(numbers[0] or 0), int(numbers[-1] or 0)
     if not 0 < value <= _MARK_BITS or mask > _MARK_BITS:
         raise Wrong(f"is {shown(raw)}", "A mark has 32 bits, and 0 is that of every packet: write one like 0x10")

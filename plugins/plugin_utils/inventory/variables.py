@@ -40,7 +40,7 @@ _GLOBAL = (
         "portbook_components",
         "components",
         "host",
-        "Components that the host plays beside those whose group it is in. A host in a party's group gets "
+        "Components of the host in addition to those whose group it is in. A host in a party's group gets "
         "rules of its own only if the party is named here.",
         [],
     ),
@@ -87,7 +87,7 @@ _GLOBAL = (
         "portbook_allow",
         "allow",
         "host",
-        "What the host needs beside the port book: a list of name, direction, protocol, ports, peers, "
+        "What the host needs in addition to the port book: a list of name, direction, protocol, ports, peers, "
         "why, owner, ticket, expires. Any suffix is allowed.",
         [],
     ),
@@ -270,7 +270,7 @@ _GLOBAL = (
         "portbook_serial",
         "any",
         "play",
-        "How many hosts at a time the collection's playbooks bring to their part, as in a play's own serial.",
+        "How many hosts at a time the collection's playbooks apply the rules to, as in a play's own serial.",
         "100%",
     ),
     Variable(
@@ -285,7 +285,7 @@ _GLOBAL = (
         "portbook_shrink",
         "bool",
         "all",
-        "Lets hosts lose what an inventory that lacks a part of the hosts would take away, too: all their rules, the "
+        "Lets hosts also lose what an inventory that lacks a part of the hosts would remove: all their rules, the "
         "rules of a component without hosts, most peers of a guarded port. For one run, with -e.",
         False,
     ),

@@ -131,7 +131,7 @@ def _groups(
                 problems.error(
                     "all hosts",
                     f"portbook_groups.{component}",
-                    f"names {shown(name)}, which is no group of the inventory",
+                    f"names {shown(name)}, which is not a group of the inventory",
                     one_of(groups - {"all", "ungrouped"}, name),
                 )
     return {name: tuple(components) for name, components in found.items()}
@@ -302,7 +302,7 @@ def _one_host(
 def _literal_host(host: str, what: str, written: str, book: AddressBook, problems: Problems) -> None:
     try:
         if "/" in written or "-" in written:
-            raise BadAddress("is no single address")
+            raise BadAddress("is not a single address")
         addresses = reachable(parse(written))
     except BadAddress as error:
         problems.error(host, what, f"is {shown(written)}, which {error}", _SET_IT)
@@ -320,7 +320,7 @@ def _take_name(
     problems: Problems,
 ) -> None:
     if isinstance(found, str):
-        wrong, right = f"names {name}, which does not resolve: {found}", "Mend the name or write an address"
+        wrong, right = f"names {name}, which does not resolve: {found}", "Correct the name or write an address"
         addresses = AddressSet()
     else:
         addresses = reachable(AddressSet.union(parse(text) for text in found))

@@ -108,12 +108,12 @@ def _single(text: str) -> netaddr.IPAddress:
     if "%" in text:
         raise BadAddress("an address with a zone is only valid on its own link; give one that others can reach")
     if ":" not in text and not _DOTTED_QUAD.fullmatch(text):
-        raise BadAddress("is no address; an address is written like 192.0.2.1 or 2001:db8::1")
+        raise BadAddress("is not a valid address; an address is written like 192.0.2.1 or 2001:db8::1")
     try:
         # Without the version, each IPv6 address is tried as an IPv4 address first, and the failure is kept in a circle.
         return netaddr.IPAddress(text, 6 if ":" in text else 4)
     except (netaddr.AddrFormatError, ValueError):
-        raise BadAddress("is no address; an address is written like 192.0.2.1 or 2001:db8::1") from None
+        raise BadAddress("is not a valid address; an address is written like 192.0.2.1 or 2001:db8::1") from None
 
 
 def _network(text: str) -> AddressSet:
@@ -125,7 +125,7 @@ def _network(text: str) -> AddressSet:
         network = None
     if network is None:
         limit = 32 if one.version == 4 else 128
-        raise BadAddress(f"has a prefix that is no number from 0 to {limit} and no netmask")
+        raise BadAddress(f"has a prefix that is neither a number from 0 to {limit} nor a netmask")
     if network.network != one:
         raise BadAddress(f"has host bits; write the network as {network.cidr} or the one host as {one}")
     return _set_of(network.version, int(network.first), int(network.last))

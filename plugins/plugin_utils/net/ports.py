@@ -125,14 +125,14 @@ def _read(written: tuple[str, ...]) -> PortSet:
 def span_of(figure: object) -> Span:
     """A port number or a range 'a-b'."""
     if isinstance(figure, bool) or not isinstance(figure, (int, str)):
-        raise BadPort('is no port; a port is a number from 1 to 65535 or a range "a-b"')
+        raise BadPort('is not a valid port; a port is a number from 1 to 65535 or a range "a-b"')
     text = str(figure).strip()
     if text.isascii() and text.isdigit() and len(text) < 10:
         low = high = int(text)
     elif match := _RANGE.match(text):
         low, high = int(match[1]), int(match[2])
     else:
-        raise BadPort('is no port; a port is a number from 1 to 65535 or a range "a-b"')
+        raise BadPort('is not a valid port; a port is a number from 1 to 65535 or a range "a-b"')
     if not (1 <= low <= _HIGHEST and 1 <= high <= _HIGHEST):
         raise BadPort("is out of range; ports go from 1 to 65535")
     if low > high:

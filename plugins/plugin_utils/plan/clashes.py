@@ -38,7 +38,7 @@ def _clashes(host: HostPlan, catalog: Catalog) -> Iterable[tuple[str, str, str]]
                 yield (
                     f"{before[1]} and {rule.component}",
                     f"both want {rule.protocol} {port} for programs of their own ({before[2]} and {rule.flow})",
-                    "One host cannot play both; move one of them, or change the port of one if it has a variable",
+                    "One host cannot have both; move one of them, or change the port of one if it has a variable",
                 )
 
 

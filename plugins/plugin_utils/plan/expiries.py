@@ -35,4 +35,4 @@ class Expiries:
 
     def warn(self, problems: Problems) -> None:
         for (what, wrong), names in self._found.items():
-            problems.warn(names, what, wrong, "Renew it or take it out")
+            problems.warn(names, what, wrong, "Renew it or remove it")

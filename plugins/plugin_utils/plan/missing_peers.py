@@ -35,7 +35,7 @@ class MissingPeers:
                 wrong = f"{needs} none shares a realm with it"
                 right = f"Set portbook_realm or {variable} so that both have a realm in common"
             else:
-                wrong = f"{needs} nobody is one: the inventory has no group {' or '.join(self._groups(counterparts))}"
+                wrong = f"{needs} no host has it: the inventory has no group {' or '.join(self._groups(counterparts))}"
                 right = "Make the group"
             right += f", or set portbook_peers: {{{first}: [addresses]}}; an empty list says that there is none"
             problems.error(hosts, component, wrong, right + self._other_versions(component, flows))

@@ -65,7 +65,7 @@ class Reasons:
         elif decided:
             why = f"{names} is empty"
         else:
-            why = f"nobody is {names}: no group of that name, no entry in portbook_peers"
+            why = f"no host has the component {names}: no group of that name, no entry in portbook_peers"
         kin.skip(component, flow.id, why, missing)
         needed = flow.needs_responder if end == "initiator" else flow.needs_initiator
         said_empty = any(self._said_empty(one, kin) for one in counterparts)

@@ -31,7 +31,9 @@ def ask(catalog: Catalog, question: Question, problems: Problems) -> list[dict[s
     where = "lookup portbook.firewall.flows"
     for what, name in (("component", question.component), ("peer", question.peer)):
         if name is not None and name not in catalog.components:
-            problems.error(where, what, f"is {shown(name)}, which is no component", one_of(catalog.components, name))
+            problems.error(
+                where, what, f"is {shown(name)}, which is not a known component", one_of(catalog.components, name)
+            )
     if question.direction not in (None, "in", "out"):
         problems.error(where, "direction", f"is {shown(question.direction)}", one_of(("in", "out"), question.direction))
     if problems.errors:
@@ -57,7 +59,9 @@ def _settings(deciders: Mapping[str, Component], question: Question, problems: P
         having = [name for name, one in deciders.items() if feature in one.features]
         if not having:
             known = sorted({name for one in deciders.values() for name in one.features})
-            problems.error(where, "features", f"names {shown(feature)}, which is no feature", one_of(known, feature))
+            problems.error(
+                where, "features", f"names {shown(feature)}, which is not a known feature", one_of(known, feature)
+            )
         try:
             features.update({(name, feature): boolean(value) for name in having})
         except Wrong as wrong:

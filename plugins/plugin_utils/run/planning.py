@@ -114,12 +114,12 @@ def catalog_of(paths: object, problems: Problems) -> Catalog:
     if isinstance(listed, list) and all(isinstance(path, str) and path.strip() for path in listed):
         own = [_expanded(path) for path in listed]
     elif isinstance(paths, Untemplated):
-        problems.error("all hosts", "portbook_catalogs", f"cannot be rendered: {paths.reason}", "Mend the template")
+        problems.error("all hosts", "portbook_catalogs", f"cannot be rendered: {paths.reason}", "Fix the template")
     elif paths is not None:
         problems.error(
             "all hosts",
             "portbook_catalogs",
-            f"is {shown(paths)}, which is no list of paths",
+            f"is {shown(paths)}, which is not a list of paths",
             "Give a list of catalogue files or folders",
         )
     return load(own, problems)

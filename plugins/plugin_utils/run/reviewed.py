@@ -24,25 +24,25 @@ def refuse_other(target: Path, current: Path, digest: str) -> None:
     kept = _read(target)
     form = kept.get("format")
     if form != plan_file.FORMAT:
-        raise OtherPlan(f"{target} has format {form!r}, this version reads {plan_file.FORMAT}. Make it anew")
+        raise OtherPlan(f"{target} has format {form!r}, this version reads {plan_file.FORMAT}. Write it again")
     try:
         found = plan_file.digests_of(kept)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise OtherPlan(f"{target} is no plan: {type(error).__name__}: {error}. {_REMEDY}") from None
+        raise OtherPlan(f"{target} is not a plan: {type(error).__name__}: {error}. {_REMEDY}") from None
     if kept.get("digest") == digest == plan_file.whole(found):
         return
     if kept.get("digest") == digest:
         raise OtherPlan(
-            f"{target} was changed by hand after it was made: its digest is not that of its rules. "
-            "What is to be different belongs into the inventory; then make the plan anew and review it"
+            f"{target} was changed by hand after it was written: its digest is not that of its rules. "
+            "What is to be different belongs into the inventory; then write the plan again and review it"
         )
     raise OtherPlan(
         f"{target} is another plan ({str(kept.get('digest'))[:12]}) than the inventory gives now ({digest[:12]}): "
-        f"{_differences(found, plan_file.digests_of(_read(current)))}. Make the plan anew and review it"
+        f"{_differences(found, plan_file.digests_of(_read(current)))}. Write the plan again and review it"
     )
 
 
-_REMEDY = "Make it with portbook.firewall.plan"
+_REMEDY = "Create it with portbook.firewall.plan"
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -51,9 +51,9 @@ def _read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise OtherPlan(f"{path} does not exist. {_REMEDY}") from None
     except (OSError, ValueError) as error:
-        raise OtherPlan(f"{path} is no plan: {error}. {_REMEDY}") from None
+        raise OtherPlan(f"{path} is not a plan: {error}. {_REMEDY}") from None
     if not isinstance(data, dict) or "format" not in data:
-        raise OtherPlan(f"{path} is no plan. {_REMEDY}")
+        raise OtherPlan(f"{path} is not a plan. {_REMEDY}")
     return data
 
 

@@ -141,4 +141,4 @@ def _skipped(skipped: list[NotPlanned], width: int) -> list[str]:
     return lines
 
 
-LEGEND = "! is guarded: nobody else reaches it; ? is doubtful"
+LEGEND = "! only the listed peers can connect; ? the vendor's document is questionable here"

@@ -110,8 +110,8 @@ class Turn:
         restless = [name for name in hidden if own.get(name) != again.get(name)]
         if restless:
             raise Refused(
-                f"{self.host}: {', '.join(restless)} has another value at each look, so no plan could be relied on. "
-                "Give it one that stays, by set_fact say"
+                f"{self.host}: {', '.join(restless)} returns a different value each time it is evaluated "
+                "(random, now(), a lookup), so no plan could be relied on. Set a fixed value, for example with set_fact"
             )
         given = self._read_role_variables({name: in_task[name] for name in hidden}, own, head)
         if head.plan_file:
@@ -144,8 +144,8 @@ class Turn:
         self._cache.keep(head, plan)
         if head.shrink and "portbook_shrink" not in self._task.extra_variables():
             self.warnings.append(
-                "portbook_shrink: true stands in the inventory, so no run notices an inventory that lacks hosts. "
-                "Take it out, and give it with -e to the one run that needs it"
+                "portbook_shrink: true is set in the inventory, so no run notices an inventory that lacks hosts. "
+                "Remove it, and set it with -e for the one run that needs it"
             )
         self.warnings += head.warnings
         return head
@@ -182,7 +182,8 @@ class Turn:
         for name in named or ():
             if name not in head.components:
                 raise Refused(
-                    f"{self.host}: components names {name!r}, which is no component. {one_of(head.components, name)}"
+                    f"{self.host}: components names {name!r}, which is not a known component. "
+                    f"{one_of(head.components, name)}"
                 )
         return named
 
@@ -203,7 +204,7 @@ class Turn:
                 raise Refused(f"{self.host}: {name} could not be planned for this host")
             part = part.united(guest)
             warnings.append(
-                f"{self.host} plays {name} in this play only: other hosts do not know of it and have no rules for it. "
+                f"{self.host} has the component {name} in this play only, so its peers get no rules for it. "
                 f"Put it into the group {name}, or set portbook_components: [{name}] in the inventory"
             )
         return self._role.laid_over(part), warnings

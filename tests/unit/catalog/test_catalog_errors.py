@@ -81,7 +81,7 @@ def test_a_good_catalogue_has_no_errors(tmp_path):
         (with_server(ports={"main": port("1-100")}), ["more than 64 ports"]),
         (with_server(versions={"known": ["1"], "default": "9"}), ["unknown default version 9"]),
         (with_server(ports={"main": {"what": "x", "next_to": "mian"}}), ["next to the unknown port mian"]),
-        (with_server(party=True), ["exclusive at server, which is no host of ours"]),
+        (with_server(party=True), ["exclusive at server, which is not a host with rules"]),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )  # fmt: skip
@@ -155,7 +155,7 @@ def test_an_id_that_stands_twice_in_a_file_is_an_error(tmp_path):
     text = json.dumps(good(), indent=1)
     repeated = text.replace('"acme.talk": {', '"acme.talk": {},\n  "acme.talk": {')
     found = errors(tmp_path, repeated)
-    assert any("flows.acme.talk stands twice in this file" in one for one in found), found
+    assert any("flows.acme.talk is defined twice in this file" in one for one in found), found
 
 
 @pytest.mark.parametrize(("section", "name"), [("flows", "acme.talk"), ("components", "server")])

@@ -141,8 +141,8 @@ def test_a_peers_name_that_does_not_resolve_names_host_variable_and_name():
     client = host("c1", "client", "192.0.2.11", portbook_peers={"server": ["nas.nowhere"]})
     error = refused(client)
     assert error.startswith("c1: portbook_peers.server names nas.nowhere, which does not resolve")
-    assert "Mend the name or write an address" in error
+    assert "Correct the name or write an address" in error
 
 
 def test_a_bad_address_of_a_host_is_refused_once():
-    assert "c1: ansible_host is '300.0.0.1', which is no address" in refused(host("c1", "client", "300.0.0.1"))
+    assert "c1: ansible_host is '300.0.0.1', which is not a valid address" in refused(host("c1", "client", "300.0.0.1"))

@@ -54,16 +54,16 @@ def only(**said) -> str:
 
 WRONG = [
     # components, groups, flows
-    ({"portbook_components": ["stifler_clent"]}, "portbook_components names 'stifler_clent', which is no component. Did you mean stifler_client?"),
-    ({"portbook_components": {"a": 1}}, "portbook_components is {'a': 1}, which is no list"),
-    ({"portbook_components": {}}, "portbook_components is {}, which is no list"),
-    ({"portbook_components": [5]}, "portbook_components names '5', which is no component"),
-    ({"portbook_groups": {"stifler_servr": ["x"]}}, "portbook_groups names 'stifler_servr', which is no component. Did you mean stifler_server?"),
-    ({"portbook_groups": ["x"]}, "portbook_groups is ['x'], which is no mapping"),
-    ({"portbook_groups": {"siem": 5}}, "portbook_groups.siem is 5, which is no list"),
-    ({"portbook_flows": {"stifler.tlak": {}}}, "portbook_flows names 'stifler.tlak', which is no flow. Did you mean stifler.talk?"),
-    ({"portbook_flows": ["stifler.talk"]}, "portbook_flows is ['stifler.talk'], which is no mapping"),
-    ({"portbook_flows": {"stifler.talk": "disabled"}}, "portbook_flows.stifler.talk is 'disabled', which is no mapping"),
+    ({"portbook_components": ["stifler_clent"]}, "portbook_components names 'stifler_clent', which is not a known component. Did you mean stifler_client?"),
+    ({"portbook_components": {"a": 1}}, "portbook_components is {'a': 1}, which is not a list"),
+    ({"portbook_components": {}}, "portbook_components is {}, which is not a list"),
+    ({"portbook_components": [5]}, "portbook_components names '5', which is not a known component"),
+    ({"portbook_groups": {"stifler_servr": ["x"]}}, "portbook_groups names 'stifler_servr', which is not a known component. Did you mean stifler_server?"),
+    ({"portbook_groups": ["x"]}, "portbook_groups is ['x'], which is not a mapping"),
+    ({"portbook_groups": {"siem": 5}}, "portbook_groups.siem is 5, which is not a list"),
+    ({"portbook_flows": {"stifler.tlak": {}}}, "portbook_flows names 'stifler.tlak', which is not a known flow. Did you mean stifler.talk?"),
+    ({"portbook_flows": ["stifler.talk"]}, "portbook_flows is ['stifler.talk'], which is not a mapping"),
+    ({"portbook_flows": {"stifler.talk": "disabled"}}, "portbook_flows.stifler.talk is 'disabled', which is not a mapping"),
     ({"portbook_flows": {"stifler.talk": {"state": "off"}}}, "portbook_flows.stifler.talk has state 'off'"),
     ({"portbook_flows": {"stifler.talk": {"stat": "enabled"}}}, "portbook_flows.stifler.talk has the unknown key 'stat'. Did you mean state?"),
     ({"portbook_flows": {"stifler.talk": {"guard": "maybe"}}}, "portbook_flows.stifler.talk is 'maybe', which is neither true nor false"),
@@ -71,7 +71,7 @@ WRONG = [
     ({"portbook_flows": {"stifler.talk": {"expires": "2027-02-30"}}}, "has expires '2027-02-30'"),
     ({"portbook_flows": {"stifler.talk": {"ports": 70000}}}, "portbook_flows.stifler.talk is 70000, which is out of range; ports go from 1 to 65535"),
     ({"portbook_flows": {"stifler.talk": {"peers": ["192.0.2.1/24"]}}}, "has host bits; write the network as 192.0.2.0/24 or the one host as 192.0.2.1"),
-    ({"portbook_flows": {"stifler.talk": {"owner": ["x"]}}}, "has owner ['x'], which is no text"),
+    ({"portbook_flows": {"stifler.talk": {"owner": ["x"]}}}, "has owner ['x'], which is not a string"),
     # choices, versions, features, ports
     ({"portbook_posture": "guarded"}, "portbook_posture is 'guarded'. Did you mean guard?"),
     ({"portbook_posture": 7}, "portbook_posture is 7. Known: guard, open, strict, watch"),
@@ -84,11 +84,11 @@ WRONG = [
     ({"portbook_refuse": "deny"}, "portbook_refuse is 'deny'. Known: drop, reject"),
     ({"portbook_log": "some"}, "portbook_log is 'some'. Known: all, off, refused"),
     ({"portbook_cut": "perhaps"}, "portbook_cut is 'perhaps', which is neither true nor false"),
-    ({"stifler_server_version": "2.20"}, "stifler_server_version is '2.20', which is no known version. Known versions: 2.10, 2.14"),
+    ({"stifler_server_version": "2.20"}, "stifler_server_version is '2.20', which is not a known version. Known versions: 2.10, 2.14"),
     ({"stifler_server_version": "3"}, "Known versions: 2.10, 2.14. Version 3 is that of stifler_cloud"),
-    ({"portbook_peers": {"stifler": []}}, "'stifler', which is no component. These begin with it: stifler_client,"),
+    ({"portbook_peers": {"stifler": []}}, "'stifler', which is not a known component. These begin with it: stifler_client,"),
     ({"portbook_posture": Untemplated("no vault secrets found.")}, "no vault secrets found. Give the password of the vault: --ask-"),
-    ({"stifler_server_version": [2]}, "stifler_server_version is [2], which is no known version"),
+    ({"stifler_server_version": [2]}, "stifler_server_version is [2], which is not a known version"),
     ({"stifler_client_relay": "x"}, "stifler_client_relay is 'x', which is neither true nor false"),
     ({"stifler_server_port": 0}, "stifler_server_port is 0, which is out of range; ports go from 1 to 65535"),
     ({"stifler_server_port": 65536}, "stifler_server_port is 65536, which is out of range"),
@@ -98,43 +98,43 @@ WRONG = [
     ({"stifler_server_port": []}, "stifler_server_port is []: is an empty list"),
     ({"stifler_server_port": [80, "x"]}, "stifler_server_port is [80, 'x']"),
     ({"portbook_management_ports": "ssh"}, "portbook_management_ports is 'ssh', which is no port"),
-    ({"stifler_server_main_program": "s.exe"}, "stifler_server_main_program is 's.exe', which is no full Windows path"),
+    ({"stifler_server_main_program": "s.exe"}, "stifler_server_main_program is 's.exe', which is not a full Windows path"),
     # realms, addresses, interfaces
     ({"portbook_realm": []}, "portbook_realm is empty"),
-    ({"portbook_realm": ["a b"]}, "portbook_realm has 'a b', which is no realm name"),
-    ({"portbook_realm": True}, "portbook_realm is True, which is no list"),
-    ({"stifler_server_realm": ""}, "stifler_server_realm has '', which is no realm name"),
+    ({"portbook_realm": ["a b"]}, "portbook_realm has 'a b', which is not a valid realm name"),
+    ({"portbook_realm": True}, "portbook_realm is True, which is not a list"),
+    ({"stifler_server_realm": ""}, "stifler_server_realm has '', which is not a valid realm name"),
     ({"portbook_addresses": []}, "portbook_addresses is empty"),
-    ({"portbook_addresses": ["192.0.2.300"]}, "portbook_addresses has '192.0.2.300', which is no address"),
-    ({"portbook_addresses": {}}, "portbook_addresses is {}, which is no list"),
+    ({"portbook_addresses": ["192.0.2.300"]}, "portbook_addresses has '192.0.2.300', which is not a valid address"),
+    ({"portbook_addresses": {}}, "portbook_addresses is {}, which is not a list"),
     ({"portbook_management": ["10.0.0.1/8"]}, "portbook_management has '10.0.0.1/8', which has host bits; write the network as 10.0.0.0/8"),
-    ({"portbook_management": {"a": 1}}, "portbook_management is {'a': 1}, which is no list"),
-    ({"portbook_trusted_interfaces": ["docker 0"]}, "portbook_trusted_interfaces has 'docker 0', which is no interface name"),
+    ({"portbook_management": {"a": 1}}, "portbook_management is {'a': 1}, which is not a list"),
+    ({"portbook_trusted_interfaces": ["docker 0"]}, "portbook_trusted_interfaces has 'docker 0', which is not a valid interface name"),
     ({"portbook_confirm_timeout": 4}, "portbook_confirm_timeout is 4. Write a whole number of seconds from 5 to 3600"),
     ({"portbook_confirm_timeout": 3601}, "portbook_confirm_timeout is 3601. Write a whole number of seconds from 5 to 3600"),
-    ({"portbook_confirm_timeout": "1m"}, "portbook_confirm_timeout is '1m', which is no whole number of seconds"),
-    ({"portbook_confirm_timeout": True}, "portbook_confirm_timeout is True, which is no whole number of seconds"),
-    ({"portbook_confirm_timeout": 7.5}, "portbook_confirm_timeout is 7.5, which is no whole number of seconds"),
+    ({"portbook_confirm_timeout": "1m"}, "portbook_confirm_timeout is '1m', which is not a whole number of seconds"),
+    ({"portbook_confirm_timeout": True}, "portbook_confirm_timeout is True, which is not a whole number of seconds"),
+    ({"portbook_confirm_timeout": 7.5}, "portbook_confirm_timeout is 7.5, which is not a whole number of seconds"),
     ({"portbook_mark": "0x10/0x20"}, "portbook_mark is '0x10/0x20', whose value has bits that its mask lacks. Write 0x10/0x30"),
-    ({"portbook_mark": True}, "portbook_mark is True, which is no packet mark. Write value/mask, like 0x10/0x10"),
-    ({"portbook_mark": "16/"}, "portbook_mark is '16/', which is no packet mark"),
-    ({"portbook_mark": [16, 16]}, "portbook_mark is [16, 16], which is no packet mark"),
+    ({"portbook_mark": True}, "portbook_mark is True, which is not a valid packet mark. Write value/mask, like 0x10/0x10"),
+    ({"portbook_mark": "16/"}, "portbook_mark is '16/', which is not a valid packet mark"),
+    ({"portbook_mark": [16, 16]}, "portbook_mark is [16, 16], which is not a valid packet mark"),
     ({"portbook_mark": 0}, "portbook_mark is 0. A mark has 32 bits, and 0 is that of every packet"),
     ({"portbook_mark": "0x100000000"}, "portbook_mark is '0x100000000'. A mark has 32 bits"),
-    ({"portbook_trusted_interfaces": {}}, "portbook_trusted_interfaces is {}, which is no list"),
-    ({"portbook_catalogs": 5}, "portbook_catalogs is 5, which is no list"),
-    ({"portbook_plan_file": ["x"]}, "portbook_plan_file has ['x'], which is no text"),
+    ({"portbook_trusted_interfaces": {}}, "portbook_trusted_interfaces is {}, which is not a list"),
+    ({"portbook_catalogs": 5}, "portbook_catalogs is 5, which is not a list"),
+    ({"portbook_plan_file": ["x"]}, "portbook_plan_file has ['x'], which is not a string"),
     # peers
-    ({"portbook_peers": {"seim": ["192.0.2.1"]}}, "portbook_peers names 'seim', which is no component. Did you mean siem?"),
-    ({"portbook_peers": ["192.0.2.1"]}, "portbook_peers is ['192.0.2.1'], which is no mapping"),
-    ({"portbook_peers": {"siem": 5}}, "portbook_peers.siem is 5, which is no list"),
-    ({"portbook_allow": "x"}, "portbook_allow is 'x', which is no list"),
+    ({"portbook_peers": {"seim": ["192.0.2.1"]}}, "portbook_peers names 'seim', which is not a known component. Did you mean siem?"),
+    ({"portbook_peers": ["192.0.2.1"]}, "portbook_peers is ['192.0.2.1'], which is not a mapping"),
+    ({"portbook_peers": {"siem": 5}}, "portbook_peers.siem is 5, which is not a list"),
+    ({"portbook_allow": "x"}, "portbook_allow is 'x', which is not a list"),
     ({"portbook_peers": {"siem": ["any"]}}, "portbook_peers.siem has any inside a list. Write the word alone"),
     ({"portbook_peers": {"siem": ["10.0.0.1/8"]}}, "portbook_peers.siem has '10.0.0.1/8', which has host bits"),
     ({"portbook_peers": {"siem": ["192.0.2.0/33"]}}, "portbook_peers.siem has '192.0.2.0/33', which has a prefix"),
     ({"portbook_peers": {"siem": ["192.0.2.9-192.0.2.1"]}}, "reversed; write 192.0.2.1-192.0.2.9"),
     ({"portbook_peers": {"siem": ["not a name"]}}, "portbook_peers.siem has 'not a name', which is neither an address nor a host name"),
-    ({"portbook_peers": {"siem": [7]}}, "portbook_peers.siem has 7, which is no address"),
+    ({"portbook_peers": {"siem": [7]}}, "portbook_peers.siem has 7, which is not a valid address"),
     ({"portbook_peers": {"siem": [{"port": 1}]}}, "portbook_peers.siem has an entry without addresses"),
     ({"portbook_peers": {"siem": [{"addresses": [], "prot": 1}]}}, "portbook_peers.siem has the unknown key 'prot'. Did you mean port?"),
     ({"portbook_peers": {"siem": [{"addresses": ["192.0.2.1"], "version": "1"}]}}, "has version '1', which siem does not know"),
@@ -144,8 +144,8 @@ WRONG = [
     ({"portbook_peers": {"siem": [{"addresses": ["192.0.2.1"], "realms": []}]}}, "portbook_peers.siem is empty"),
     ({"portbook_peers": {"stifler_server": [{"addresses": ["192.0.2.9"], "port": 1}]}}, "has port 1, but stifler_server has 2 ports that can be set"),
     # allow
-    ({"portbook_allow": {"name": "x"}}, "portbook_allow is {'name': 'x'}, which is no list"),
-    ({"portbook_allow": ["x"]}, "portbook_allow.0 is 'x', which is no mapping"),
+    ({"portbook_allow": {"name": "x"}}, "portbook_allow is {'name': 'x'}, which is not a list"),
+    ({"portbook_allow": ["x"]}, "portbook_allow.0 is 'x', which is not a mapping"),
     ({"portbook_allow": [{"ports": 1, "peers": "any"}]}, "portbook_allow.0 has no name"),
     ({"portbook_allow": [{"name": "x", "ports": 1}]}, "portbook_allow.x has no peers"),
     ({"portbook_allow": [{"name": "x", "ports": 1, "peers": "any", "direction": "inbound"}]}, "portbook_allow.x has direction 'inbound'"),
@@ -153,15 +153,15 @@ WRONG = [
     ({"portbook_allow": [{"name": "x", "ports": 1, "peers": "any", "port": 1}]}, "portbook_allow.x has the unknown key 'port'. Did you mean ports?"),
     ({"portbook_allow": [{"name": "x", "ports": "2-1", "peers": "any"}]}, "portbook_allow.x is '2-1', which is a reversed range; write 1-2"),
     ({"portbook_allow": [{"name": "x", "ports": 1, "peers": ["10.0.0.1/8"]}]}, "portbook_allow.x has '10.0.0.1/8', which has host bits"),
-    ({"portbook_allow": [{"name": "x", "ports": n, "peers": "any"} for n in (1, 2)]}, "portbook_allow.x stands twice in the list"),
+    ({"portbook_allow": [{"name": "x", "ports": n, "peers": "any"} for n in (1, 2)]}, "portbook_allow.x is in the list twice"),
     ({"portbook_allow": [{"name": "x", "ports": 1, "peers": "any", "why": "a\nb"}]}, "portbook_allow.x has why 'a\\nb' with characters that cannot be printed"),
     # names
-    ({"portbook_postur": "guard"}, "portbook_postur is no variable of this collection. Did you mean portbook_posture?"),
-    ({"portbook_postur": None}, "portbook_postur is no variable of this collection. Did you mean portbook_posture?"),
-    ({"portbook_xyzzy": 1}, "portbook_xyzzy is no variable of this collection. docs/variables.md"),
-    ({"stifler_server_hub_prot": 1}, "stifler_server_hub_prot is no variable of this collection. Did you mean stifler_server_hub_port?"),
-    ({"stifler_sever_hub_port": 1}, "stifler_sever_hub_port is no variable of this collection. Did you mean stifler_server_hub_port?"),
-    ({"portbook_siem_prot": 1}, "portbook_siem_prot is no variable of this collection. Did you mean portbook_siem_port?"),
+    ({"portbook_postur": "guard"}, "portbook_postur is not a variable of this collection. Did you mean portbook_posture?"),
+    ({"portbook_postur": None}, "portbook_postur is not a variable of this collection. Did you mean portbook_posture?"),
+    ({"portbook_xyzzy": 1}, "portbook_xyzzy is not a variable of this collection. docs/variables.md"),
+    ({"stifler_server_hub_prot": 1}, "stifler_server_hub_prot is not a variable of this collection. Did you mean stifler_server_hub_port?"),
+    ({"stifler_sever_hub_port": 1}, "stifler_sever_hub_port is not a variable of this collection. Did you mean stifler_server_hub_port?"),
+    ({"portbook_siem_prot": 1}, "portbook_siem_prot is not a variable of this collection. Did you mean portbook_siem_port?"),
     # templates
     ({"portbook_posture": Untemplated("'x' is undefined")}, "portbook_posture cannot be rendered: 'x' is undefined"),
     ({"stifler_server_port": Untemplated("'x' is undefined")}, "stifler_server_port cannot be rendered"),
@@ -208,7 +208,7 @@ def test_an_empty_value_is_the_default_with_a_warning():
     )
     assert outcome.errors == []
     assert (
-        "h1: portbook_posture is empty, so its default holds, whatever groups say. Give it a value, or take it out"
+        "h1: portbook_posture is empty, so its default holds, whatever groups say. Set a value, or remove the variable"
         in [str(one) for one in outcome.warnings]
     )
 
@@ -299,7 +299,7 @@ def test_these_variables_may_carry_any_suffix(name):
 
 
 def test_other_variables_carry_no_suffix():
-    assert "portbook_realm_site_a is no variable of this collection" in only(portbook_realm_site_a="x")
+    assert "portbook_realm_site_a is not a variable of this collection" in only(portbook_realm_site_a="x")
 
 
 # -- variables that contradict each other -----------------------------------------------------------

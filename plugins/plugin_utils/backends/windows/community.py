@@ -27,9 +27,9 @@ _PROTOCOLS = {6: "tcp", 17: "udp", 1: "icmpv4", 58: "icmpv6", 256: "any"}
 _NEVER_WITHOUT = {group: f"{group}, new" for group in (GUARD, WAY_IN)}
 """Groups whose new rules stand before the old ones go, and where they do."""
 LIMITS = (
-    "engine community: rules and policies of others are not looked at, nothing is taken back if a call fails, "
+    "engine community: unmanaged rules and policies are not checked, nothing is restored if a call fails, "
     "an inventory that lacks hosts is not noticed, and which profiles are in use is not known; "
-    "stale rules go with their whole group, which is then made anew"
+    "outdated rules are removed with their whole group, which is then created again"
 )
 
 
@@ -181,8 +181,8 @@ class _Told:
         self._calls += 1
         if done.get("failed"):
             raise CannotDo(
-                f"{what}: {done.get('msg')}. What was changed before stays ({', '.join(self._changed) or 'nothing'}); "
-                "run it again when it is mended"
+                f"{what}: {done.get('msg')}. What was changed before stays "
+                f"({', '.join(self._changed) or 'nothing'}). Fix the cause, then run again"
             )
         changed = bool(done.get("changed"))
         if changed:

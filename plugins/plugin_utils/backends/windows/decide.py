@@ -171,7 +171,9 @@ class _Deciding:
         watch = Watch(self.store, after(self.store, decision.operations), self.asked.ports)
         cut = watch.cut(refuses=self.refuses)
         if cut:
-            decision.error(cut, "Mend or disable what refuses it, or name its port in portbook_management_ports")
+            decision.error(
+                cut, "Change or disable the rule that refuses it, or name its port in portbook_management_ports"
+            )
         elif decision.operations:
             decision.warnings += watch.others()
 
@@ -199,7 +201,7 @@ class _Deciding:
             if domain.member and not domain.addresses:
                 self.decision.error(
                     f"portbook_outbound: strict: the controllers of the host's domain {domain.name} were not found",
-                    "Mend the host's name resolution first: without its controllers it could not be logged on to",
+                    "Fix the host's name resolution first: without its domain controllers nobody could log on",
                 )
             found += baseline.outbound(self.store.programs, domain)
         return found

@@ -126,7 +126,7 @@ def result(decision: Decision) -> dict[str, Any]:
     }
 
 
-MENDS = "run it again, the next run mends that"
+MENDS = "run again; the next run repairs that"
 
 
 def failed_write(done: Mapping[str, Any]) -> str:
@@ -141,7 +141,7 @@ def failed_write(done: Mapping[str, Any]) -> str:
         return f"{text}. All that was done before has been taken back: the host is as it was"
     if done.get("undone") is False:
         left = ", ".join(map(str, done.get("not_undone") or ()))
-        return f"{text}. Taking it back failed as well ({left}): run it again, the next run mends what is left"
+        return f"{text}. Restoring the old rules failed as well ({left}): run again; the next run repairs what is left"
     return text
 
 

@@ -97,7 +97,7 @@ def maker(rule: FirewallRule, vendors: Iterable[VendorRule]) -> VendorRule | Non
 
 def named(rule: FirewallRule, vendors: Iterable[VendorRule] = ()) -> str:
     made = maker(rule, vendors)
-    by = f", made by {made.made_by}" if made else ""
+    by = f", created by {made.made_by}" if made else ""
     return f"{rule.name!r}" + (f" ({rule.group})" if rule.group else "") + by
 
 

@@ -115,5 +115,6 @@ def _guard(direction: Direction, protocol: int, spans: Spans, peers: Addresses) 
             remote_ports=ports if direction == "out" else ANY_PORTS,
             remote=Addresses(others),
         ),
-        description="Refuses these ports to everyone but their peers. Made anew from all our rules at every apply.",
+        description="Refuses these ports to everyone but their peers. Created again from all rules of this "
+        "collection at every apply.",
     )

@@ -31,7 +31,8 @@ def lock_out(
     if not why:
         return ""
     return (
-        f"over a local connection nobody can confirm that the management ports ({', '.join(texts(spans))}) can still "
+        f"over a local connection it cannot be confirmed that the management ports ({', '.join(texts(spans))}) "
+        "can still "
         f"be reached, and {why}"
     )
 

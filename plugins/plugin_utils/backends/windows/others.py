@@ -79,7 +79,7 @@ class Others:
             )
         unknown = [one.name for one in self.store.unreadable]
         if unknown:
-            self._warn(f"not {what}, maybe: rules of others cannot be read: {few(unknown, 5)}. Look at them by hand")
+            self._warn(f"not {what}, maybe: unmanaged rules cannot be read: {few(unknown, 5)}. Check them by hand")
 
     def _left_alone(self, rule: FirewallRule) -> bool:
         return self.asked.apps == "leave" and bool(rule.traffic.package)
@@ -125,7 +125,7 @@ class Others:
             names = [one.rule.name for one, why in every if why == reason]
             if names:
                 self._warn(
-                    f"not {what}: {len(names)} permissions of others stay: {few(names, 5)}. "
+                    f"not {what}: {len(names)} unmanaged rules that allow stay: {few(names, 5)}. "
                     "portbook_windows_foreign: disable disables them until portbook is removed"
                 )
 
@@ -156,7 +156,8 @@ class Others:
             made = foreign.maker(one.rule, self.asked.vendors)
             if made and made.remade:
                 self._warn(
-                    f"the rule {one.rule.name!r} is disabled, but {made.made_by} makes it anew; guards hold against it"
+                    f"the rule {one.rule.name!r} is disabled, but {made.made_by} creates it again; guards refuse "
+                    "it even so"
                 )
 
     def hindrances(self) -> None:
@@ -171,7 +172,7 @@ class Others:
             found.append(foreign.Finding(where, "all flows", "unknown"))
         for one in found:
             if one.outcome == "lost" and self.asked.foreign != "warn":
-                remedy = "Mend or remove it, or set portbook_foreign: warn"
+                remedy = "Change or remove it, or set portbook_foreign: warn"
                 self.decision.error(f"{one.where} refuses what {one.flow} permits, and a block wins", remedy)
             elif one.outcome == "unknown" and self.asked.foreign == "fail":
                 remedy = "Look at it, or set portbook_foreign: warn"

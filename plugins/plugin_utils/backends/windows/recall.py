@@ -31,8 +31,8 @@ class Recalled:
         if not names:
             return []
         return [
-            f"rules of others that portbook disabled are not found: {', '.join(names)}. They were changed or taken "
-            "away since, or Windows shows them in another language. Enable by hand what is still there; then delete "
+            f"unmanaged rules that portbook disabled are not found: {', '.join(names)}. They were changed or "
+            "removed since, or Windows shows them in another language. Enable by hand what is still there; then delete "
             f"the rules {NOT_FOUND}... in Windows Firewall, by which the host remembers them"
         ]
 

@@ -81,7 +81,7 @@ def _of_all(store: Store) -> Decision:
     try:
         memory = remembered(store.owned)
     except Forgotten as error:
-        decision.warnings.append(f"{error}; everything else is taken away")
+        decision.warnings.append(f"{error}; everything else is removed")
         memory = Memory()
     recalled = recall(memory, store.foreign)
     decision.warnings += recalled.notes

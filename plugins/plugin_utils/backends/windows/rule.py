@@ -89,7 +89,7 @@ class FirewallRule:
         """What the write module is told. An empty list would be Windows' default, and that is everything."""
         one = self.traffic
         if not one.remote.every and not write_addresses(one.remote):
-            raise ValueError(f"{self.name}: a rule for nobody cannot be written")
+            raise ValueError(f"{self.name}: a rule without remote addresses cannot be written")
         if not (write_ports(one.local_ports) and write_ports(one.remote_ports)):
             raise ValueError(f"{self.name}: a rule for no port cannot be written")
         with_ports = one.protocol in WITH_PORTS

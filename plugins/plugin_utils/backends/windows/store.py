@@ -38,7 +38,7 @@ _MEANINGS = (
     ("0x80070005", "access is denied: Ansible's user must be an administrator of the host, with an elevated token"),
     ("0x800706D9", "the service Windows Defender Firewall (mpssvc) does not run: start it, it must not be disabled"),
     ("0x80040154", "the host has no Windows Firewall (HNetCfg.FwPolicy2 is not registered)"),
-    ("0x800706BA", "the firewall service did not answer (RPC server unavailable): look at mpssvc and RpcSs"),
+    ("0x800706BA", "the firewall service did not answer (RPC server unavailable): check the services mpssvc and RpcSs"),
 )
 
 
@@ -143,8 +143,8 @@ class Store:
 def store_of(answer: Mapping[str, Any]) -> Store:
     if answer.get("format") != FORMAT:
         raise WrongAnswer(
-            f"has format {answer.get('format')!r} and not {FORMAT}: two versions of the collection meet. "
-            "Look which one the controller finds first in its collections path"
+            f"has format {answer.get('format')!r} and not {FORMAT}: two versions of the collection are "
+            "installed. Check which one the controller finds first in its collections path"
         )
     lacking = [key for key in _KEYS if key not in answer]
     if lacking:
