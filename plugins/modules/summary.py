@@ -59,6 +59,6 @@ msg:
   type: list
   elements: str
   sample:
-    - hosts               in  guarded  out  not planned  backend  components
+    - hosts               in  guarded  out  no rule  backend  components
     - web-0 and 198 more   0        0    6            1  auto     utmstack_agent
 """

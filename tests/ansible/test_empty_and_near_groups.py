@@ -50,7 +50,7 @@ def test_a_warning_says_so_once_with_what_would_be_right(unsure: Run):
     assert f"hub: {CONSOLES} {NOT_GUARDED}" in unsure.words
     assert "portbook_peers: {stifler_client: []}" in unsure.words
     assert unsure.words.count(f"{CONSOLES} {NOT_GUARDED}") == 1
-    assert "not guarded: the group of stifler_client is empty" in unsure.shown["hub"]
+    assert "not restricted: the group of stifler_client is empty" in unsure.shown["hub"]
 
 
 def test_guards_that_do_not_rest_on_it_stay(unsure: Run):

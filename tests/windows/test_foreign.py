@@ -196,7 +196,7 @@ def test_a_port_that_cannot_be_guarded_is_told_with_the_rules_that_open_it(peers
     store = holding(theirs(LocalPorts="80"), theirs(LocalPorts="80", RemoteAddresses="LocalSubnet", Name="near"))
     want = wanted(rule(peers=peers), guarded=True)
     told = decide(read_it(store), asked(want))
-    assert any(one.startswith("not guarded: in tcp 80: ") for one in told.warnings)
+    assert any(one.startswith("not restricted: in tcp 80: ") for one in told.warnings)
     assert "'theirs'" in " ".join(one.where for one in told.foreign)
     shut = decide(read_it(store), asked(want, others="disable"))
     assert "theirs" in shut.disabled

@@ -274,7 +274,7 @@ def test_each_block_of_others_that_begins_to_act_is_listed_before_all_else() -> 
     store = Store.of(*blocks, foreign(Name="theirs", LocalPorts="81")).profile(2, enabled=False)
     first = decided(store, profiles="all").warnings[0]
     assert first == (
-        "profile private is switched on, where rules of others begin to act: refusals: 'no telnet', "
+        "profile private is switched on, so unmanaged rules there take effect: refusals: 'no telnet', "
         "'no tftp'; permissions: 1"
     )
 

@@ -261,7 +261,7 @@ def _cause(error: Any) -> str:
     if name.endswith(("ServiceUnknown", "NameHasNoOwner")):
         return "it does not run. Start it (systemctl start firewalld), then run again"
     if name.endswith(("NoReply", "Timeout", "TimedOut")):
-        return f"it did not answer within {programs.SECONDS:g} s. Look at journalctl -u firewalld, then run again"
+        return f"it did not answer within {programs.SECONDS:g} s. journalctl -u firewalld says why. Then run again"
     if "FileNotFound" in name or "NoServer" in name or "Disconnected" in name:
         return "the system's D-Bus does not run. Start dbus.service and firewalld.service, then run again"
     return text or name or "no reason given"

@@ -286,7 +286,7 @@ class Opener:
     def _refuse_stuck(self, others: Drift) -> None:
         if others.stuck:
             raise EngineError(
-                "firewalld has to be reloaded for rules that are new, and that would change something else, too: "
+                "firewalld has to be reloaded for rules that are new, and that would change something else as well: "
                 f"{'; '.join(others.stuck)}. Nothing was applied. Reload firewalld, or undo that, then run again"
             )
 

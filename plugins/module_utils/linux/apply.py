@@ -65,7 +65,7 @@ def _apply(state: HostState, engine: Engine, request: Request) -> Applied:
     kept = state.read()
     if _held_by_another(kept, engine) and not request.migrate:
         raise StateError(
-            f"{state.path(STATE)} says that the rules of this host are held by {kept['backend']}, and {engine.name} is "
+            f"{state.path(STATE)} has the rules of this host as applied by {kept['backend']}, and {engine.name} is "
             f"asked for. Set portbook_migrate: true to take the host from one to the other, or portbook_backend: "
             f"{kept['backend']}"
         )

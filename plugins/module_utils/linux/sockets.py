@@ -89,7 +89,7 @@ def _holders(inodes: Iterable[str], folder: str) -> Tuple[Dict[str, int], str]:
     processes = sorted(int(name) for name in os.listdir(folder) if name.isdigit())
     for at, process in enumerate(sorted(processes, key=lambda one: (one == _FIRST, one))):
         if time.monotonic() > end:
-            return found, f"{len(processes) - at} of {len(processes)} processes were not looked at within {SECONDS:g} s"
+            return found, f"{len(processes) - at} of {len(processes)} processes were not read within {SECONDS:g} s"
         for target in _targets(f"{folder}/{process}/fd"):
             if target in wanted:
                 found.setdefault(wanted[target], process)

@@ -118,7 +118,7 @@ class Applying:
         real = self._target.platform
         if (part.rules or part.way_in) and part.platform in ("linux", "windows") and part.platform != real:
             raise Refused(
-                f"{self._target.host}: the inventory says {part.platform}, this connection speaks to {real}. "
+                f"{self._target.host}: the inventory has {part.platform}, and this connection leads to {real}. "
                 "Set ansible_connection (and ansible_shell_type for ssh to Windows) in the inventory"
             )
 

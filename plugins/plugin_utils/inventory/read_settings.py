@@ -114,7 +114,7 @@ class SettingsReader:
             problems.warn(
                 hosts,
                 name,
-                "is empty, so its default holds, whatever groups say",
+                "is empty, so its default is used even though groups set it",
                 "Set a value, or remove the variable",
             )
 
@@ -177,7 +177,7 @@ def _merge_peers(parts: list[tuple[str, dict[str, Peers]]]) -> tuple[dict[str, P
                 continue
             if earlier.any != peers.any:
                 one, other = (before, name) if earlier.any else (name, before)
-                clashes.append((other, Wrong(f"lists addresses, {one} says any", "Keep one of the two", component)))
+                clashes.append((other, Wrong(f"lists addresses, and {one} is any", "Keep one of the two", component)))
             else:
                 entries = tuple(dict.fromkeys((*earlier.entries, *peers.entries)))
                 merged[component] = (before, Peers(entries, earlier.any))

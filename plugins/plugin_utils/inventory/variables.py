@@ -63,7 +63,7 @@ _GLOBAL = (
         "portbook_addresses",
         "addresses",
         "host",
-        "Addresses under which others see this host. Without it: ansible_host if that is an address, else "
+        "Addresses by which other hosts connect to this host. Without it: ansible_host if that is an address, else "
         "ansible_host or the inventory name, resolved on the controller.",
     ),
     Variable(
@@ -180,7 +180,7 @@ _GLOBAL = (
         "portbook_windows_foreign",
         "choice",
         "host",
-        "Permissions of others on a Windows host that the posture has no room for. disable disables them, remembers "
+        "Unmanaged rules on a Windows host that allow more than the posture does. disable disables them, remembers "
         "that, and enables them again when portbook is removed.",
         "report",
         ("report", "disable"),

@@ -252,7 +252,7 @@ def _entries(settings: HostSettings) -> Iterable[tuple[str, PeerEntry]]:
         yield from ((f"portbook_allow.{allow.name}.peers", entry) for entry in allow.peers.entries)
 
 
-_SET_IT = "Set portbook_addresses on the host: the addresses under which others see it"
+_SET_IT = "Set portbook_addresses on the host: the addresses by which other hosts connect to it"
 
 
 def _one_host(

@@ -37,7 +37,7 @@ class MissingPeers:
             else:
                 wrong = f"{needs} no host has it: the inventory has no group {' or '.join(self._groups(counterparts))}"
                 right = "Make the group"
-            right += f", or set portbook_peers: {{{first}: [addresses]}}; an empty list says that there is none"
+            right += f", or set portbook_peers: {{{first}: [addresses]}}; an empty list means that there is none"
             problems.error(hosts, component, wrong, right + self._other_versions(component, flows))
 
     def _groups(self, components: Iterable[str]) -> list[str]:

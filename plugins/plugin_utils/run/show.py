@@ -34,7 +34,7 @@ def host_lines(part: HostPart, names: str, components: Iterable[str] | None, wid
     lines = [f"{names}: {', '.join(named) or 'no component'}", f"  {settings_text(part)}"]
     lines += _flows(rules, part.peers, width)
     if skipped:
-        lines.append("  not planned")
+        lines.append("  no rule created")
         lines += _skipped(skipped, width)
     return lines
 
@@ -101,7 +101,7 @@ def _reasons(found: list[Rule]) -> list[str]:
     notes = [*casts, rule.flow, *rule.rows]
     reasons = [f"{rule.why.rstrip('.')} [{', '.join(notes)}]".lstrip()]
     if rule.empty_groups:
-        reasons.append(f"not guarded: the group of {' and '.join(rule.empty_groups)} is empty")
+        reasons.append(f"not restricted: the group of {' and '.join(rule.empty_groups)} is empty")
     if rule.doubt:
         reasons.append(f"? {rule.doubt}")
     return reasons + list(filter(None, [signature(rule)]))

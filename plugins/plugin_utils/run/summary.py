@@ -118,7 +118,7 @@ def _parts(records: Iterable[Record], part_of: PartOf, width: int) -> list[str]:
 
 
 def _planned_table(records: Sequence[Record]) -> list[str]:
-    head = ("hosts", "in", "guarded", "out", "not planned", "backend", "components")
+    head = ("hosts", "in", "guarded", "out", "no rule", "backend", "components")
     rows = [
         (
             one.host,

@@ -108,7 +108,7 @@ def test_an_address_that_no_other_host_can_use_is_refused(written):
     error = refused(host("c1", "client", written))
     assert error == (
         f"c1: ansible_host is {written}, under which no other host can reach it. "
-        "Set portbook_addresses on the host: the addresses under which others see it"
+        "Set portbook_addresses on the host: the addresses by which other hosts connect to it"
     )
 
 

@@ -208,7 +208,7 @@ def test_an_empty_value_is_the_default_with_a_warning():
     )
     assert outcome.errors == []
     assert (
-        "h1: portbook_posture is empty, so its default holds, whatever groups say. Set a value, or remove the variable"
+        "h1: portbook_posture is empty, so its default is used even though groups set it. Set a value, or remove the variable"
         in [str(one) for one in outcome.warnings]
     )
 

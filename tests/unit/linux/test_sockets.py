@@ -61,7 +61,7 @@ def test_processes_that_there_was_no_time_for_are_counted(tmp_path: Path, monkey
     for number in (1, 2, 3):
         (tmp_path / str(number)).mkdir()
     monkeypatch.setattr(sockets, "SECONDS", -1)
-    assert sockets.listening(str(tmp_path))[1] == "3 of 3 processes were not looked at within -1 s"
+    assert sockets.listening(str(tmp_path))[1] == "3 of 3 processes were not read within -1 s"
 
 
 @pytest.mark.parametrize(

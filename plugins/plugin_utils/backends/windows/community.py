@@ -52,7 +52,7 @@ def content(asked: Asked, whole: Mapping[str, Wanted]) -> Content:
     refuses = asked.refuses or any(one.guarded for one in every.values())
     if refuses and not (asked.management and asked.ports):
         raise CannotDo(
-            "ports are to be refused to others, and this engine cannot see from where Ansible comes in. "
+            "ports are to be refused to others, and this engine cannot determine the controller's address. "
             "Set portbook_management to the addresses of your controllers"
         )
     ways = (baseline.way_in(asked.management, asked.ports),) if refuses else ()

@@ -39,7 +39,7 @@ class Unguarded:
 
     @property
     def note(self) -> str:
-        return f"not guarded: {self.direction} {self.text}: {self.why}"
+        return f"not restricted: {self.direction} {self.text}: {self.why}"
 
 
 @dataclass(frozen=True)

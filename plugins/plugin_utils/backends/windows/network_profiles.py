@@ -59,7 +59,7 @@ def _that_begin_to_act(store: Store, settings: Iterable[Operation]) -> Iterator[
         here = [rule for rule in (*local, *store.policy_rules) if rule.traffic.profiles & data["profile"]]
         blocks = sorted(named(rule) for rule in here if rule.traffic.action == "block")
         yield (
-            f"profile {PROFILES[data['profile']]} is switched on, where rules of others begin to act: "
+            f"profile {PROFILES[data['profile']]} is switched on, so unmanaged rules there take effect: "
             f"refusals: {', '.join(blocks) or 'none'}; permissions: {len(here) - len(blocks)}"
         )
 

@@ -175,7 +175,7 @@ class Others:
                 remedy = "Change or remove it, or set portbook_foreign: warn"
                 self.decision.error(f"{one.where} refuses what {one.flow} permits, and a block wins", remedy)
             elif one.outcome == "unknown" and self.asked.foreign == "fail":
-                remedy = "Look at it, or set portbook_foreign: warn"
+                remedy = "Check it, or set portbook_foreign: warn"
                 self.decision.error(f"{one.where} may refuse what {one.flow} permits", remedy)
         self.decision.foreign = [*found, *self.decision.foreign]
 
