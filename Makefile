@@ -22,7 +22,7 @@ fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help archive release setup demo quick test test-all faults faults-firewalld lab lab-down lint types generate bench test-matrix lock clean
+.PHONY: help archive release site setup demo quick test test-all faults faults-firewalld lab lab-down lint types generate bench test-matrix lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -77,6 +77,9 @@ lab: setup ## raise real machines in networks of their own (root); ARGS='siem=tr
 
 lab-down: setup ## take the machines of make lab down; nothing of them is left
 	@PYTHONPATH=tests $(BIN)/python -m lab down
+
+site: setup ## build the documentation as a site, in build/site
+	@$(BIN)/python scripts/site.py
 
 bench: setup ## measure how cost grows with hosts and rules; ARGS=--bars: fail if it grows too much
 	@$(BIN)/python tests/bench/run.py $(ARGS)

@@ -113,20 +113,33 @@ def build_tree(tree: Path, folder: Path) -> Path:
 
 
 def for_installed(tree: Path, shipped: set[str]) -> None:
-    """Pages without what only a checkout can do, and with links to the repository for what is not in the archive."""
-    repository = yaml.safe_load((tree / "galaxy.yml").read_text(encoding="utf-8"))["repository"]
-    for page in (tree / name for name in shipped if name.endswith(".md")):
+    """Without what is not shipped, and pages without what only a checkout can do."""
+    whole = tree.with_name("whole")
+    shutil.copytree(tree, whole, symlinks=True)
+    for path in sorted(tree.rglob("*.md")):
+        if str(path.relative_to(tree)) in shipped:
+            path.write_text(_IN_A_CHECKOUT.sub("", path.read_text(encoding="utf-8")), encoding="utf-8")
+    link_to_repository(tree, whole, shipped)
+
+
+def link_to_repository(tree: Path, whole: Path, shipped: set[str] | None = None) -> None:
+    """Links of pages to what the whole checkout has and the tree has not, or is not shipped of it."""
+    repository = yaml.safe_load((whole / "galaxy.yml").read_text(encoding="utf-8"))["repository"]
+    top = tree.resolve()
+    for page in sorted(tree.rglob("*.md")):
 
         def kept(link: re.Match[str], page: Path = page) -> str:
-            target = (page.parent / link["path"]).resolve()
-            if not target.is_relative_to(tree.resolve()) or not target.exists():
+            target = (page.parent.resolve() / link["path"]).resolve()
+            if not target.is_relative_to(top):
                 return link.group()
-            name = str(target.relative_to(tree.resolve()))
-            kind = "tree" if target.is_dir() else "blob"
-            return link.group() if name in shipped else f"]({repository}/{kind}/main/{name}{link['mark'] or ''})"
+            name = str(target.relative_to(top))
+            there = target.is_file() if shipped is None else name in shipped
+            if there or not (whole / name).exists():
+                return link.group()
+            kind = "tree" if (whole / name).is_dir() else "blob"
+            return f"]({repository}/{kind}/main/{name}{link['mark'] or ''})"
 
-        text = _IN_A_CHECKOUT.sub("", page.read_text(encoding="utf-8"))
-        page.write_text(_LINK.sub(kept, text), encoding="utf-8")
+        page.write_text(_LINK.sub(kept, page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def main() -> int:
