@@ -96,8 +96,12 @@ def shown(value: object) -> str:
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 
+def counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
 def one_of(known: Iterable[str], given: object = None) -> str:
-    """`Known: a, b, c`; if the given one looks like a slip of one of many, that one alone."""
+    """`Valid values: a, b, c`; if the given one looks like a slip of one of many, that one alone."""
     names = sorted(known)
     near = nearest(given, names)
     if near and len(names) > _MOST_LISTED:
@@ -106,7 +110,7 @@ def one_of(known: Iterable[str], given: object = None) -> str:
     if begins and not near:
         return f"These begin with it: {_listed(begins)}"
     hint = f"Did you mean {near}? " if near else ""
-    return f"{hint}Known: {_listed(names)}"
+    return f"{hint}Valid values: {_listed(names)}"
 
 
 def _listed(names: list[str]) -> str:

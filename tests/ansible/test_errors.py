@@ -44,7 +44,7 @@ def test_an_error_names_host_variable_value_and_what_is_right(wrong_run: Run):
 
 def test_an_error_of_many_hosts_is_told_once(wrong_run: Run):
     told = error(wrong_run, "desk, probe, siem and 3 more: ")
-    assert told.endswith("portbook_posture is 'gaurd'. Did you mean guard? Known: guard, open, strict, watch")
+    assert told.endswith("portbook_posture is 'gaurd'. Did you mean guard? Valid values: guard, open, strict, watch")
 
 
 def test_a_misspelt_variable_is_told_with_the_nearest_one(wrong_run: Run):
@@ -118,7 +118,9 @@ def test_a_kept_plan_is_not_touched_by_a_run_with_errors(desk: Desk):
 def test_an_error_anywhere_stops_the_apply_of_a_part_of_the_hosts(desk: Desk):
     desk.inventory(site(web_3={"portbook_posture": "gaurd"}))
     run = desk.run(play(APPLY, hosts="siem"), keep=False).failed()
-    assert run.errors == ["web-3: portbook_posture is 'gaurd'. Did you mean guard? Known: guard, open, strict, watch"]
+    assert run.errors == [
+        "web-3: portbook_posture is 'gaurd'. Did you mean guard? Valid values: guard, open, strict, watch"
+    ]
     assert run.recap["siem"]["failed"] == 1
 
 

@@ -98,7 +98,7 @@ def test_a_variable_of_another_hosts_component_names_that_host(desk: Desk):
 def test_a_wrong_value_is_said_as_one_in_the_inventory_is(desk: Desk):
     wrong = {"portbook_posture": "gaurd", "utmstack_probe_syslog_port": "syslog"}
     message = desk.run(play(planned(**wrong), hosts="probe"), keep=False).failed().message("probe")
-    assert "probe: portbook_posture is 'gaurd'. Did you mean guard? Known: guard, open, strict, watch" in message
+    assert "probe: portbook_posture is 'gaurd'. Did you mean guard? Valid values: guard, open, strict, watch" in message
     assert "probe: utmstack_probe_syslog_port is 'syslog'" in message
 
 

@@ -137,9 +137,9 @@ def test_none_shows_nothing(desk: Desk, word: Any):
 
 def test_a_wrong_word_is_refused_with_those_known(desk: Desk):
     run = desk.run(portbook_show="all", options=["--limit", "siem"]).failed()
-    assert run.message("siem") == "portbook_show is 'all'. Known: full, summary, changes, none"
+    assert run.message("siem") == "portbook_show is 'all'. Valid values: full, summary, changes, none"
     task = desk.run(play({PLAN: {"show": "sumary"}}, hosts="siem"), keep=False).failed()
-    assert task.message("siem") == "siem: show is 'sumary'. Known: full, summary, changes, none"
+    assert task.message("siem") == "siem: show is 'sumary'. Valid values: full, summary, changes, none"
 
 
 def test_a_task_may_keep_its_hosts_out_of_the_text(desk: Desk):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from ..plan.model import Rule
+from ..problems import counted
 from . import show, table
 from .head import Head
 from .host_part import HostPart
@@ -22,7 +23,8 @@ def lines(head: Head, parts: Iterable[HostPart], networks: Callable[[str], list[
     for part in sorted(parts, key=lambda one: one.name):
         groups.setdefault(part.likeness, []).append(part)
     yield f"# Firewall plan {head.digest[:12]}\n\n"
-    yield f"{head.hosts:,} hosts, {head.rules:,} rules, {head.sets:,} peer sets. Digest: `{head.digest}`\n"
+    figures = ((head.hosts, "host"), (head.rules, "rule"), (head.sets, "peer set"))
+    yield f"{', '.join(counted(*one) for one in figures)}. Digest: `{head.digest}`\n"
     used: dict[str, str] = {}
     for equal in groups.values():
         yield from _hosts(equal)

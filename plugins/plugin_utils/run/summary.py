@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
+from ..problems import counted
 from . import compared, show, table
 from .cache import RunCache
 from .head import Head
@@ -38,7 +39,7 @@ def word(value: Any) -> str | None:
         return value
     if isinstance(value, bool) or str(value).lower() in ("true", "false"):
         return "full" if str(value).lower() == "true" else "none"
-    raise BadWord(f"is {value!r}. Known: {', '.join(WORDS)}")
+    raise BadWord(f"is {value!r}. Valid values: {', '.join(WORDS)}")
 
 
 def of_run(records: Records, cache_of: Callable[[str], RunCache], wanted: str | None, columns: int) -> list[str]:
@@ -95,8 +96,8 @@ def _last(records: Sequence[Record]) -> list[Record]:
 
 def _plan_line(head: Head) -> str:
     where = f", in {head.plan_file}" if head.plan_file else ""
-    hosts = f"{head.hosts:,} host{'s' * (head.hosts != 1)}"
-    return f"Plan {head.digest[:12]} of {hosts}: {head.rules:,} rules, {head.sets:,} peer sets{where}"
+    figures = f"{counted(head.rules, 'rule')}, {counted(head.sets, 'peer set')}"
+    return f"Plan {head.digest[:12]} of {counted(head.hosts, 'host')}: {figures}{where}"
 
 
 def _parts(records: Iterable[Record], part_of: PartOf, width: int) -> list[str]:

@@ -74,15 +74,15 @@ WRONG = [
     ({"portbook_flows": {"stifler.talk": {"owner": ["x"]}}}, "has owner ['x'], which is not a string"),
     # choices, versions, features, ports
     ({"portbook_posture": "guarded"}, "portbook_posture is 'guarded'. Did you mean guard?"),
-    ({"portbook_posture": 7}, "portbook_posture is 7. Known: guard, open, strict, watch"),
+    ({"portbook_posture": 7}, "portbook_posture is 7. Valid values: guard, open, strict, watch"),
     ({"stifler_server_posture": "gaurd"}, "stifler_server_posture is 'gaurd'. Did you mean guard?"),
     ({"portbook_outbound": True}, "portbook_outbound is True"),
     ({"portbook_backend": "iptables"}, "portbook_backend is 'iptables'. Did you mean nftables?"),
-    ({"portbook_evidence": "none"}, "portbook_evidence is 'none'. Known: documented, strict"),
-    ({"portbook_addresses_from": "dns"}, "portbook_addresses_from is 'dns'. Known: facts, inventory"),
-    ({"portbook_unsupported": "ignore"}, "portbook_unsupported is 'ignore'. Known: fail, warn"),
-    ({"portbook_refuse": "deny"}, "portbook_refuse is 'deny'. Known: drop, reject"),
-    ({"portbook_log": "some"}, "portbook_log is 'some'. Known: all, off, refused"),
+    ({"portbook_evidence": "none"}, "portbook_evidence is 'none'. Valid values: documented, strict"),
+    ({"portbook_addresses_from": "dns"}, "portbook_addresses_from is 'dns'. Valid values: facts, inventory"),
+    ({"portbook_unsupported": "ignore"}, "portbook_unsupported is 'ignore'. Valid values: fail, warn"),
+    ({"portbook_refuse": "deny"}, "portbook_refuse is 'deny'. Valid values: drop, reject"),
+    ({"portbook_log": "some"}, "portbook_log is 'some'. Valid values: all, off, refused"),
     ({"portbook_cut": "perhaps"}, "portbook_cut is 'perhaps', which is neither true nor false"),
     ({"stifler_server_version": "2.20"}, "stifler_server_version is '2.20', which is not a known version. Known versions: 2.10, 2.14"),
     ({"stifler_server_version": "3"}, "Known versions: 2.10, 2.14. Version 3 is that of stifler_cloud"),
@@ -138,7 +138,7 @@ WRONG = [
     ({"portbook_peers": {"siem": [{"port": 1}]}}, "portbook_peers.siem has an entry without addresses"),
     ({"portbook_peers": {"siem": [{"addresses": [], "prot": 1}]}}, "portbook_peers.siem has the unknown key 'prot'. Did you mean port?"),
     ({"portbook_peers": {"siem": [{"addresses": ["192.0.2.1"], "version": "1"}]}}, "has version '1', which siem does not know"),
-    ({"portbook_peers": {"siem": [{"addresses": ["192.0.2.1"], "features": ["tsl"]}]}}, "names the feature 'tsl', which siem does not have. Known: tls"),
+    ({"portbook_peers": {"siem": [{"addresses": ["192.0.2.1"], "features": ["tsl"]}]}}, "names the feature 'tsl', which siem does not have. Valid values: tls"),
     ({"portbook_peers": {"siem": [{"addresses": ["192.0.2.1"], "port": {"x": 1}}]}}, "names the port 'x', which siem does not have"),
     ({"portbook_peers": {"siem": [{"addresses": ["192.0.2.1"], "port": 0}]}}, "is 0, which is out of range"),
     ({"portbook_peers": {"siem": [{"addresses": ["192.0.2.1"], "realms": []}]}}, "portbook_peers.siem is empty"),
@@ -149,7 +149,7 @@ WRONG = [
     ({"portbook_allow": [{"ports": 1, "peers": "any"}]}, "portbook_allow.0 has no name"),
     ({"portbook_allow": [{"name": "x", "ports": 1}]}, "portbook_allow.x has no peers"),
     ({"portbook_allow": [{"name": "x", "ports": 1, "peers": "any", "direction": "inbound"}]}, "portbook_allow.x has direction 'inbound'"),
-    ({"portbook_allow": [{"name": "x", "ports": 1, "peers": "any", "protocol": "tpc"}]}, "portbook_allow.x has protocol 'tpc'. Known: ah, esp"),
+    ({"portbook_allow": [{"name": "x", "ports": 1, "peers": "any", "protocol": "tpc"}]}, "portbook_allow.x has protocol 'tpc'. Valid values: ah, esp"),
     ({"portbook_allow": [{"name": "x", "ports": 1, "peers": "any", "port": 1}]}, "portbook_allow.x has the unknown key 'port'. Did you mean ports?"),
     ({"portbook_allow": [{"name": "x", "ports": "2-1", "peers": "any"}]}, "portbook_allow.x is '2-1', which is a reversed range; write 1-2"),
     ({"portbook_allow": [{"name": "x", "ports": 1, "peers": ["10.0.0.1/8"]}]}, "portbook_allow.x has '10.0.0.1/8', which has host bits"),
@@ -255,7 +255,7 @@ def test_errors_of_all_hosts_are_told_at_once_with_every_kind_of_problem():
 
 def test_the_same_wrong_value_on_many_hosts_is_told_once_with_the_hosts():
     found = BOOK.errors(*(host(f"h{n}", "stifler_client", f"192.0.2.{n}", portbook_posture="x") for n in range(1, 10)))
-    assert found == ["h1, h2, h3 and 6 more: portbook_posture is 'x'. Known: guard, open, strict, watch"]
+    assert found == ["h1, h2, h3 and 6 more: portbook_posture is 'x'. Valid values: guard, open, strict, watch"]
 
 
 def test_several_wrong_entries_of_one_variable_are_all_told():

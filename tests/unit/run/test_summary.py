@@ -34,7 +34,7 @@ def test_words_for_how_much_is_shown(given_: object, meant: str | None) -> None:
 
 @pytest.mark.parametrize("wrong", ["all", "", 5, ["full"], "FULL"])
 def test_another_word_is_refused_with_those_known(wrong: object) -> None:
-    with pytest.raises(BadWord, match="Known: full, summary, changes, none"):
+    with pytest.raises(BadWord, match="Valid values: full, summary, changes, none"):
         word(wrong)
 
 
