@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from playbook_runs import CHECKOUT, Desk, Run, site
 
 CLIENTS, CONSOLES = "stifler.client.signalr-tcp", "stifler.dashboard.signalr"
-NOT_GUARDED = "is not guarded, because the group of stifler_client is empty"
+NOT_GUARDED = "is not restricted, because the group of stifler_client is empty"
 IN_INVENTORY = "portbook_shrink: true stands in the inventory"
 
 

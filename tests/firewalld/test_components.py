@@ -53,7 +53,7 @@ def planned(operator: Operator) -> dict[Port, bool]:
     plan = json.loads(path.read_text())
     found: dict[Port, bool] = {}
     for rule in plan["hosts"][HOST]["rules"]:
-        # The management access has its port from the host itself.
+        # The management access has SSH/WinRM from the host itself.
         if rule["ports"] and rule["direction"] == "in" and rule["protocol"] in ("tcp", "udp"):
             first, source = (first_of(rule[key]) for key in ("ports", "source_ports"))
             if rule["cast"] == "unicast" and first not in (None, 22):

@@ -94,7 +94,7 @@ def test_two_runs_at_once_the_second_says_who_is_at_work(machine: Machine, opera
     while first.poll() is None and not machine.succeeds("test", "-e", "/run/at-work"):
         pass
     second = operator.run().failed()
-    assert "another run holds the firewall of this host: process" in second.words
+    assert "another run is active on this host: process" in second.words
     assert f", by ssh from {CONTROLLER}. Wait for it, or stop it" in second.words
     machine.run("rm", "/run/slow")
     finished(first).ok(changed=True)

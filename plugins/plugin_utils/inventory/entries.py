@@ -109,7 +109,7 @@ class Entries:
         if version is not None and str(version) not in component.versions:
             raise Wrong(
                 f"has version {shown(version)}, which {component.name} does not know",
-                f"Known versions: {', '.join(component.versions) or 'none'}",
+                f"Valid versions: {', '.join(component.versions) or 'none'}",
             )
         return PeerEntry(
             first.addresses,

@@ -69,7 +69,7 @@ class _Kinds:
         if text not in variable.choices:
             raise Wrong(
                 f"is {shown(raw)}, which is not a known version",
-                f"Known versions: {', '.join(variable.choices)}{self._elsewhere(variable, text)}",
+                f"Valid versions: {', '.join(variable.choices)}{self._elsewhere(variable, text)}",
             )
         return text
 

@@ -203,7 +203,7 @@ def platform_error(catalog: Catalog, name: str, platform: str) -> tuple[str, str
     why = f": {component.platforms_why.rstrip('.')}" if component.platforms_why else ""
     return (
         f"does not exist on {platform}, only on {' and '.join(component.platforms)}{why}",
-        "Take the host out of the component's group, or set ansible_connection (or portbook_backend) in "
+        "Remove the host from the component's group, or set ansible_connection (or portbook_backend) in "
         "the inventory if the host is of another platform",
     )
 
@@ -308,7 +308,7 @@ def _literal_host(host: str, what: str, written: str, book: AddressBook, problem
         problems.error(host, what, f"is {shown(written)}, which {error}", _SET_IT)
         return
     if not addresses:
-        problems.error(host, what, f"is {written}, under which no other host can reach it", _SET_IT)
+        problems.error(host, what, f"is {written}, which other hosts cannot reach", _SET_IT)
     book.of_host[host] = addresses
 
 

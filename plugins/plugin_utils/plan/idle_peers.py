@@ -33,7 +33,7 @@ def _why(world: World, component: str, listing: list[Kin]) -> tuple[str, str]:
     here = {one for kin in listing for one in kin.components}
     there = sorted(others & {one for host in world.hosts for one in host.components})
     if not others & here:
-        names = " or ".join(sorted(others)) or "nobody"
+        names = " or ".join(sorted(others)) or "no component"
         if there:
             return (
                 f"lists peers at hosts that have no flow with them: flows with {component} need {names}",
@@ -41,7 +41,7 @@ def _why(world: World, component: str, listing: list[Kin]) -> tuple[str, str]:
             )
         return (
             f"lists peers, but no host has a flow with {component}: flows with it need {names}",
-            f"Put a host into the group {names}, or take the peers out",
+            f"Put a host into the group {names}, or remove the peers",
         )
     ids = {flow.id for flow in flows}
     reasons = {why for kin in listing for one in kin.not_planned if one.flow in ids for why in one.why.split("; ")}
@@ -49,7 +49,7 @@ def _why(world: World, component: str, listing: list[Kin]) -> tuple[str, str]:
     off = {why.removeprefix("off: ") for why in reasons if why.startswith("off: ")} or reasons
     return (
         f"lists peers, but no host has a flow with {component} that is on",
-        few(off, _MOST_NAMED) or "The versions of the hosts have no such flow: take the peers out",
+        few(off, _MOST_NAMED) or "The versions of the hosts have no such flow: remove the peers",
     )
 
 

@@ -32,11 +32,11 @@ class MissingPeers:
             needs = f"needs {names} for {for_what}, and"
             if other_realm:
                 variable = f"{self._world.catalog.components[first].prefix}_realm"
-                wrong = f"{needs} none shares a realm with it"
+                wrong = f"{needs} none is in the same realm"
                 right = f"Set portbook_realm or {variable} so that both have a realm in common"
             else:
                 wrong = f"{needs} no host has it: the inventory has no group {' or '.join(self._groups(counterparts))}"
-                right = "Make the group"
+                right = "Create the group"
             right += f", or set portbook_peers: {{{first}: [addresses]}}; an empty list means that there is none"
             problems.error(hosts, component, wrong, right + self._other_versions(component, flows))
 

@@ -52,7 +52,7 @@ def _settings(deciders: Mapping[str, Component], question: Question, problems: P
         if not versions:
             known = sorted({version for one in deciders.values() for version in one.versions})
             problems.error(
-                where, "version", f"is {shown(question.version)}", f"Known versions: {', '.join(known) or 'none'}"
+                where, "version", f"is {shown(question.version)}", f"Valid versions: {', '.join(known) or 'none'}"
             )
     features = {}
     for feature, value in question.features.items():

@@ -86,7 +86,7 @@ FAILS = [
     _fails("state.json is of a newer version", f"cp -a {LIB}/state.json /run/kept; printf %s '{{\"format\": 99}}' "
            f">{LIB}/state.json", f"cp -a /run/kept {LIB}/state.json", "has format 99"),
     _fails("another run holds the lock", f"flock {LIB} sleep 300 </dev/null >/dev/null 2>&1 & sleep 0.3",
-           "pkill -x sleep", "another run holds the firewall of this host"),
+           "pkill -x sleep", "another run is active on this host"),
     _works("systemd-run fails", instead("/usr/bin/systemd-run", "exit 1"), restored("/usr/bin/systemd-run")),
     _works("systemd-run is missing", "mv /usr/bin/systemd-run /usr/bin/away", "mv /usr/bin/away /usr/bin/systemd-run"),
     _fails("systemd-run hangs", instead("/usr/bin/systemd-run", "exec sleep 60"), restored("/usr/bin/systemd-run"),

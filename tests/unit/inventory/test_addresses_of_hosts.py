@@ -107,7 +107,7 @@ def test_a_host_without_facts_is_told_to_gather_them(facts):
 def test_an_address_that_no_other_host_can_use_is_refused(written):
     error = refused(host("c1", "client", written))
     assert error == (
-        f"c1: ansible_host is {written}, under which no other host can reach it. "
+        f"c1: ansible_host is {written}, which other hosts cannot reach. "
         "Set portbook_addresses on the host: the addresses by which other hosts connect to it"
     )
 

@@ -84,8 +84,8 @@ WRONG = [
     ({"portbook_refuse": "deny"}, "portbook_refuse is 'deny'. Valid values: drop, reject"),
     ({"portbook_log": "some"}, "portbook_log is 'some'. Valid values: all, off, refused"),
     ({"portbook_cut": "perhaps"}, "portbook_cut is 'perhaps', which is neither true nor false"),
-    ({"stifler_server_version": "2.20"}, "stifler_server_version is '2.20', which is not a known version. Known versions: 2.10, 2.14"),
-    ({"stifler_server_version": "3"}, "Known versions: 2.10, 2.14. Version 3 is that of stifler_cloud"),
+    ({"stifler_server_version": "2.20"}, "stifler_server_version is '2.20', which is not a known version. Valid versions: 2.10, 2.14"),
+    ({"stifler_server_version": "3"}, "Valid versions: 2.10, 2.14. Version 3 is that of stifler_cloud"),
     ({"portbook_peers": {"stifler": []}}, "'stifler', which is not a known component. These begin with it: stifler_client,"),
     ({"portbook_posture": Untemplated("no vault secrets found.")}, "no vault secrets found. Give the password of the vault: --ask-"),
     ({"stifler_server_version": [2]}, "stifler_server_version is [2], which is not a known version"),
@@ -488,4 +488,4 @@ def test_a_version_of_another_component_names_the_one_that_stands_in_its_place()
         {"a.old": flow("agent", "master", 9100)},
     )
     (error,) = two.errors(host("m1", "master", "192.0.2.1", master_version="2"), groups="agent")
-    assert error.endswith("Known versions: 1. Version 2 is that of server: use that component")
+    assert error.endswith("Valid versions: 1. Version 2 is that of server: use that component")

@@ -29,7 +29,7 @@ def warnings(peers: dict[str, Any], *more: Any, **said: Any) -> list[str]:
 def test_peers_of_a_component_that_no_host_needs_name_the_one_that_would():
     assert warnings({"nas": ["198.51.100.1"]}) == [
         "inventory: portbook_peers.nas lists peers, but no host has a flow with nas: flows with it need collector. "
-        "Put a host into the group collector, or take the peers out"
+        "Put a host into the group collector, or remove the peers"
     ]
 
 
