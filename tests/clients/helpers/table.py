@@ -129,7 +129,7 @@ TABLE = (
         from_stranger=WORKS,
     ),
     Row(
-        "a request of our own",
+        "a request by the test",
         "dnsmasq",
         "2pxe.proxydhcp",
         "P1.1c",
