@@ -62,7 +62,7 @@ EVENTS = (
     Event("`docker compose up`", by_compose),
     Event("`docker compose down` and `up`", again),
     Event("a new network, with IPv6", new_network, BY_IPV6),
-    Event("a network goes, another one comes", back_to_compose),
+    Event("one network is removed, another one is created", back_to_compose),
     Event("`docker restart`", lambda docker: bool(docker("restart", "-t", "0", "beats", "other")) or None),
     Event("`systemctl restart docker`", lambda docker: docker.restart()),
     Event("Docker's chains are flushed, and Docker is restarted", flushed),

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The page of real clients has the table that the tests of that name assert, and the table is about the port book."""
+"""The page of real clients has the tables that the tests of that name assert, and they are about the port book."""
 
 from __future__ import annotations
 
 import pytest
-from clients.helpers.page import PAGE, page, table
+from clients.helpers.page import PAGE, flows, page, results
 from clients.helpers.table import TABLE, Row
 from golden.helpers import book as books
 
@@ -16,16 +16,18 @@ NAMED_BY_THE_ISSUE = {
 }
 
 
-def test_the_page_has_the_table(update: bool) -> None:
+def test_the_page_has_the_tables(update: bool) -> None:
     if update:
         PAGE.write_text(page(), encoding="utf-8")
     assert PAGE.read_text(encoding="utf-8") == page(), "pytest tests/unit/test_real_clients.py --update writes it"
 
 
-def test_no_cell_is_empty() -> None:
-    _head, _line, *rows = table().splitlines()
+@pytest.mark.parametrize("table", [flows(), results()], ids=["flows", "results"])
+def test_no_cell_is_empty_and_no_table_is_wide(table: str) -> None:
+    _head, _line, *rows = [line.strip("|").split("|") for line in table.splitlines()]
     assert len(rows) == len(TABLE)
-    assert all(cell.strip() for row in rows for cell in row.strip("|").split("|"))
+    assert all(cell.strip() for row in rows for cell in row)
+    assert all(len(row) <= 6 for row in rows)
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)

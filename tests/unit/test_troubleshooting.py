@@ -1,13 +1,15 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a target lacks is said in one sentence, and the page has each of them."""
+"""What a target lacks is said in one sentence, and the page has each of them; its other messages are in the source."""
 
 from __future__ import annotations
 
+import ast
 import errno
 import os
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,8 @@ from ansible_collections.portbook.firewall.plugins.module_utils.linux.state impo
 from ansible_collections.portbook.firewall.plugins.module_utils.nftables import kernel
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends import no_answer
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "troubleshooting.md"
+CHECKOUT = Path(__file__).resolve().parents[2]
+PAGE = CHECKOUT / "docs" / "troubleshooting.md"
 FILE = "/var/lib/portbook/table.nft"
 _CRASHED = {"msg": "Module result deserialization failed: No start of json char found", "module_stdout": "", "rc": 1}
 
@@ -63,13 +66,41 @@ def said_by_the_product(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ]
 
 
-def documented() -> list[str]:
-    return re.findall(r"^\| `([^`]+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+def documented(*parts: str) -> list[str]:
+    """The messages below the headings that begin with one of these."""
+    sections = PAGE.read_text(encoding="utf-8").split("\n## ")[1:]
+    tables = "\n".join(one for one in sections if one.startswith(parts))
+    return re.findall(r"^\| `([^`]+)` \|", tables, re.MULTILINE)
 
 
-def test_the_page_has_each_message_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+@cache
+def texts_of_the_source() -> str:
+    """All strings of the plugins, with a zero byte for each value that is put in."""
+    found = [script.read_text(encoding="utf-8") for script in (CHECKOUT / "plugins").rglob("*.ps*1")]
+    for module in (CHECKOUT / "plugins").rglob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+            elif isinstance(node, ast.JoinedStr):
+                found.append("".join(str(one.value) if isinstance(one, ast.Constant) else "\0" for one in node.values))
+    return "\n".join(found)
+
+
+@pytest.mark.parametrize("message", documented("Planning", "Windows"))
+def test_a_message_about_planning_or_windows_is_in_the_source(message: str) -> None:
+    pieces = [one.strip(" ,:;=().'") for one in re.split(r"\.\.\.|\. ", message)]
+    assert any(len(one) > 12 for one in pieces), "nothing to know it by"
+    assert [one for one in pieces if len(one) > 3 and one not in texts_of_the_source()] == []
+
+
+def test_the_page_has_messages_about_planning_and_windows() -> None:
+    assert len(documented("Planning")) >= 10
+    assert len(documented("Windows")) >= 10
+
+
+def test_the_page_has_each_message_about_linux_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     said = said_by_the_product(monkeypatch)
-    patterns = {text: re.compile(re.escape(text).replace(re.escape("..."), ".+")) for text in documented()}
+    patterns = {text: re.compile(re.escape(text).replace(re.escape("..."), ".+")) for text in documented("Linux")}
     assert len(patterns) >= 15
     for message in said:
         assert any(one.fullmatch(message) for one in patterns.values()), message

@@ -1,43 +1,51 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The table as docs/real-clients.md prints it."""
+"""The two tables as docs/real-clients.md prints them: what is tried, and what becomes of it."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from clients.helpers.table import BACKENDS, BY_STRANGER, TABLE, WITH, WITHOUT, Row
 from lab.roots import CHECKOUT
 
 PAGE = CHECKOUT / "docs" / "real-clients.md"
-BEGIN = "<!-- asserted by tests/clients -->\n"
-_COLUMNS = (WITH, WITHOUT, BY_STRANGER)
+FLOWS = "<!-- asserted by tests/clients: flows -->\n"
+RESULTS = "<!-- asserted by tests/clients: results -->\n"
+_CASES = (WITH, WITHOUT, BY_STRANGER)
 _NO_ADDRESS = "works: it has no address yet"
-HEAD = [
-    "client → server",
-    "what it does",
-    "flow",
-    "row",
-    *(f"{backend}: {column}" for backend in BACKENDS for column in _COLUMNS),
-]
 
 
-def cells(row: Row) -> list[str]:
-    found = [_cell(row, column) for column in _COLUMNS]
-    return [f"{row.client} → {row.server}", row.what, f"`{row.flow}`", row.row, *(found * len(BACKENDS))]
+def flows() -> str:
+    lines = ((f"{row.client} → {row.server}", row.what, f"`{row.flow}`", row.row) for row in TABLE)
+    return _table(("client → server", "what it does", "flow", "row"), lines)
 
 
-def _cell(row: Row, column: str) -> str:
-    if not row.wanted[column]:
+def results() -> str:
+    """The cases stand in one cell, so that the table is no wider than a page."""
+    lines = ((row.row, f"`{row.flow}`", *[_cell(row)] * len(BACKENDS)) for row in TABLE)
+    return _table(("row", "flow", *BACKENDS), lines)
+
+
+def _cell(row: Row) -> str:
+    return " / ".join(_outcome(row, case) for case in _CASES)
+
+
+def _outcome(row: Row, case: str) -> str:
+    if not row.wanted[case]:
         return "fails"
-    return _NO_ADDRESS if column == BY_STRANGER else "works"
+    return _NO_ADDRESS if case == BY_STRANGER else "works"
 
 
-def table() -> str:
-    lines = [HEAD, ["---"] * len(HEAD), *map(cells, TABLE)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+def _table(head: tuple[str, ...], lines: Iterable[tuple[str, ...]]) -> str:
+    return "".join(f"| {' | '.join(line)} |\n" for line in (head, ("---",) * len(head), *lines))
 
 
 def page() -> str:
-    """With the table that it should have."""
-    before, begin, after = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    assert begin, f"{PAGE.name} has no line {BEGIN.strip()}"
-    _old, gap, rest = after.partition("\n\n")
-    return f"{before}{begin}{table()}{gap.removeprefix(chr(10))}{rest}"
+    """With the tables that it should have."""
+    text = PAGE.read_text(encoding="utf-8")
+    for begin, table in ((FLOWS, flows()), (RESULTS, results())):
+        before, found, after = text.partition(begin)
+        assert found, f"{PAGE.name} has no line {begin.strip()}"
+        _old, gap, rest = after.partition("\n\n")
+        text = f"{before}{begin}{table}{gap.removeprefix(chr(10))}{rest}"
+    return text

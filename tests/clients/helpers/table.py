@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which programs of other people are tried, for which flow, and what shows that it worked.
 
-docs/real-clients.md has the same table for readers.
+docs/real-clients.md has the same for readers, in two tables.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ TABLE = (
         from_stranger=WORKS,
     ),
     Row(
-        "a request of our own",
+        "a request by the test",
         "dnsmasq",
         "2pxe.proxydhcp",
         "P1.1c",

@@ -17,7 +17,7 @@ from machine.helpers.scene import Scene
 from machine.helpers.truth import FREE, GUARDED, cells_of
 
 STAYS, AT_ONCE, WITHIN_A_SECOND = "stays", "is loaded again at once", "is back within a second"
-UNTIL_RUN, EDITED = "is gone until the next run", "is as edited until the next run"
+UNTIL_RUN, EDITED = "is missing until the next run", "stays edited until the next run"
 REPLACED, REMOVED = "is replaced in one transaction", "is removed"
 SAME = (STAYS, AT_ONCE, WITHIN_A_SECOND)
 """The same table to the byte, and the same packets pass."""
@@ -225,27 +225,27 @@ EVENTS = (
         before=with_settings(**RESTORES),
     ),
     Event("`systemctl restart networking`", STAYS, on_machine("systemctl", "restart", "networking"), before=networking),
-    Event("an interface comes", STAYS, interface_comes),
-    Event("an interface goes", STAYS, interface_goes, before=interface_comes),
+    Event("an interface is added", STAYS, interface_comes),
+    Event("an interface is removed", STAYS, interface_goes, before=interface_comes),
     fail2ban("nftables"),
     fail2ban("iptables-multiport"),
     Event("`ufw reload`", STAYS, on_machine("ufw", "reload"), before=ufw, refused_before=True),
     libvirt("nftables"),
     libvirt("iptables"),
     Event(
-        "somebody edits our table",
+        "somebody edits the table",
         EDITED,
         on_machine("nft", "insert", "rule", "inet", "portbook", "inbound", "accept"),
         more=False,
     ),
-    Event("somebody edits our unit", STAYS, edits_unit, run_changes=True),
+    Event("somebody edits the unit", STAYS, edits_unit, run_changes=True),
     Event(
-        "somebody edits our file",
+        "somebody edits the file",
         STAYS,
         on_machine("sh", "-c", "echo 'add rule inet portbook inbound accept' >>/var/lib/portbook/table.nft"),
         run_changes=True,
     ),
-    Event("somebody deletes our folder", STAYS, on_machine("rm", "-r", "/var/lib/portbook"), run_changes=True),
+    Event("somebody deletes the folder", STAYS, on_machine("rm", "-r", "/var/lib/portbook"), run_changes=True),
     Event(
         "a peer joins", REPLACED, and_run(peers(joins=(network.STRANGER6,))), undo=peers(leaves=(network.STRANGER6,))
     ),
