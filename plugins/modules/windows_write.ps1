@@ -84,7 +84,7 @@ try {
         # what somebody else did must not be taken for ours, which is undone one day
         if ($op.op -eq 'disable' -and -not $entry.record['owned'] -and -not $entry.record['Enabled']) { throw "'$name' was disabled by somebody. Run it again" }
         if ($op.op -in 'disable', 'enable') { continue }
-        if (-not $entry.record['owned'] -or $doomed.Contains($entry)) { throw "the rule '$name' is not ours, or named twice" }
+        if (-not $entry.record['owned'] -or $doomed.Contains($entry)) { throw "the rule '$name' is not of this collection, or named twice" }
         [void]$doomed.Add($entry)
     }
 }

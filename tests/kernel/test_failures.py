@@ -447,7 +447,7 @@ def test_a_run_that_was_killed_holds_nothing(host: Host) -> None:
 
 
 def test_the_way_in_is_not_known(host: Host) -> None:
-    with pytest.raises(StateError, match=r"the way Ansible comes in was not found .* portbook_management_ports"):
+    with pytest.raises(StateError, match=r"the controller's address was not found .* portbook_management_ports"):
         host.apply(ONE, transport="ssh")
     assert (tables(), host.folder.exists()) == ([], False)
 

@@ -358,7 +358,7 @@ def test_a_table_that_is_gone_right_after_the_load_is_a_failure(host: Host, tmp_
         flushed = '{ $NFT "$@"; $NFT flush ruleset; exit 0; }'
         host.nft_path = fake_nft(tmp_path, ONCE.format(tmp_path, flushed))
         message = told(lambda hold=hold: host.apply(TWO, hold=hold, token="t"))
-        assert "the table inet portbook was gone right after it was loaded" in message
+        assert "the table inet portbook was removed right after it was loaded" in message
         assert settled(host)
         assert host.all() == before
 

@@ -58,7 +58,7 @@ def test_over_ssh_it_is_what_the_host_says() -> None:
 def test_a_way_in_that_is_not_found_refuses_a_posture_that_refuses(posture: str) -> None:
     found = decided(host=NOWHERE, posture=posture)
     assert found.operations == []
-    assert f"posture {posture}: it is not known from where Ansible comes in" in found.errors[0]
+    assert f"posture {posture}: the controller's address is not known" in found.errors[0]
     assert "portbook_management" in found.errors[0]
 
 

@@ -316,7 +316,7 @@ def test_without_a_known_way_in_nothing_is_refused_to_anyone(windows: Windows) -
     windows.hosts.add("pxe", connections=[])
     assert "the host has no established connection to tcp 5985, 5986" in windows.refused()
     windows.site({"portbook_management": ["198.51.100.0/24"]})
-    assert "it is not known from where Ansible comes in" in windows.refused()
+    assert "the controller's address is not known" in windows.refused()
 
 
 def test_strict_beside_permissions_of_others_says_that_it_is_not(windows: Windows) -> None:

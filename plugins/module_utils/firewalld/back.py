@@ -35,7 +35,7 @@ files_back() {{
 """
 _BOOT = """#!/bin/sh
 # Made by the Ansible collection portbook.firewall; changes are overwritten.
-# Before firewalld starts, it gets back what was confirmed, whatever was tried before the host went down.
+# Restores what was confirmed before firewalld starts, even if the host stopped in the middle of a change.
 {files}
 files_back {kept}
 exit 0

@@ -305,12 +305,12 @@ class Opener:
         if now != others:
             lost = sorted(set(others.said) - set(now.said)) or sorted(set(now.said) - set(others.said))
             raise EngineError(
-                "firewalld had to be reloaded, and what it had at runtime only could not be put back: "
+                "firewalld had to be reloaded, and what it had at runtime only could not be restored: "
                 f"{'; '.join(lost)}. Make it permanent (firewall-cmd --runtime-to-permanent), then run again"
             )
         self.notes.append(
-            "firewalld had to be reloaded. What it has at runtime only was put back, and is lost at the next reload or "
-            f"restart: {'; '.join(Drift(tuple(missing)).said)}. firewall-cmd --runtime-to-permanent keeps it"
+            "firewalld had to be reloaded. What it has at runtime only was restored, and does not survive the next "
+            f"reload or restart: {'; '.join(Drift(tuple(missing)).said)}. firewall-cmd --runtime-to-permanent keeps it"
         )
 
 

@@ -32,9 +32,9 @@ def find(kept: Dict[str, Any], settings: Settings, permissions: List[Permission]
     named = settings.management and settings.management_ports
     if _refuses(settings, permissions) and request.by_ssh and found is None and not named:
         raise StateError(
-            "the way Ansible comes in was not found on this host (no SSH_CONNECTION in the environment of any "
-            "ancestor), so refusing anything could cut it. Set portbook_management to the addresses that must always "
-            "get in and portbook_management_ports to the port that they come to, or portbook_posture: open"
+            "the controller's address was not found on this host (no SSH_CONNECTION in the environment of any parent "
+            "process), so refusing anything could lock Ansible out. Set portbook_management to the controllers' "
+            "addresses and portbook_management_ports to the port that they connect to, or portbook_posture: open"
         )
     ways = [str(one) for one in kept["way_in"]]
     if found and found[0] not in ways:

@@ -147,5 +147,5 @@ def _persistence(restores: bool) -> str:
     if has_systemd():
         brings = f"{UNIT} brings it back after a restart of the host or of nftables.service"
         return f"{brings}, {after_flush.UNIT} after a flush by hand" if restores else brings
-    skipped = "skipped: no systemd here, so the rules are lost at a restart of the host"
+    skipped = "skipped: no systemd here, so the rules do not survive a restart of the host"
     return f"{skipped} or a flush, even though portbook_restore_after_flush is set" if restores else skipped

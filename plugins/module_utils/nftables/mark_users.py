@@ -33,7 +33,7 @@ def _uses(expressions: Sequence[Any], mark: Mark, asking: bool) -> Iterator[str]
         if set_ & mark.mask:
             yield f"sets {set_:#x}"
         if read & mark.mask:
-            yield f"looks at {read:#x}"
+            yield f"reads {read:#x}"
 
 
 def _set_by(one: Dict[str, Any]) -> int:

@@ -109,8 +109,9 @@ class Applying:
         if not outcome.failed or outcome.losses:
             return outcome
         return Outcome().with_warnings(
-            f"{self._target.host}: the inventory gives it no component, and whether it holds rules from before cannot "
-            f"be told: {(outcome.msg or '').splitlines()[0]}. portbook_backend: none leaves it alone"
+            f"{self._target.host}: has no component in the inventory, and it could not be checked whether rules of an "
+            f"earlier run are still there: {(outcome.msg or '').splitlines()[0]}. To leave the host alone, set "
+            "portbook_backend: none"
         )
 
     def _refuse_other_platform(self, part: HostPart) -> None:

@@ -100,7 +100,7 @@ class Outcome:
         if self.mended:
             done = "would be replaced" if check else "was replaced"
             lines.append(f"what the firewall held was not what had been applied; it {done}")
-        lines += [f"{text} (ours hold against it)" for text in self._unmanaged(_HARMLESS)]
+        lines += [f"{text} (the rules of this collection refuse it even so)" for text in self._unmanaged(_HARMLESS)]
         return tuple(lines)
 
     def lasting(self, check: bool) -> tuple[str, ...]:

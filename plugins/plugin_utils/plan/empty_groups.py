@@ -44,7 +44,7 @@ def warn(unguarded: Mapping[tuple[str, tuple[str, ...]], set[str]], problems: Pr
         problems.warn(
             hosts,
             flow,
-            f"is not guarded, because the group of {' and '.join(components)} is empty and a guard could refuse hosts "
-            "that are missing in it",
+            f"is not restricted to its peers, because the group of {' and '.join(components)} is empty and a guard "
+            "could refuse hosts that are missing in it",
             f"Add the hosts to the group, or write that there are none: portbook_peers: {{{components[0]}: []}}",
         )

@@ -42,7 +42,7 @@ def _hosts(equal: list[HostPart]) -> Iterator[str]:
         yield "\n"
         yield from _table(("", "protocol and ports", "peers", "flow", "why"), map(_rule, sorted(rules, key=show.order)))
     if part.not_planned:
-        yield "\nNot planned:\n\n"
+        yield "\nNo rule created:\n\n"
         yield from (f"- {_plain(one.flow)}: {_plain(one.why)}\n" for one in part.not_planned)
 
 

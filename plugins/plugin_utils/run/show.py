@@ -16,7 +16,7 @@ _NARROWEST = 72
 _WIDEST = 120
 _WIDEST_PORTS = 22
 _AFTER_NUMBERS = 99999
-MANAGEMENT_TEXT = "where Ansible comes from"
+MANAGEMENT_TEXT = "the controller"
 
 
 def host_lines(part: HostPart, names: str, components: Iterable[str] | None, width: int) -> list[str]:
@@ -85,7 +85,7 @@ def order(rule: Rule) -> tuple[Any, ...]:
 def ports_text(rule: Rule) -> str:
     ports = ", ".join(rule.ports.texts)
     if rule.peers == "management":
-        ports = ports or "its port"
+        ports = ports or "SSH/WinRM port"
     return f"{rule.protocol} {ports}".rstrip()
 
 

@@ -119,8 +119,8 @@ class WindowsHost:
             return self._act(store, decide_removal(store, components, inventory, transport))
         if inventory is not None and not inventory.emptied:
             note = (
-                f"the inventory gives it no component, and the engine {engine} cannot tell which rules it has: nothing "
-                "was removed. portbook.firewall.remove removes them"
+                f"the inventory gives it no component, and the engine {engine} cannot determine which rules it has: "
+                "nothing was removed. portbook.firewall.remove removes them"
             )
             return self._done({"changed": False}, [note])
         return self._remove_by_others(components)

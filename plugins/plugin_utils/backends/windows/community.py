@@ -138,7 +138,7 @@ def _mark(group: str, rules: Iterable[FirewallRule]) -> dict[str, Any]:
     return {
         "name": name,
         "group": group,
-        "description": f"Tells whether the rules of this group are those of the plan: {digest}",
+        "description": f"Digest of the rules of this group in the plan: {digest}",
         "direction": "in",
         "action": "allow",
         # For nobody: somebody may enable all rules of a host at once.

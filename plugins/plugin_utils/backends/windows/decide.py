@@ -157,8 +157,8 @@ class _Deciding:
             ports = ", ".join(map(str, doors(self.store, asked.ports)))
             posture = "strict" if asked.strict else "guard"
             self.decision.error(
-                f"posture {posture}: it is not known from where Ansible comes in, so it could be locked out: the "
-                f"host has no established connection to tcp {ports}",
+                f"posture {posture}: the controller's address is not known, so refusing anything could lock Ansible "
+                f"out: the host has no established connection to tcp {ports}",
                 "Set portbook_management_ports to the port on which the host itself is reached, also where addresses "
                 "are translated on the way",
             )

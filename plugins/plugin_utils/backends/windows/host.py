@@ -63,7 +63,7 @@ def _look_at_policies(store: Store, asked: Asked, own: list[FirewallRule], decis
     refused = _kept_in(asked.planned_out, store) if profiles else []
     if refused:
         decision.warnings.append(
-            f"profile {', '.join(profiles)} refuses what goes out and no rule names, so these flows are lost: "
+            f"profile {', '.join(profiles)} refuses outbound traffic without a rule, so these flows are blocked: "
             f"{few(refused, 5)}. Set portbook_outbound: open, which permits them"
         )
 

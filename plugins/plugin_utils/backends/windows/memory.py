@@ -223,6 +223,7 @@ def _merged(one: Memory, other: Memory) -> Memory:
 
 def _lost(name: str) -> str:
     return (
-        f"the rule {name!r} in the group {MEMORY!r} was changed by hand, so it is not known which rules of others were "
-        "disabled and which ports are guarded. Enable by hand what has to be, delete the rule, and apply all components"
+        f"the rule {name!r} in the group {MEMORY!r} was changed by hand, so it is not known which unmanaged rules were "
+        "disabled and which ports are restricted. Enable by hand the rules that have to be enabled, delete this rule, "
+        "and apply all components"
     )
