@@ -18,7 +18,8 @@ PREFIX = "portbook: "
 """What groups of ours begin with."""
 NAMES = "portbook/"
 """What names of rules of ours begin with."""
-GUARD, BASELINE, WAY_IN, MEMORY = (f"{PREFIX}{one}" for one in ("guard", "baseline", "way in", "memory"))
+GUARD, BASELINE, MEMORY = (f"{PREFIX}{one}" for one in ("guard", "baseline", "memory"))
+WAY_IN = "portbook: way in"
 ANY_PROTOCOL = 256
 ALL_PROFILES = 0x7FFFFFFF
 PROFILES: Mapping[int, str] = {1: "domain", 2: "private", 4: "public"}
