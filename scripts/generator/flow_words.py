@@ -199,7 +199,7 @@ class FlowWords:
             given = _example(component, flow) if component.name in flow.deciders and roles else None
             if given:
                 rank = 0 if given[0].endswith("_port") else 1
-                why = f"rules on every {roles[0]} depend on it, and hosts with that component cannot see it here."
+                why = f"rules on {roles[0]} hosts depend on it, but cannot see it here."
                 found.append((rank, Followed(*given, why)))
         if found:
             return min(found, key=lambda one: one[0])[1]
