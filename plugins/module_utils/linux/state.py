@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a host remembers: the slices applied to it, the confirmed ways in, and the table as it was given.
+"""What a host remembers: the slices applied to it, the confirmed management addresses, and the table as it was given.
 
-Beside that, in a folder that no restart survives, the notes of a change that waits to be confirmed."""
+In addition, in a folder that no restart survives, the notes of a change that waits to be confirmed."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class HostState:
             os.close(folder)
 
     def tidy(self) -> List[str]:
-        """The files that a killed run left behind; they are gone then."""
+        """The files that a killed run left behind; they are removed then."""
         self.clear_notes()
         found = [
             self.path(name)
@@ -81,7 +81,7 @@ class HostState:
     def read(self, name: str = STATE) -> Dict[str, Any]:
         """With a `fault`, what is there is not readable: a host that we know nothing of, until the next apply.
 
-        What a newer version remembers is not ours to forget."""
+        What a newer version remembers must stay."""
         empty = {"format": _FORMAT, "slices": {}, "settings": {}, "way_in": [], "applied": {}}
         state, fault = self._read(name)
         return {**empty, **({} if fault else state), "fault": fault}
@@ -223,7 +223,8 @@ class HostState:
         self.leave_notes()
 
     def settle(self, name: str) -> None:
-        """A note that is taken away by us is empty, so that its holder knows it from one that something else took."""
+        """A note that this collection removes is empty, so that its holder knows it from one that something else
+        took."""
         with suppress(OSError):
             os.truncate(self.path(name), 0)
         self.forget(name)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who must always get in: where Ansible comes from, and where nothing can confirm that, whoever logs in by ssh."""
+"""Who must always get in: the controller, and where nothing can confirm that, whoever logs in by ssh."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ def _management_ports(settings: Settings, request: Request) -> Tuple[int, ...]:
 
 
 def endangered(ports: Iterable[int], settings: Settings, guarded: Iterable[Span]) -> bool:
-    """Whether the way in, to these ports, could be cut; where not all is refused, by guarded ports of TCP."""
+    """Whether management access to these ports could be blocked; where not all is refused, by guarded ports of TCP."""
     return settings.strict_in or any(low <= port <= high for low, high in guarded for port in ports)
 
 
 def local(way_in: WayIn, settings: Settings, permissions: List[Permission]) -> Local:
-    """What only the host knows; the way in counts where it could be cut, or carries a mark."""
+    """What only the host knows; management access counts where it could be blocked, or carries a mark."""
     guarded = (span for one in permissions if one.guarded and one.protocol == "tcp" for span in one.spans)
     counts = settings.mark is not None or endangered(way_in.ports, settings, guarded)
     return Local(

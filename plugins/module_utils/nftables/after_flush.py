@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Back after a flush by hand: a service of ours that hears of deleted tables and loads ours again. Pure."""
+"""Back after a flush by hand: a service that hears of deleted tables and loads the collection's again. Pure."""
 
 from __future__ import annotations
 

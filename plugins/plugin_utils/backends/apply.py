@@ -100,7 +100,7 @@ class Applying:
 
     def _take_away(self, part: HostPart) -> Outcome:
         """What a host of which the inventory says nothing any more still holds; it refuses unless that was decided.
-        It may be one that was never ours, a switch say: that it cannot be asked is no failure."""
+        It may be one that never had rules, for example a switch: that it cannot be asked is no failure."""
         removal = Removal(None, self._turn.inventory(part, self._head), self._turn.windows_engine())
         try:
             outcome = _removed(removal, self._target, self._turn.catalog)

@@ -15,7 +15,7 @@ from .model import SYMBOLIC_PEERS, Component, Flow
 
 
 def check(catalog: Catalog, places: Mapping[tuple[str, str], str], problems: Problems) -> None:
-    """`places` tells where a name of a section was defined."""
+    """`places` says where a name of a section was defined."""
 
     def complain(section: str, name: str, wrong: str, right: str = "") -> None:
         problems.error(places[section, name], name, wrong, right)

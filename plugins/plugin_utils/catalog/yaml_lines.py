@@ -20,7 +20,7 @@ KeyPath = tuple[str | int, ...]
 
 
 class Unreadable(ValueError):
-    """The file is no YAML; `line` tells where it stops being one."""
+    """The file is not valid YAML; `line` says where it stops being one."""
 
     def __init__(self, line: int, wrong: str) -> None:
         super().__init__(wrong)
@@ -41,7 +41,7 @@ class Document:
 
 
 def read(path: Path, known: bool = False) -> Document:
-    """`known`: one of ours, so nobody has made it to break its reader."""
+    """`known`: a built-in file, so no one wrote it to break its reader."""
     try:
         text = path.read_bytes()
         loader = _Loader(text)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the action tells a Windows host and what it tells the operator of it. Pure."""
+"""What the action sends to a Windows host and what it reports to the operator. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .wanted import Renderer, programs_of, services_of
 _OURS = {"prefix": PREFIX, "names": NAMES}
 # Of JSON: in the words of the event log, which takes 31,839 characters, they are up to twice as many.
 _LOGGED = 15_000
-# What a description of ours says where it remembers rules of others, which are then known by their ids.
+# What the description of a rule says if it remembers unmanaged rules, which are then known by their ids.
 _WHOLE = r'\["(disabled|package)",'
 
 
