@@ -430,7 +430,7 @@ def test_a_host_that_a_newer_version_knows_is_left_to_it(host: Host, request_: d
     (host.folder / "state.json").write_text('{"format": 3, "slices": {"one": "in words of its own"}}')
     before = host.all()
     with pytest.raises(
-        StateError, match=r"state\.json has format 3, this version .* knows 2: a newer one has been here"
+        StateError, match=r"state\.json has format 3, this version .* knows 2: it was written by a newer version"
     ):
         host.apply({} if "removes" in request_ else TWO, **request_)
     assert host.all() == before

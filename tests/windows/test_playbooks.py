@@ -265,7 +265,7 @@ def test_a_stopped_service_is_named(windows: Windows) -> None:
 
 def test_a_write_that_fails_in_the_middle_is_taken_back(windows: Windows) -> None:
     windows.hosts.inject("pxe", fail_write=[4])
-    assert "All that was done before has been taken back: the host is as it was" in windows.refused()
+    assert "All changes before it were rolled back: the host is as it was" in windows.refused()
 
 
 def test_a_write_that_is_killed_is_finished_by_the_next_run(windows: Windows) -> None:

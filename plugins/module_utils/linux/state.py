@@ -95,14 +95,14 @@ class HostState:
         except OSError as error:
             return {}, error.strerror or "it cannot be opened"
         except (ValueError, RecursionError):
-            return {}, "it is empty, cut off, or no JSON"
+            return {}, "it is empty, incomplete, or not valid JSON"
         form = state.get("format") if isinstance(state, dict) else None
         if not isinstance(form, int) or isinstance(form, bool):
             return {}, "it has no format that this collection writes"
         if form > _FORMAT:
             raise StateError(
-                f"{self.path(name)} has format {form}, this version of portbook.firewall knows {_FORMAT}: a newer one "
-                "has been here. Use that one; or remove this host's rules with it, then apply with this one"
+                f"{self.path(name)} has format {form}, this version of portbook.firewall knows {_FORMAT}: it was "
+                "written by a newer version. Use that one, or remove this host's rules with it, then apply with this one"
             )
         if form < 1:
             return {}, "it has no format that this collection writes"

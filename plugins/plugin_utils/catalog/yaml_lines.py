@@ -116,7 +116,7 @@ def _scalar(loader: Any, node: yaml.Node) -> Any:
         value = loader.construct_object(node)
     except (ValueError, LookupError, AttributeError, TypeError):
         # What the constructors raise for "!!bool perhaps", "!!int" without a digit and their like.
-        raise Unreadable(line, f"{shown(node.value)} is no {node.tag.rpartition(':')[2]}") from None
+        raise Unreadable(line, f"{shown(node.value)} is not a valid {node.tag.rpartition(':')[2]}") from None
     if isinstance(value, int) and abs(value) > _GREATEST:
-        raise Unreadable(line, f"{shown(node.value)} is too great a number")
+        raise Unreadable(line, f"{shown(node.value)} is too large a number")
     return value

@@ -195,6 +195,7 @@ def literal(raw: object) -> AddressSet:
         raise Wrong(f"has {shown(written)}, which {error}") from None
     if EVERYWHERE.v4 <= addresses.v4 or EVERYWHERE.v6 <= addresses.v6:
         raise Wrong(
-            f"has {shown(written)}, which is everybody", "If that is meant, write the word any in place of the list"
+            f"has {shown(written)}, which is every address",
+            "If that is intended, write the word any instead of the list",
         )
     return addresses

@@ -132,7 +132,7 @@ def peers_text(rule: Rule, peers_of: Mapping[str, PeerSummary]) -> str:
     if peers == "local_subnet":
         return f"{who} in the local subnet" if who else "the local subnet"
     first, count = peers_of[peers].first, peers_of[peers].count
-    listed = f"{first[0]} and {count - 1} more" if count > len(first) else ", ".join(first) or "no host"
+    listed = f"{first[0]} and {count - 1} more" if count > len(first) else ", ".join(first) or "nobody"
     return f"{who} {listed}".lstrip()
 
 

@@ -65,8 +65,8 @@ class Turn:
         """Of the plan that fits the host's variables as they are now; computed by the first who needs it."""
         if self.host not in self._vars["hostvars"]:
             raise Refused(
-                f"{self.host} is not in the inventory, so no plan knows of it: "
-                "add it, or run this for hosts of the inventory"
+                f"{self.host} is not in the inventory, so no rules can be planned for it. "
+                "Add it to the inventory, or run this for hosts of the inventory"
             )
         head = self._known()
         if head is None:

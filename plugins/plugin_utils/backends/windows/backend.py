@@ -141,7 +141,7 @@ class WindowsHost:
     def _read(self, arguments: dict[str, Any]) -> Store:
         done = self.run("portbook.firewall.windows_read", arguments)
         if done.get("failed"):
-            raise _Unreadable(meaning_of_failure(str(done.get("msg", "the module said nothing"))))
+            raise _Unreadable(meaning_of_failure(str(done.get("msg", "the module returned no message"))))
         try:
             return store_of(done)
         except WrongAnswer as error:

@@ -131,14 +131,14 @@ MENDS = "run again; the next run repairs that"
 
 def failed_write(done: Mapping[str, Any]) -> str:
     """What became of the host is the first thing that an operator wants to know."""
-    text = str(done.get("msg", "the module said nothing"))
+    text = str(done.get("msg", "the module returned no message"))
     if not {"done", "undone"} & set(done):
         return f"{text}. The module was ended, so the host may be half done: {MENDS}"
     if not (done.get("done") and "0x80070005" in text):
         # Who was let change something before is an administrator.
         text = meaning_of_failure(text)
     if done.get("undone") is True:
-        return f"{text}. All that was done before has been taken back: the host is as it was"
+        return f"{text}. All changes before it were rolled back: the host is as it was"
     if done.get("undone") is False:
         left = ", ".join(map(str, done.get("not_undone") or ()))
         return f"{text}. Restoring the old rules failed as well ({left}): run again; the next run repairs what is left"

@@ -95,8 +95,8 @@ class Others:
             names = [one.rule.name for one in stays if one.rule.traffic.direction == direction]
             if names:
                 self._warn(
-                    f"not {what}: Windows refuses to disable {_permissions(names)}: {few(names, 5)}. Take them "
-                    "away where they come from; to have it tried again, remove portbook and apply it"
+                    f"not {what}: Windows refuses to disable {_permissions(names)}: {few(names, 5)}. "
+                    "Remove them where they come from. To try it again, remove portbook and apply it"
                 )
         return {number: one for number, one in wanted.items() if number not in refused}, tuple(stays)
 
