@@ -101,8 +101,9 @@ class HostState:
             return {}, "it has no format that this collection writes"
         if form > _FORMAT:
             raise StateError(
-                f"{self.path(name)} has format {form}, this version of portbook.firewall knows {_FORMAT}: it "
-                "was written by a newer version. Use that one, or remove this host's rules with it, then apply with this one"
+                f"{self.path(name)} has format {form}, this version of portbook.firewall knows {_FORMAT}: it was "
+                "written by a newer version. Use that one, or remove this host's rules with it, then apply with "
+                "this one"
             )
         if form < 1:
             return {}, "it has no format that this collection writes"
