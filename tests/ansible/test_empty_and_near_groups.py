@@ -15,7 +15,7 @@ from playbook_runs import CHECKOUT, Desk, Run, site
 
 CLIENTS, CONSOLES = "stifler.client.signalr-tcp", "stifler.dashboard.signalr"
 NOT_RESTRICTED = "is not restricted to its peers, because the group of stifler_client is empty"
-IN_INVENTORY = "portbook_shrink: true stands in the inventory"
+IN_INVENTORY = "portbook_shrink: true is set in the inventory"
 
 
 def company(peers: dict[str, Any] | None = None, **all_vars: Any) -> dict[str, Any]:

@@ -298,7 +298,7 @@ def test_without_its_files_a_change_is_not_confirmed(host: Host, first: bool, go
         (host.folder / name).unlink()
     if first and len(gone) == 2:
         host.folder.rmdir()
-    assert "are gone or cannot be read" in host.why_not("t")
+    assert "were removed or cannot be read" in host.why_not("t")
     assert until(lambda: settled(host))
     assert until(lambda: host.all() == before)
 

@@ -260,7 +260,7 @@ def test_a_second_run_of_every_host_changes_nothing_and_removal_leaves_nothing(p
 
 
 # -- over a local connection --------------------------------------------------------------------------
-NOBODY_CONFIRMS = "over a local connection nobody can confirm"
+NOBODY_CONFIRMS = "over a local connection it cannot be confirmed"
 
 
 def test_over_a_local_connection_a_change_that_refuses_says_that_nothing_confirmed_it() -> None:
