@@ -33,7 +33,7 @@ Parts = dict[str, tuple[tarfile.TarInfo, bytes]]
 
 
 def exported(commit: str, folder: Path) -> Path:
-    """What the commit has, and nothing that lies beside it."""
+    """What the commit has, and nothing else in the folder."""
     packed = subprocess.run(["git", "archive", commit], cwd=CHECKOUT, stdout=subprocess.PIPE, check=True).stdout
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         archive.extractall(folder, filter="data")

@@ -34,13 +34,13 @@ class Differences:
         return bool(self.create or self.change or self.delete or self.foreign)
 
     def lines(self) -> list[str]:
-        told = (
+        listed = (
             ("create", self.create),
             ("change", self.change),
             ("delete", self.delete),
             ("foreign", self.foreign),
         )
-        return [f"{word:<7}  {path}" for word, paths in told for path in paths]
+        return [f"{word:<7}  {path}" for word, paths in listed for path in paths]
 
 
 def is_ours(path: Path) -> bool:

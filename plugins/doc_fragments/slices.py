@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules of all backends of Linux take, which is linux/answer's to read."""
+"""Options of the modules of all Linux backends, which linux/answer reads."""
 
 from __future__ import annotations
 
@@ -11,54 +11,56 @@ class ModuleDocFragment:
 options:
   state:
     description:
-      - V(present) applies slices, V(absent) takes slices away, V(confirm) lets a held change stand.
+      - V(present) applies rules of components, V(absent) removes them, V(confirm) confirms a change that is held.
     type: str
     choices: [present, absent, confirm]
     default: present
   slices:
-    description: What each component asks of this host, with the sets that its rules name.
+    description: Rules of each component on this host, with the sets of peers that they name.
     type: dict
     default: {}
   replace:
-    description: Whether V(all) slices of the host are replaced, or those V(named) only.
+    description: Whether the rules of V(all) components of the host are replaced, or only those of V(named) components.
     type: str
     choices: [all, named]
     default: named
   settings:
-    description: What belongs to the host as a whole, such as what becomes of traffic that no rule names.
+    description: Settings of the whole host, such as what happens to traffic without a rule.
     type: dict
     default: {}
   yields_to:
     description:
-      - Other backends, each with the service that means that the host has it. A host on which one runs gets its rules
-        by that one, unless it holds rules of this one already.
+      - Other backends, each with the service that shows that the host uses it. If that service runs, the other backend
+        applies the rules, unless this backend already has rules on the host.
     type: dict
     default: {}
   migrate:
-    description: Whether a host whose rules are held by another backend is taken to the one that is asked for.
+    description: Whether a host whose rules another backend applied is moved to this one.
     type: bool
     default: false
   digest:
-    description: The digest of the plan that the slices are of.
+    description: The digest of the plan.
     type: str
     default: ""
   transport:
     description:
-      - The connection that Ansible uses. With one by ssh there must be a way in, which is looked for on the host.
-      - With V(local) nothing is held, since nothing could confirm it, and the ports of sshd keep their peers.
+      - The connection plugin that Ansible uses. With SSH, the module detects the controller's address on the host, and
+        fails if it cannot.
+      - With V(local), changes are not held, because nothing could confirm them, and the ports of sshd keep their peers.
     type: str
     default: ""
   hold:
-    description: Seconds that a change which refuses something waits for V(state=confirm). 0 does not wait.
+    description: Seconds that a change which refuses something waits for O(state=confirm). V(0) does not wait.
     type: float
     default: 0
   token:
-    description: Names the change that is held, or to be confirmed.
+    description: Name of the change that is held or confirmed.
     type: str
     default: ""
   inventory:
     description:
-      - What the inventory of this run says, so that a host which would lose what nobody decided can refuse.
-      - Without it, nothing is refused.
+      - Facts about the inventory of this run. With them, a host refuses a change that removes rules although no one
+        asked for it, because the inventory lacks hosts.
+      - Without it, no change is refused for this reason.
     type: dict
 """

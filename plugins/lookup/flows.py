@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ask the port book from a template."""
+"""Look up flows of the catalogue from a template."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ DOCUMENTATION = r"""
 name: flows
 author:
   - The portbook.firewall maintainers (@portbook)
-short_description: Ask the port book which flows a component has
+short_description: Look up the flows of a component in the catalogue
 version_added: 0.1.0
 description:
-  - Returns the flows of components as the catalogue has them, with the defaults of versions, features and ports, or
-    with those that are named.
-  - Says nothing of hosts; the plan does.
+  - Returns the flows of components from the catalogue, with the default version, features and ports unless others are
+    given.
+  - It does not return addresses of hosts. The plan has them.
 options:
   _terms:
     description: Components, such as V(stifler_server).
@@ -22,21 +22,21 @@ options:
     elements: str
     required: true
   direction:
-    description: Only flows that come in to the components, or go out from them.
+    description: Only inbound or only outbound flows of the components.
     type: str
     choices: [in, out]
   peer:
-    description: Only flows with this component at the other end.
+    description: Only flows with this component as the peer.
     type: str
   version:
-    description: The version of the deciding component. Without it, its default.
+    description: Version of the component that decides about the flow. The default is that component's default version.
     type: str
   features:
-    description: Features of the deciding component that differ from their defaults.
+    description: Features of the component that decides about the flow, if they differ from their defaults.
     type: dict
     default: {}
   catalogs:
-    description: More catalogue files or folders, as in C(portbook_catalogs).
+    description: Additional catalogue files or folders, as in C(portbook_catalogs).
     type: list
     elements: path
     default: []
@@ -45,11 +45,11 @@ requirements:
 """
 
 EXAMPLES = r"""
-- name: Which ports does a StifleR server need inbound from its clients
+- name: Show the inbound flows of a StifleR server from its clients
   ansible.builtin.debug:
     msg: "{{ query('portbook.firewall.flows', 'stifler_server', direction='in', peer='stifler_client') }}"
 
-- name: The same as a list of TCP ports
+- name: Show the same as a list of TCP ports
   ansible.builtin.debug:
     msg: >-
       {{ query('portbook.firewall.flows', 'stifler_server', direction='in', peer='stifler_client')
@@ -58,7 +58,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: One entry a flow, direction and protocol.
+  description: One entry for each flow, direction and protocol.
   type: list
   elements: dict
   contains:
@@ -66,13 +66,13 @@ _raw:
       description: The flow's id.
       type: str
     component:
-      description: The component that was asked for.
+      description: The component from the terms.
       type: str
     direction:
       description: V(in) at the responder, V(out) at the initiator.
       type: str
     peers:
-      description: Components at the other end.
+      description: Components of the peers.
       type: list
     protocol:
       description: V(tcp) or V(udp).
@@ -87,13 +87,13 @@ _raw:
       description: V(unicast), V(broadcast) or V(multicast).
       type: list
     purpose:
-      description: What it is for.
+      description: Purpose of the flow.
       type: str
     confidence:
       description: V(high), V(medium) or V(low).
       type: str
     doubts:
-      description: What the evidence calls obsolete or superfluous.
+      description: Parts of the flow that are obsolete or superfluous, as the evidence shows.
       type: list
     rows:
       description: Rows of the vendor's document.

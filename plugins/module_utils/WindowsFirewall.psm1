@@ -77,7 +77,7 @@ function Get-FwProfile {
     $one
 }
 
-# One enumeration. Of rules of others -All are read, with -Brief those that are off in brief unless a description of ours has the pattern;
+# One enumeration. Of unmanaged rules -All are read, with -Brief those that are off in brief unless a description of this collection has the pattern;
 # or those of -Wanted names, with those of Windows in their groups, which may be alike but for their names.
 function Get-FwState {
     param($Policy, [string]$Prefix, [string]$Names, [switch]$All, [string]$Brief, [string[]]$Wanted)
@@ -141,7 +141,7 @@ function Set-FwValue {
     }
 }
 
-# Remove takes the first rule of a name, so it gets a name of its own, that is still ours; off before, since it may not be found by that.
+# Remove takes the first rule of a name, so it gets a name of its own with the prefix; off before, since it may not be found by that.
 # One that was never added is not found either: -Sure says that it was.
 function Remove-FwRule {
     param($Policy, $Rule, [string]$Names, [bool]$Sure)

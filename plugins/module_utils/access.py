@@ -12,7 +12,7 @@ from .intervals import Span, cut
 from .networks import Addresses, addresses, minus
 
 NOBODY, SOME, EVERYBODY = 0, 1, 2
-"""Who gets through that no rule of ours names. Some: those whom rules of others let through."""
+"""Who gets through without a rule of this collection. Some: those whom unmanaged rules let through."""
 _NO_PORT = ((0, 0),)
 
 _Who = Union[int, str, None]

@@ -231,8 +231,8 @@ def _name(rule: Rule, old: Optional[Rule], new: Optional[Rule]) -> str:
 
 
 def _joined(sets: Dict[Tuple[Optional[int], Optional[int]], _Set]) -> List[_Set]:
-    """A rule that comes or goes takes part in a set that others have; if there is none, the set came or went with it,
-    and what has come is compared with what went."""
+    """A rule that comes or goes takes part in a set that others have; if there is none, the set was added or removed
+    with it, and what was added is compared with what was removed."""
     whole = {key: one for key, one in sets.items() if None not in key}
     lone = {key: one for key, one in sets.items() if None in key}
     olds = {key[0] for key in sets if key[0] is not None}

@@ -18,7 +18,8 @@ Addresses = Tuple[Spans, Spans]
 
 
 def difference(before: FrozenSet[str], after: FrozenSet[str]) -> Tuple[Addresses, Addresses]:
-    """What went and what came. Networks of one set do not overlap, so what both have as text plays no part."""
+    """What was removed and what was added. Networks of one set do not overlap, so what both have as text does not
+    matter."""
     gone, come = addresses(before - after), addresses(after - before)
     return minus(gone, come), minus(come, gone)
 

@@ -12,7 +12,7 @@ from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, Mapping, Opti
 from .intervals import Span, Spans, cut
 
 ALLOW_COMPONENT = "portbook_allow"
-"""Rules of the user's own, which no inventory group gives or takes away."""
+"""Rules of the user's own, which no inventory group adds or removes."""
 _FEW = 3
 """Of so few addresses, one may go or come without a question."""
 _NAMED = 3
@@ -64,7 +64,7 @@ class Opening:
 
 @dataclass(frozen=True)
 class Inventory:
-    """What this run's inventory says of the host, beside the rules it gives."""
+    """What this run's inventory says of the host, in addition to its rules."""
 
     hosts: int = 0
     members: Mapping[str, int] = field(default_factory=dict)
@@ -105,7 +105,7 @@ class Held:
     strict: FrozenSet[str] = frozenset()
     """Directions in which everything is refused that is not permitted."""
     other: str = ""
-    """What else of ours the host has, in words: also something to lose."""
+    """What else of this collection the host has, in words: also something to lose."""
 
     def refuses(self, opening: Opening) -> bool:
         return opening.guarded or opening.direction in self.strict

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: apply
-short_description: Bring a host to its part of the plan
+short_description: Apply the planned firewall rules to a host
 description:
-  - Plans like M(portbook.firewall.plan) and applies the host's part with the host's own firewall.
-  - With C(portbook_backend) set to V(auto), a Windows host gets rules of Windows Firewall, a Linux host that runs
-    firewalld gets openings of firewalld and a table of nftables that refuses, and any other Linux host the table alone.
-    The host remembers which one it was; C(portbook_migrate) takes it to another one.
-  - On Linux a change that refuses something is held by the host until it is confirmed over a new connection; without
-    that, the host puts back what it had within C(portbook_confirm_timeout) seconds.
-  - A Windows host is asked once and written once. A write that fails in the middle is taken back.
-  - A host to which the inventory gives no component any more is emptied of what it still holds.
-  - With the variable C(portbook_plan_file) it refuses to go on if the file is another plan than the inventory gives, or
-    was changed by hand.
+  - Computes the plan like M(portbook.firewall.plan) and applies the rules of this host with the host's own firewall.
+  - With C(portbook_backend) set to V(auto), the module uses Windows Firewall on Windows, firewalld and an nftables
+    table on a Linux host that runs firewalld, and the nftables table alone on any other Linux host. The host remembers
+    the backend; C(portbook_migrate) moves it to another one.
+  - On Linux, a change that refuses something must be confirmed over a new connection. Without the confirmation, the
+    host restores the previous rules within C(portbook_confirm_timeout) seconds.
+  - On Windows, the firewall is read once and written once. A write that fails is rolled back.
+  - If a host has no component in the inventory any more, its rules are removed.
+  - With the variable C(portbook_plan_file), the module fails if the file was changed by hand or does not match the plan
+    of the current inventory.
 version_added: 0.1.0
 extends_documentation_fragment:
   - portbook.firewall.attributes
@@ -29,8 +29,9 @@ author:
 options:
   state:
     description:
-      - V(present) applies the host's part of the plan. V(absent) takes away the slices of the named components, or all
-        that the collection put on the host; it needs no plan.
+      - V(present) applies the planned rules.
+      - V(absent) removes the rules of the named components, or everything that the collection put on the host. It needs
+        no plan.
     type: str
     choices: [present, absent]
     default: present
@@ -39,9 +40,9 @@ attributes:
     support: full
   diff_mode:
     description:
-      - Shows settings, rules and single peers that change. What is newly refused stands first, then what is newly
-        allowed, then the rest.
-      - From C(-vv) on, the host's own rules that change follow, in the words of its firewall.
+      - Shows settings, rules and single peers that change. Newly refused traffic is shown first, then newly allowed
+        traffic, then other changes.
+      - With C(-vv) and more, it also shows the changed rules in the syntax of the host's firewall.
     support: full
   platform:
     support: full
@@ -52,53 +53,53 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Apply all that the inventory says of the host
+- name: Apply the rules of all components of the host
   portbook.firewall.apply:
 
-- name: Apply the part of one component
+- name: Apply the rules of one component
   portbook.firewall.apply:
     components: [utmstack_probe]
 """
 
 RETURN = r"""
 digest:
-  description: Changes exactly if the meaning of the plan changes.
+  description: Digest of the plan. It changes only if what the plan does changes, not with texts.
   returned: success
   type: str
   sample: 3f2a9c0d7e6b41a8f5c2d90e7b63a1f4c8d2e5b7a9036f1c4e8d2b5a7093e6f1
 components:
-  description: The components of the host that this task spoke of.
+  description: Components of the host that this task handled.
   returned: success
   type: list
   elements: str
   sample: [utmstack_probe]
 backend:
-  description: What the host's rules are, or would be, applied with.
+  description: Firewall backend of the host, V(auto) if it is chosen on the host.
   returned: success
   type: str
   sample: auto
 rules_in:
-  description: How many inbound rules were planned.
+  description: Number of planned inbound rules.
   returned: success
   type: int
   sample: 14
 rules_out:
-  description: How many outbound rules were planned.
+  description: Number of planned outbound rules.
   returned: success
   type: int
   sample: 1
 posture:
-  description: What is refused of inbound traffic.
+  description: Policy for inbound traffic, see C(portbook_posture).
   returned: success
   type: str
   sample: guard
 outbound:
-  description: What is refused of outbound traffic.
+  description: Policy for outbound traffic, see C(portbook_outbound).
   returned: success
   type: str
   sample: "off"
 rules:
-  description: The host's rules as in the plan file.
+  description: Rules of the host, as in the plan file.
   returned: success, unless RV(truncated)
   type: list
   elements: dict
@@ -124,7 +125,7 @@ rules:
       rows: [U4.1]
       why: Agents send logs (Beats).
 not_planned:
-  description: Flows of the host that got no rule, and why.
+  description: Flows of the host for which no rule is created, and why.
   returned: success, unless RV(truncated)
   type: list
   elements: dict
@@ -133,24 +134,24 @@ not_planned:
       flow: utmstack.ssh
       why: "off: utmstack_master_ssh: true turns it on"
 peers:
-  description: The sets of peers that RV(rules) name, with their addresses and networks.
+  description: Addresses and networks of the sets of peers that RV(rules) name.
   returned: success, unless RV(truncated)
   type: dict
   sample:
     utmstack_agent: [192.0.2.31, 192.0.2.32/31]
 notes:
-  description: What an administrator should know of flows of this host, where the vendor's document is in doubt say.
+  description: Remarks on flows of this host, for example that the vendor's document is questionable.
   returned: success, unless RV(truncated)
   type: list
   elements: str
   sample: []
 truncated:
-  description: Whether RV(rules), RV(not_planned), RV(peers) and RV(notes) were left out, being larger than 50 kB.
+  description: Whether RV(rules), RV(not_planned), RV(peers) and RV(notes) were left out because they exceed 50 kB.
   returned: success
   type: bool
   sample: false
 counts:
-  description: How many there are of what was left out. The plan file, see C(portbook_plan_file), has all of it.
+  description: Number of entries of what was left out. The plan file contains all of them, see C(portbook_plan_file).
   returned: if RV(truncated)
   type: dict
   sample:
@@ -159,80 +160,80 @@ counts:
     peers: 40
     notes: 3
 role_variables:
-  description: Variables of the task that the inventory has otherwise, or not at all. The digest is then the host's own.
+  description: Variables of the task that differ from the inventory. RV(digest) is then the digest of this host alone.
   returned: if there are any
   type: dict
   sample: {"portbook_log": "refused"}
 plan_file:
-  description: The file of the plan, if O(ignore:portbook_plan_file) is set.
+  description: Path of the plan file, if O(ignore:portbook_plan_file) is set.
   returned: if there is one
   type: str
   sample: build/plan.json
 errors:
-  description: All errors of the plan. RV(msg) of each host names the host that has them.
+  description: All errors of the plan. RV(msg) of every other host names the host whose result has them.
   returned: failure, at one host
   type: list
   elements: str
   sample:
     - "siem-1: utmstack_master_syslog_port is 70000: ports go from 1 to 65535"
 msg:
-  description: What was done, would be done or why nothing was.
+  description: What was changed or would be changed, or why nothing was.
   returned: always
   type: str
   sample: "changed: 2 created, 14 kept"
 create:
-  description: Rules that are new on the host.
-  returned: if the host was brought to its part
+  description: Rules that were created.
+  returned: if the rules were applied
   type: list
   elements: str
   sample: [utmstack_master/utmstack.agent-beats/in/utmstack_agent]
 change:
-  description: Rules that became others.
-  returned: if the host was brought to its part
+  description: Rules that were changed.
+  returned: if the rules were applied
   type: list
   elements: str
   sample: []
 delete:
-  description: Rules that went.
-  returned: if the host was brought to its part
+  description: Rules that were removed.
+  returned: if the rules were applied
   type: list
   elements: str
   sample: []
 keep:
-  description: How many rules stayed as they were.
-  returned: if the host was brought to its part
+  description: Number of rules that did not change.
+  returned: if the rules were applied
   type: int
   sample: 12
 foreign:
-  description: What rules of others make of flows, where that is worth a look.
-  returned: if the host was brought to its part
+  description: Planned flows that unmanaged rules refuse or may refuse.
+  returned: if the rules were applied
   type: list
   elements: dict
   sample: []
 disabled:
-  description: Rules of others that were disabled, which C(portbook_windows_foreign) asks for.
+  description: Unmanaged rules that were disabled because of C(portbook_windows_foreign).
   returned: on Windows
   type: list
   elements: str
   sample: []
 enabled:
-  description: Rules of others that had been disabled by us and are enabled again.
+  description: Unmanaged rules that the collection had disabled and that were enabled again.
   returned: on Windows
   type: list
   elements: str
   sample: []
 settings:
-  description: Settings of profiles that were changed.
+  description: Settings of network profiles that were changed.
   returned: on Windows
   type: list
   elements: str
   sample: []
 diff:
   description:
-    - What changes on the host, or would change, in sections. Sections in which nothing changes are left out.
-    - They are C(newly refused), C(newly allowed) and C(other changes), in this order. C(ruleset), C(operations) and
-      one that is named after what was changed by hand follow where there is something to show.
-  returned: if the host was brought to its part, in diff mode
+    - What changes on the host, or would change, in sections. Sections without a change are left out.
+    - The sections are C(newly refused), C(newly allowed) and C(other changes), in this order. C(ruleset), C(operations)
+      and a section named after what was changed by hand follow if there is something to show.
+  returned: if the rules were applied, in diff mode
   type: list
   elements: dict
   contains:
@@ -243,10 +244,10 @@ diff:
       description: The same title.
       type: str
     before:
-      description: Lines that go, one setting, rule or set of peers a line.
+      description: Removed lines, one for each setting, rule or set of peers.
       type: str
     after:
-      description: Lines that come.
+      description: Added lines.
       type: str
   sample:
     - before_header: newly refused
@@ -260,8 +261,8 @@ diff:
       after: |
         peers utmstack_agent: 203.0.113.9
 seconds:
-  description: How long the host was worked on.
-  returned: if the host was brought to its part
+  description: Duration of the work on the host, in seconds.
+  returned: if the rules were applied
   type: float
   sample: 0.11
 applied:

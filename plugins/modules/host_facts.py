@@ -2,7 +2,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read what a host has of firewalls, ours and those of others, and what listens there."""
+"""Read the firewall rules of a host, of this collection and unmanaged ones, and what listens there."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ DOCUMENTATION = r"""
 module: host_facts
 short_description: Read the firewall, the listening sockets and the published ports of a host
 description:
-  - Reads what this collection applied and whether the kernel still holds it, unmanaged rules with where they come from,
-    listening sockets with their program and unit, published ports of containers, the services that make firewall
-    rules, and hits where the kernel counts them.
-  - Writes nothing on the host. It needs no plan and no catalogue.
-  - Linux and Windows hosts give the same keys. C(docs/host-facts.md) in the collection describes every one.
-  - What cannot be read is named in RV(ansible_facts.portbook.not_read), and is then not known, which does not mean that
-    it is not there.
+  - Reads the rules that this collection applied and whether they are still in the kernel, unmanaged rules and their
+    origin, listening sockets with program and unit, published ports of containers, services that create firewall rules,
+    and the counters of rules.
+  - It writes nothing on the host, and needs no plan and no catalogue.
+  - The keys are the same on Linux and Windows. C(docs/host-facts.md) in the collection describes all of them.
+  - RV(ansible_facts.portbook.not_read) names what could not be read. Such a fact is unknown, not empty.
 version_added: 0.1.0
 extends_documentation_fragment:
   - portbook.firewall.attributes
@@ -25,8 +24,8 @@ author:
 options:
   most:
     description:
-      - How many entries of each list are returned, so that results stay small. V(0) returns all.
-      - What is left out is counted in RV(ansible_facts.portbook.left_out).
+      - Maximum number of entries in each list. V(0) returns all.
+      - RV(ansible_facts.portbook.left_out) counts the entries that are left out.
     type: int
     default: 100
 attributes:
@@ -39,18 +38,18 @@ attributes:
     platforms: linux, windows
 requirements:
   - root on a Linux host, an administrator on a Windows host
-  - nft on a Linux host; without it, what the kernel holds is not read, and the result says so
+  - nft on a Linux host; without it, the rules in the kernel are not read
 seealso:
   - module: portbook.firewall.plan
   - module: portbook.firewall.windows_read
 """
 
 EXAMPLES = r"""
-- name: Read what the host has
+- name: Read the firewall facts of the host
   portbook.firewall.host_facts:
   become: true
 
-- name: Show what listens for others
+- name: Show sockets that other hosts can reach
   ansible.builtin.debug:
     msg: "{{ ansible_facts.portbook.listening | rejectattr('loopback') }}"
 """
@@ -62,12 +61,12 @@ ansible_facts:
   type: dict
   contains:
     portbook:
-      description: What was found. C(docs/host-facts.md) describes every key.
+      description: All facts. C(docs/host-facts.md) describes every key.
       returned: success
       type: dict
       contains:
         format:
-          description: The version of this form.
+          description: Format version of the facts.
           returned: success
           type: int
           sample: 1
@@ -76,35 +75,35 @@ ansible_facts:
           returned: success
           type: str
         backend:
-          description: The backend that holds our rules on this host; empty where none does.
+          description: Backend of this collection's rules on this host. Empty if there are none.
           returned: success
           type: str
           sample: nftables
         ours:
-          description: What this collection applied, and whether it is there.
+          description: Rules that this collection applied, and whether they are in the kernel.
           returned: success
           type: dict
         unmanaged:
-          description: Rules of others, with where they come from.
+          description: Unmanaged rules and their origin.
           returned: success
           type: dict
         listening:
-          description: Sockets that take new connections or datagrams.
+          description: Sockets that accept connections or datagrams.
           returned: success
           type: list
           elements: dict
         published:
-          description: Ports of the host behind which a container, or another address, answers.
+          description: Ports of the host that are forwarded to a container or to another address.
           returned: success
           type: list
           elements: dict
         services:
-          description: Installed services that make firewall rules; on Windows the profiles and registered products.
+          description: Installed services that create firewall rules; on Windows, profiles and registered products.
           returned: success
           type: list
           elements: dict
         hits:
-          description: Rules of ours that count, with their counters. Empty on Windows, which does not count.
+          description: Counters of this collection's rules. Empty on Windows, which has none.
           returned: success
           type: list
           elements: dict
@@ -113,11 +112,11 @@ ansible_facts:
           returned: success
           type: dict
         left_out:
-          description: How many entries of a list are not in the result.
+          description: Number of entries that are not in the result, for each list.
           returned: success
           type: dict
         seconds:
-          description: How long reading took.
+          description: Duration in seconds.
           returned: success
           type: float
 """

@@ -2,17 +2,17 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bring the table inet portbook of one host to its slices, in one transaction."""
+"""Replace the table inet portbook of one host by one with its rules, in one transaction."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: nftables
-short_description: Bring the nftables table of this host to its part of the plan
+short_description: Apply planned rules with nftables (internal)
 description:
-  - Called by M(portbook.firewall.apply), which works out the options; not meant to be written by hand.
-  - Owns the table C(inet portbook), the folders C(/var/lib/portbook) and C(/run/portbook) and two systemd units, and
-    touches nothing else.
+  - Internal module. M(portbook.firewall.apply) calls it and sets its options.
+  - It manages the table C(inet portbook), the folders C(/var/lib/portbook) and C(/run/portbook) and two systemd units.
+    It changes nothing else.
 version_added: 0.1.0
 extends_documentation_fragment:
   - portbook.firewall.attributes
@@ -34,50 +34,50 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Bring the host to its part of the plan
+- name: Apply the planned rules, which calls this module
   portbook.firewall.apply:
 """
 
 RETURN = r"""
 create:
-  description: Ids of rules that were new.
+  description: Ids of rules that were created.
   returned: success
   type: list
   elements: str
 change:
-  description: Ids of rules that changed.
+  description: Ids of rules that were changed.
   returned: success
   type: list
   elements: str
 delete:
-  description: Ids of rules that were taken away.
+  description: Ids of rules that were removed.
   returned: success
   type: list
   elements: str
 keep:
-  description: How many rules stayed.
+  description: Number of rules that did not change.
   returned: success
   type: int
 mended:
-  description: Whether the kernel's table was not the one that had been applied.
+  description: Whether the table in the kernel differed from the one that had been applied, and was restored.
   returned: success
   type: bool
 foreign:
-  description: What rules of others make of documented flows, where they do not surely let them pass.
+  description: Documented flows that unmanaged rules refuse or may refuse.
   returned: success
   type: list
   elements: dict
 held:
-  description: Whether the change waits for a new connection to confirm it.
+  description: Whether the change waits to be confirmed over a new connection.
   returned: success
   type: bool
 unconfirmed:
-  description: Why a change that refuses something was not confirmed by a new connection, if it was not.
+  description: Why a change that refuses something was not confirmed over a new connection.
   returned: success
   type: str
   sample: "not confirmed: local connection"
 confirmed:
-  description: Whether the change with this token stands.
+  description: Whether the change with this token is confirmed.
   returned: with O(state=confirm)
   type: bool
 why_not:
@@ -86,34 +86,34 @@ why_not:
   type: str
 warnings:
   description:
-    - What the host remembered and could not be read, and what follows.
-    - Why it is not known whether a policy route uses bits of the mark.
-  returned: if there is something to warn of
+    - Which part of the host's state could not be read, and what follows from that.
+    - Why it could not be checked whether a policy route uses bits of the mark.
+  returned: if there are warnings
   type: list
   elements: str
 persistence:
-  description: What brings the table back after a restart, or why nothing does.
+  description: How the rules are loaded after a restart, or why they are not.
   returned: success
   type: str
 left:
-  description: Components that the host no longer has, and how many rules went with each.
+  description: Components that the host no longer has, with the number of rules that were removed for each.
   returned: success
   type: dict
 losses:
-  description: What the host would lose that nobody decided, so that nothing was done.
+  description: What the host would lose although no one asked for it. Nothing was changed then.
   returned: when the inventory seems to be short
   type: list
   elements: str
 left_to:
-  description: Another backend that the host has, so that nothing was done.
+  description: Another backend that this host uses. Nothing was changed then.
   returned: success
   type: str
 old_connection:
-  description: Whether the connection that was to confirm the change was open before its rules were loaded.
+  description: Whether the confirming connection was already open before the rules were loaded.
   returned: with O(state=confirm), if so
   type: bool
 seconds:
-  description: From the start of the first nft process to the end of the last.
+  description: Seconds from the start of the first nft process to the end of the last one.
   returned: success
   type: float
 """

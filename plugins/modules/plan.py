@@ -8,12 +8,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: plan
-short_description: Plan the firewall rules of all hosts from the port book
+short_description: Plan the firewall rules of all hosts
 description:
-  - Computes, once a play, which rules every host of the inventory needs and from whom, and returns this host's part.
-  - Touches no host and needs no connection, unless the variable C(portbook_compare) is true. Then it also asks each
-    host what applying its part would change, changes nothing, and names hosts that cannot be reached.
-  - With the variable C(portbook_plan_file) the plan of all hosts is also written as JSON.
+  - Computes, once in each play, the firewall rules of all hosts in the inventory, and returns those of this host.
+  - It does not connect to any host, unless the variable C(portbook_compare) is true. Then it also reads each host and
+    reports what applying the plan would change. It changes nothing, and it names hosts that cannot be reached.
+  - With the variable C(portbook_plan_file), it also writes the plan of all hosts to a file.
 version_added: 0.1.0
 extends_documentation_fragment:
   - portbook.firewall.attributes
@@ -35,53 +35,53 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Show what would be allowed on each host, from whom and why
+- name: Plan the firewall rules of all components
   portbook.firewall.plan:
 
-- name: Show the part of one component only
+- name: Plan the rules of one component
   portbook.firewall.plan:
     components: [stifler_server]
 """
 
 RETURN = r"""
 digest:
-  description: Changes exactly if the meaning of the plan changes.
+  description: Digest of the plan. It changes only if what the plan does changes, not with texts.
   returned: success
   type: str
   sample: 3f2a9c0d7e6b41a8f5c2d90e7b63a1f4c8d2e5b7a9036f1c4e8d2b5a7093e6f1
 components:
-  description: The components of the host that this task spoke of.
+  description: Components of the host that this task handled.
   returned: success
   type: list
   elements: str
   sample: [utmstack_probe]
 backend:
-  description: What the host's rules are, or would be, applied with.
+  description: Firewall backend of the host, V(auto) if it is chosen on the host.
   returned: success
   type: str
   sample: auto
 rules_in:
-  description: How many inbound rules were planned.
+  description: Number of planned inbound rules.
   returned: success
   type: int
   sample: 14
 rules_out:
-  description: How many outbound rules were planned.
+  description: Number of planned outbound rules.
   returned: success
   type: int
   sample: 1
 posture:
-  description: What is refused of inbound traffic.
+  description: Policy for inbound traffic, see C(portbook_posture).
   returned: success
   type: str
   sample: guard
 outbound:
-  description: What is refused of outbound traffic.
+  description: Policy for outbound traffic, see C(portbook_outbound).
   returned: success
   type: str
   sample: "off"
 rules:
-  description: The host's rules as in the plan file.
+  description: Rules of the host, as in the plan file.
   returned: success, unless RV(truncated)
   type: list
   elements: dict
@@ -107,7 +107,7 @@ rules:
       rows: [U4.1]
       why: Agents send logs (Beats).
 not_planned:
-  description: Flows of the host that got no rule, and why.
+  description: Flows of the host for which no rule is created, and why.
   returned: success, unless RV(truncated)
   type: list
   elements: dict
@@ -116,24 +116,24 @@ not_planned:
       flow: utmstack.ssh
       why: "off: utmstack_master_ssh: true turns it on"
 peers:
-  description: The sets of peers that RV(rules) name, with their addresses and networks.
+  description: Addresses and networks of the sets of peers that RV(rules) name.
   returned: success, unless RV(truncated)
   type: dict
   sample:
     utmstack_agent: [192.0.2.31, 192.0.2.32/31]
 notes:
-  description: What an administrator should know of flows of this host, where the vendor's document is in doubt say.
+  description: Remarks on flows of this host, for example that the vendor's document is questionable.
   returned: success, unless RV(truncated)
   type: list
   elements: str
   sample: []
 truncated:
-  description: Whether RV(rules), RV(not_planned), RV(peers) and RV(notes) were left out, being larger than 50 kB.
+  description: Whether RV(rules), RV(not_planned), RV(peers) and RV(notes) were left out because they exceed 50 kB.
   returned: success
   type: bool
   sample: false
 counts:
-  description: How many there are of what was left out. The plan file, see C(portbook_plan_file), has all of it.
+  description: Number of entries of what was left out. The plan file contains all of them, see C(portbook_plan_file).
   returned: if RV(truncated)
   type: dict
   sample:
@@ -142,52 +142,54 @@ counts:
     peers: 40
     notes: 3
 role_variables:
-  description: Variables of the task that the inventory has otherwise, or not at all. The digest is then the host's own.
+  description: Variables of the task that differ from the inventory. RV(digest) is then the digest of this host alone.
   returned: if there are any
   type: dict
   sample: {"portbook_log": "refused"}
 plan_file:
-  description: The file of the plan, if O(ignore:portbook_plan_file) is set.
+  description: Path of the plan file, if O(ignore:portbook_plan_file) is set.
   returned: if there is one
   type: str
   sample: build/plan.json
 errors:
-  description: All errors of the plan. RV(msg) of each host names the host that has them.
+  description: All errors of the plan. RV(msg) of every other host names the host whose result has them.
   returned: failure, at one host
   type: list
   elements: str
   sample:
     - "siem-1: utmstack_master_syslog_port is 70000: ports go from 1 to 65535"
 msg:
-  description: What is wrong; the host's own first error, if it has one, and how many there are.
+  description: The first error of this host, if it has one, and the number of errors.
   returned: failure
   type: str
   sample: "siem-1: utmstack_master_syslog_port is 70000: ports go from 1 to 65535"
 compared:
-  description: How the host stands to its part of the plan.
+  description: How the host differs from the plan.
   returned: if C(portbook_compare) is true
   type: dict
   contains:
     state:
       description:
-        - V(same) if applying the plan would change nothing, V(differs) if it would, V(refused) if it would refuse.
-        - V(unreachable) or V(not compared) if that is not known.
+        - V(same) if applying the plan would change nothing, V(differs) if it would change something, V(refused) if it
+          would fail.
+        - V(unreachable) or V(not compared) if this is not known.
       returned: always
       type: str
       sample: differs
     text:
-      description: What would change, or why that is not known, in a few words.
+      description: A summary of what would change, or why this is not known.
       returned: always
       type: str
       sample: would create 3, 9 kept
     details:
       description:
-        - Differences, unmanaged rules that matter, and listening sockets that no planned rule names, a line each.
+        - One line for each difference, each unmanaged rule that refuses a flow, and each listening socket without a
+          planned rule.
       returned: always
       type: list
       elements: str
     create:
-      description: Ids of rules that would be new.
+      description: Ids of rules that would be created.
       returned: if the host answered
       type: list
       elements: str
@@ -197,21 +199,21 @@ compared:
       type: list
       elements: str
     delete:
-      description: Ids of rules that would go.
+      description: Ids of rules that would be removed.
       returned: if the host answered
       type: list
       elements: str
     keep:
-      description: How many rules would stay.
+      description: Number of rules that would not change.
       returned: if the host answered
       type: int
     foreign:
-      description: What unmanaged rules make of documented flows, where they do not surely let them pass.
+      description: Documented flows that unmanaged rules refuse or may refuse.
       returned: if the host answered
       type: list
       elements: dict
     differences:
-      description: What the option C(--diff) of an apply would show, a line each, 100 at most.
+      description: The lines that M(portbook.firewall.apply) would show with C(--diff), 100 at most.
       returned: if the host answered
       type: list
       elements: str

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: summary
-short_description: Show once what the tasks of a run planned and did
+short_description: Show what a run planned and changed
 description:
-  - Says for all hosts what M(portbook.firewall.plan) and M(portbook.firewall.apply) have done since it was last asked,
-    in its own result. These tasks print nothing themselves.
-  - Hosts are sorted by name. Hosts with the same rules, or the same result, stand once.
-  - Use it with C(run_once), after the tasks that it speaks of; to show hosts that failed, too, in C(always) of a block.
+  - Shows, for all hosts, the results of M(portbook.firewall.plan) and M(portbook.firewall.apply) since its last call.
+    These modules print nothing themselves.
+  - Hosts are sorted by name. Hosts with the same rules or the same result are shown together.
+  - Use it with C(run_once) after the other tasks. To show failed hosts as well, put it into C(always) of a block.
 version_added: 0.1.0
 extends_documentation_fragment:
   - portbook.firewall.attributes
@@ -22,11 +22,10 @@ author:
 options:
   show:
     description:
-      - V(full) shows every rule that was planned, or what became of every host; V(summary) a table; V(changes) a table
-        of the hosts that were changed, refused or not applied; V(none) nothing. V(true) means V(full), V(false) means
-        V(none).
-      - Without it, the variable C(portbook_show) decides, and without that the number of hosts, V(full) up to 20 hosts
-        and V(summary) for more.
+      - V(full) shows every planned rule or the result of every host, V(summary) a table, V(changes) a table of the
+        hosts that were changed, refused or not applied, V(none) nothing. V(true) means V(full), V(false) means V(none).
+      - The default is the variable C(portbook_show). If that is not set, it is V(full) up to 20 hosts and V(summary)
+        for more.
     type: raw
 attributes:
   check_mode:
@@ -54,7 +53,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: The text, a line each.
+  description: The lines of the text.
   returned: if there is something to show
   type: list
   elements: str

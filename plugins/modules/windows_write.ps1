@@ -28,7 +28,7 @@ $spec.no_log = [bool][Ansible.Basic.AnsibleModule]::GetParams($args)['unlogged']
 $module = [Ansible.Basic.AnsibleModule]::Create($args, $spec)
 $asked = $module.Params; $result = $module.Result; $result.done = 0; $result.undone = $null
 foreach ($k in 'not_undone', 'leftover', 'stays') { $result[$k] = New-Object -TypeName System.Collections.ArrayList }
-# of rules of others thousands are named at once, each time a name and the ids of all that have it
+# of unmanaged rules thousands are named at once, each time a name and the ids of all that have it
 $operations = foreach ($op in $asked.operations) {
     if ($null -eq $op.rules) { $op; continue }
     foreach ($named in $op.rules) {
@@ -81,10 +81,10 @@ try {
         if ($op.op -in 'create', 'profile') { continue }
         if (-not $state.live.ContainsKey([string]$op.id)) { throw "no rule has the id $($op.id) any more: '$($op.name)' was changed or removed. Run it again" }
         $entry = $state.live[$op.id]; $name = $entry.record['Name']
-        # what somebody else did must not be taken for ours, which is undone one day
+        # what somebody else did must not be taken for what this collection did, which is undone one day
         if ($op.op -eq 'disable' -and -not $entry.record['owned'] -and -not $entry.record['Enabled']) { throw "'$name' was disabled by somebody. Run it again" }
         if ($op.op -in 'disable', 'enable') { continue }
-        if (-not $entry.record['owned'] -or $doomed.Contains($entry)) { throw "the rule '$name' is not ours, or named twice" }
+        if (-not $entry.record['owned'] -or $doomed.Contains($entry)) { throw "the rule '$name' is not of this collection, or named twice" }
         [void]$doomed.Add($entry)
     }
 }

@@ -36,7 +36,7 @@ class Problem:
 
 
 class Problems:
-    """Errors and warnings of one run; the same problem at many places is told once, with the places."""
+    """Errors and warnings of one run; the same problem at many places is reported once, with the places."""
 
     def __init__(self) -> None:
         self._errors: dict[tuple[str, str, str], list[str]] = {}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Flows in the words of the tables: what a reader sees of each, as the catalogue's defaults have it."""
+"""Flows as text for the tables, with the defaults of the catalogue."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ class FlowLine:
 
     @property
     def about(self) -> str:
-        """What stands below the table: for which versions it is, what `guard` does, and how sure it is."""
+        """What is listed below the table: versions, what `guard` does, rows, evidence and confidence."""
         facts = [
             "all versions" if self.versions == "all" else f"version {self.versions}",
-            "`guard` restricts it to the peers" if self.guarded == "yes" else "not restricted by `guard`",
-            f"listens: {self.listener}" if self.listener else "",
-            f"rows {self.rows}" if self.rows else "in no row of the documents",
+            "`guard` restricts it to the peers" if self.guarded == "yes" else "`guard` does not restrict it",
+            f"listener: {self.listener}" if self.listener else "",
+            f"rows {self.rows}" if self.rows else "not in the documents",
             f"evidence {self.evidence}" if self.evidence else "",
             f"confidence {self.confidence}",
         ]
@@ -80,7 +80,7 @@ class Counterpart:
 
 @dataclass(frozen=True)
 class Followed:
-    """A variable that hosts at the other end follow, with a value that is not its default, and why no role takes it."""
+    """A variable on which rules of peers depend, with a value that is not its default, and why no role accepts it."""
 
     name: str
     value: str
@@ -93,7 +93,7 @@ class FlowWords:
         self._terms = TermsReader(catalog, strict_evidence=False)
 
     def lines_of(self, component: Component) -> list[FlowLine]:
-        """First what comes in, then what goes out; a flow among equals stands in both."""
+        """First inbound, then outbound flows; a flow between hosts of the same component is in both."""
         flows = self.catalog.flows_of(component.name)
         incoming = [flow for flow in flows if component.name in flow.responders]
         outgoing = [flow for flow in flows if component.name in flow.initiators]
@@ -117,7 +117,7 @@ class FlowWords:
             responders=responders + _REACH[flow.reach],
             protocol=_protocol(flow),
             ports=self._ports(flow, deciders),
-            purpose=sentence(flow.purpose) + ("" if not flow.doubts else " Doubtful: see below."),
+            purpose=sentence(flow.purpose) + ("" if not flow.doubts else " Questionable: see below."),
             default=self._default(flow, deciders),
             versions=_versions(flow, deciders, viewer),
             guarded="yes" if _guarded(flow, direction) else "no",
@@ -132,10 +132,10 @@ class FlowWords:
     # -- ports --------------------------------------------------------------------------------------
 
     def _ports(self, flow: Flow, deciders: list[Component]) -> str:
-        told = ", ".join(self._port(port, deciders) for port in flow.ports)
+        text = ", ".join(self._port(port, deciders) for port in flow.ports)
         if flow.source_ports:
-            told += f"; source {', '.join(flow.source_ports.texts)}"
-        return told
+            text += f"; source port {', '.join(flow.source_ports.texts)}"
+        return text
 
     def _port(self, port: PortSet | str, deciders: list[Component]) -> str:
         if isinstance(port, PortSet):
@@ -150,7 +150,7 @@ class FlowWords:
         )
 
     def figures(self, component: Component, port: str) -> tuple[str, ...]:
-        """What a port that can be changed is by default; empty if nobody knows."""
+        """Default of a port that can be changed; empty if there is none."""
         found = self._terms.ports_of(component, port, _NO_VARIABLES)
         return found.texts if found else ()
 
@@ -162,7 +162,7 @@ class FlowWords:
 
     def _default(self, flow: Flow, deciders: list[Component]) -> str:
         if not self._terms.usual(flow):
-            return "waits for its port"
+            return "off until its port is set"
         if flow.feature is None:
             return "on"
         variables: dict[str, list[str]] = {}
@@ -172,7 +172,7 @@ class FlowWords:
         return ", ".join(f"{word} ({codes(names)})" for word, names in variables.items())
 
     def _deciders(self, flow: Flow, viewer: Component | None, direction: Direction | None) -> list[Component]:
-        """Who decides, as the viewer sees it: if its own end does, its own variables alone."""
+        """The deciding components; for a viewer whose end decides, only the viewer."""
         if viewer is not None and direction == _DECIDES[flow.decided_by]:
             return [viewer]
         return [self.catalog.components[name] for name in flow.deciders]
@@ -181,17 +181,17 @@ class FlowWords:
 
     def _listener(self, flow: Flow) -> str:
         end = flow.responder
-        told = [_LISTENERS.get(flow.listener, ""), end.owner or end.service or ""]
+        parts = [_LISTENERS.get(flow.listener, ""), end.owner or end.service or ""]
         if end.program:
             programs = self.catalog.components[flow.responders[0]].programs
             program = programs[end.program]
-            told.append(code(program.file or (program.path or "").rpartition("\\")[2]))
+            parts.append(code(program.file or (program.path or "").rpartition("\\")[2]))
         if flow.container_ports:
-            told.append(f"{', '.join(flow.container_ports.texts)} in the container")
-        return ", ".join(one for one in told if one)
+            parts.append(f"{', '.join(flow.container_ports.texts)} in the container")
+        return ", ".join(one for one in parts if one)
 
     def followed_variable(self, component: Component) -> Followed:
-        """For an example of what does not work; a port rather than a feature, and that rather than a version."""
+        """For an example of what does not work: a port if there is one, else a feature, else a version."""
         found: list[tuple[int, Followed]] = []
         for flow in self.catalog.flows_of(component.name):
             others = flow.initiators if flow.decided_by == "responder" else flow.responders
@@ -199,11 +199,11 @@ class FlowWords:
             given = _example(component, flow) if component.name in flow.deciders and roles else None
             if given:
                 rank = 0 if given[0].endswith("_port") else 1
-                why = f"every {roles[0]} has rules that follow it, and cannot see it here."
+                why = f"rules on {roles[0]} hosts depend on it, but cannot see it here."
                 found.append((rank, Followed(*given, why)))
         if found:
             return min(found, key=lambda one: one[0])[1]
-        why = "who belongs to which installation is for both ends to know."
+        why = "both ends of a flow must know to which installation the host belongs."
         return Followed(f"{component.prefix}_realm", "branch", why)
 
     def counterparts(self, component: Component) -> list[Counterpart]:
@@ -232,12 +232,12 @@ def _example(component: Component, flow: Flow) -> tuple[str, str] | None:
 
 
 def remarks(flow: Flow) -> str:
-    """What the table has no room for."""
-    told = [sentence(flow.note)] if flow.note else []
+    """Remarks that are not in the table."""
+    parts = [sentence(flow.note)] if flow.note else []
     if flow.platforms:
-        told.append(f"Only where the {flow.decided_by} runs on {' or '.join(platform_names(flow.platforms))}.")
-    told += [f"In doubt, {verdict(one)}: {sentence(one.why)}" for one in flow.doubts]
-    return " ".join(told)
+        parts.append(f"Only if the {flow.decided_by} runs on {' or '.join(platform_names(flow.platforms))}.")
+    parts += [f"Questionable, {verdict(one)}: {sentence(one.why)}" for one in flow.doubts]
+    return " ".join(parts)
 
 
 def verdict(doubt: Doubt) -> str:
@@ -250,16 +250,16 @@ def platform_names(platforms: Iterable[str]) -> list[str]:
 
 
 def _names(components: tuple[str, ...]) -> str:
-    return codes(components) or "nobody"
+    return codes(components) or "no host"
 
 
 def _protocol(flow: Flow) -> str:
-    told = " and ".join(flow.protocols)
+    text = " and ".join(flow.protocols)
     if flow.casts != ("unicast",):
-        told += f", {' and '.join(flow.casts)}"
+        text += f", {' and '.join(flow.casts)}"
     if flow.group:
-        told += f" ({', '.join(flow.group)})"
-    return told
+        text += f" ({', '.join(flow.group)})"
+    return text
 
 
 def _versions(flow: Flow, deciders: list[Component], viewer: Component | None) -> str:
@@ -272,5 +272,5 @@ def _versions(flow: Flow, deciders: list[Component], viewer: Component | None) -
 
 
 def _guarded(flow: Flow, direction: Direction | None) -> bool:
-    """Outbound, a guard never refuses what no document asks for."""
+    """Outbound, a guard never refuses a flow that is in no document."""
     return flow.exclusive and (direction != "out" or flow.origin == "document")

@@ -136,5 +136,5 @@ def _became(row: Row) -> str:
     """The flows that a row leads to, or why it leads to none."""
     if row.became == _NO_FLOW:
         return f"no flow: {row.why}"
-    told = f"{row.became}: {text.codes(row.flows)}"
-    return f"{told}; {row.why}" if row.why else told
+    became = f"{row.became}: {text.codes(row.flows)}"
+    return f"{became}; {row.why}" if row.why else became

@@ -36,14 +36,14 @@ _EXAMPLES = {
     "allow": "[{name: web, ports: [80, 443], peers: any, why: The shop}]",
 }
 OPTIONS_NOTE = (
-    "Set the variables in the inventory, since the hosts at the other end follow them too. The role itself takes those "
-    f"that concern its host alone ({', '.join(overlay.OF_THE_HOST)}, a component's posture), and ports, versions and "
-    "features that the rules of no other managed host follow."
+    "Set the variables in the inventory, because rules of peer hosts depend on them. As role variables, the role "
+    f"accepts only those that concern its host alone ({', '.join(overlay.OF_THE_HOST)}, a component's posture), and "
+    "ports, versions and features on which no rule of another managed host depends."
 )
 DEFAULTS_NOTE = (
-    "The variables of this role, with what holds if they are not set. Copy a line to the inventory (group_vars, "
-    "host_vars) and uncomment it there, not here: the hosts at the other end follow most of them, and no default of a "
-    "role reaches those."
+    "The variables of this role with their defaults. To change one, copy its line to the inventory (group_vars, "
+    "host_vars) and uncomment it there, not here: rules of peer hosts depend on most of them, and peers do not see "
+    "defaults of a role."
 )
 _WHERE = {"all": "all hosts alike", "host": "host, group", "play": "with -e"}
 
@@ -59,7 +59,7 @@ class VariableLine:
 
 @dataclass(frozen=True)
 class Option:
-    """One variable in an argument spec; without `has_default` there is none to tell."""
+    """One variable in an argument spec; without `has_default` it has no default."""
 
     name: str
     type: str
@@ -98,7 +98,7 @@ def _default(variable: Variable, component: Component | None) -> str:
         return code(written)
     if component is not None and variable.kind == "ports":
         below = component.ports[variable.key].next_to
-        return f"one above {code(component.port_variable(below))}" if below else "none"
+        return f"{code(component.port_variable(below))} plus one" if below else "none"
     inherited = {"choice": "portbook_posture", "realm": "portbook_realm"}
     if component is not None and variable.kind in inherited:
         return f"that of {code(inherited[variable.kind])}"
@@ -135,16 +135,16 @@ def option(variable: Variable) -> Option:
 
 
 _ALLOW = (
-    Option("name", "str", "Of letters, digits, dots and dashes.", required=True),
-    Option("direction", "str", "Who opens the connection.", True, "in", ("in", "out")),
+    Option("name", "str", "Name of the rule: letters, digits, dots and dashes.", required=True),
+    Option("direction", "str", "Direction of the connection.", True, "in", ("in", "out")),
     Option("protocol", "str", "The protocol.", True, "tcp", PROTOCOLS),
-    Option("ports", "list", "Numbers and ranges, for tcp, udp and sctp.", elements="str"),
+    Option("ports", "list", "Port numbers and ranges. Required for tcp, udp and sctp.", elements="str"),
     Option(
-        "peers", "list", "Addresses, networks or names; or the word local_subnet or any.", elements="str", required=True
+        "peers", "list", "Addresses, networks or names, or the word local_subnet or any.", elements="str", required=True
     ),
-    Option("why", "str", "What it is for."),
-    Option("owner", "str", "Who asked for it."),
-    Option("ticket", "str", "Where it was asked for."),
-    Option("expires", "str", "The last day on which it holds, as in 2027-01-31."),
+    Option("why", "str", "Purpose of the rule."),
+    Option("owner", "str", "Who requested the rule."),
+    Option("ticket", "str", "Ticket of the request."),
+    Option("expires", "str", "Last day on which the rule is applied, for example 2027-01-31."),
 )
 _ALLOW_NEEDS = tuple(("protocol", name, ("ports",)) for name in PROTOCOLS if name not in PORTLESS)

@@ -39,7 +39,7 @@ def test_hosts_that_cannot_be_reached_are_named_and_do_not_fail(desk: Desk):
 def test_a_host_whose_connection_speaks_to_another_platform_is_named(desk: Desk):
     desk.inventory(site(web_1={"portbook_backend": "windows"}))
     run = desk.run("portbook.firewall.plan", portbook_compare="true").ok()
-    assert "web-1 refused: the inventory says windows, this connection speaks to linux" in run.words
+    assert "web-1 refused: the inventory has windows, and this connection leads to linux" in run.words
 
 
 @pytest.mark.more

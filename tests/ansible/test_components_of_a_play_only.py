@@ -14,7 +14,7 @@ def test_the_host_gets_its_rules_and_a_warning(desk: Desk):
     run = desk.run(play({APPLY: AS_AGENT}, hosts="desk"), keep=False).ok()
     assert run.shown["desk"].startswith("desk: utmstack_agent\n")
     assert "tcp 5044      to utmstack_master 192.0.2.10" in run.shown["desk"]
-    assert "desk plays utmstack_agent in this play only: other hosts do not know of it" in run.words
+    assert "desk has the component utmstack_agent in this play only, so its peers get no rules for it" in run.words
     assert "set portbook_components: [utmstack_agent] in the inventory" in run.words
 
 

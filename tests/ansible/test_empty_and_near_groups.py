@@ -14,8 +14,8 @@ from jsonschema import Draft202012Validator
 from playbook_runs import CHECKOUT, Desk, Run, site
 
 CLIENTS, CONSOLES = "stifler.client.signalr-tcp", "stifler.dashboard.signalr"
-NOT_GUARDED = "is not restricted, because the group of stifler_client is empty"
-IN_INVENTORY = "portbook_shrink: true stands in the inventory"
+NOT_RESTRICTED = "is not restricted to its peers, because the group of stifler_client is empty"
+IN_INVENTORY = "portbook_shrink: true is set in the inventory"
 
 
 def company(peers: dict[str, Any] | None = None, **all_vars: Any) -> dict[str, Any]:
@@ -47,9 +47,9 @@ def test_an_empty_group_leaves_the_guard_out_that_its_hosts_would_need(unsure: R
 
 
 def test_a_warning_says_so_once_with_what_would_be_right(unsure: Run):
-    assert f"hub: {CONSOLES} {NOT_GUARDED}" in unsure.words
+    assert f"hub: {CONSOLES} {NOT_RESTRICTED}" in unsure.words
     assert "portbook_peers: {stifler_client: []}" in unsure.words
-    assert unsure.words.count(f"{CONSOLES} {NOT_GUARDED}") == 1
+    assert unsure.words.count(f"{CONSOLES} {NOT_RESTRICTED}") == 1
     assert "not restricted: the group of stifler_client is empty" in unsure.shown["hub"]
 
 
@@ -83,7 +83,7 @@ def test_a_guard_that_somebody_asked_for_stays(desk: Desk):
     desk.inventory(company(portbook_flows={CONSOLES: {"guard": True}}))
     run = desk.run().ok()
     assert guards(run, CONSOLES) == {True}
-    assert f"{CONSOLES} {NOT_GUARDED}" not in run.words
+    assert f"{CONSOLES} {NOT_RESTRICTED}" not in run.words
 
 
 def test_addresses_that_are_listed_make_the_empty_group_no_question(desk: Desk):

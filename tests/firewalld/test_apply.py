@@ -26,9 +26,8 @@ def test_from_the_first_run_to_the_last(machine: Machine, operator: Operator, da
     assert everything(machine) == before
     first = operator.run().ok(changed=True)
     assert predicted.recap["changed"] == first.recap["changed"]
-    assert f"put back, and is lost at the next reload or restart: zone=public add-port={PORT_OF_AN_ADMINISTRATOR}" in (
-        first.words
-    )
+    lost = f"zone=public add-port={PORT_OF_AN_ADMINISTRATOR}"
+    assert f"restored, and does not survive the next reload or restart: {lost}" in first.words
     assert asked(machine) == PEER_ALONE
     assert PORT_OF_AN_ADMINISTRATOR in daemon.cmd("--zone=public", "--list-ports")
     assert daemon.rules() == daemon.rules("--permanent")

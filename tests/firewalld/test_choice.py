@@ -90,7 +90,7 @@ def test_what_cannot_be_asked_is_said_before_anything_is_touched(
     daemon.wait()
 
     machine.run("systemctl", "stop", "firewalld")
-    assert "firewalld is enabled on this host and does not run, so which backend it should have" in refused()
+    assert "firewalld is enabled on this host and does not run, so the backend cannot be chosen" in refused()
     operator.inventory(portbook_backend="firewalld")
     assert "firewalld.service is enabled and inactive on this host. Start it" in refused()
     machine.run("systemctl", "mask", "firewalld")

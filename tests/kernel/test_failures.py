@@ -430,7 +430,7 @@ def test_a_host_that_a_newer_version_knows_is_left_to_it(host: Host, request_: d
     (host.folder / "state.json").write_text('{"format": 3, "slices": {"one": "in words of its own"}}')
     before = host.all()
     with pytest.raises(
-        StateError, match=r"state\.json has format 3, this version .* knows 2: a newer one has been here"
+        StateError, match=r"state\.json has format 3, this version .* knows 2: it was written by a newer version"
     ):
         host.apply({} if "removes" in request_ else TWO, **request_)
     assert host.all() == before
@@ -447,7 +447,7 @@ def test_a_run_that_was_killed_holds_nothing(host: Host) -> None:
 
 
 def test_the_way_in_is_not_known(host: Host) -> None:
-    with pytest.raises(StateError, match=r"the way Ansible comes in was not found .* portbook_management_ports"):
+    with pytest.raises(StateError, match=r"the controller's address was not found .* portbook_management_ports"):
         host.apply(ONE, transport="ssh")
     assert (tables(), host.folder.exists()) == ([], False)
 

@@ -298,7 +298,7 @@ def test_without_its_files_a_change_is_not_confirmed(host: Host, first: bool, go
         (host.folder / name).unlink()
     if first and len(gone) == 2:
         host.folder.rmdir()
-    assert "are gone or cannot be read" in host.why_not("t")
+    assert "were removed or cannot be read" in host.why_not("t")
     assert until(lambda: settled(host))
     assert until(lambda: host.all() == before)
 
@@ -358,7 +358,7 @@ def test_a_table_that_is_gone_right_after_the_load_is_a_failure(host: Host, tmp_
         flushed = '{ $NFT "$@"; $NFT flush ruleset; exit 0; }'
         host.nft_path = fake_nft(tmp_path, ONCE.format(tmp_path, flushed))
         message = told(lambda hold=hold: host.apply(TWO, hold=hold, token="t"))
-        assert "the table inet portbook was gone right after it was loaded" in message
+        assert "the table inet portbook was removed right after it was loaded" in message
         assert settled(host)
         assert host.all() == before
 

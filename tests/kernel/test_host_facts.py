@@ -97,7 +97,7 @@ def test_a_table_of_which_the_host_remembers_nothing_is_said_to_be_there(host: H
 def test_a_state_that_cannot_be_read_is_named(host: Host) -> None:
     host.apply(ONE)
     (host.folder / "state.json").write_text("{")
-    assert "no JSON" in read(host)["not_read"]["ours.rules"]
+    assert "not valid JSON" in read(host)["not_read"]["ours.rules"]
 
 
 def test_refused_packets_are_counted(wire: Wire, tmp_path: Path) -> None:

@@ -92,5 +92,5 @@ def test_without_sshd_there_is_nobody_to_lock_out(host: Host, monkeypatch: pytes
 
 
 def test_other_connections_that_are_not_of_the_network_are_asked_as_well(host: Host) -> None:
-    with pytest.raises(StateError, match="over the connection docker nobody can confirm"):
+    with pytest.raises(StateError, match="over the connection docker it cannot be confirmed"):
         host.apply(ONE, settings=STRICT, transport="docker")

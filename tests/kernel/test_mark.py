@@ -367,11 +367,11 @@ def test_where_policy_routes_cannot_be_read_a_warning_says_so(
     [
         ("meta mark set 0x1", "sets 0xffffffff"),
         ("meta mark set meta mark or 0x11", "sets 0x11"),
-        ("ct mark set meta mark and 0xff", "looks at 0xff"),
+        ("ct mark set meta mark and 0xff", "reads 0xff"),
         ("meta mark set ct mark", "sets 0xffffffff"),
-        ("meta mark and 0xff == 0x3 accept", "looks at 0xff"),
-        ("meta mark and 0x30 == 0x20 drop", "looks at 0x30"),
-        ("meta mark vmap { 0x1 : drop }", "looks at 0xffffffff"),
+        ("meta mark and 0xff == 0x3 accept", "reads 0xff"),
+        ("meta mark and 0x30 == 0x20 drop", "reads 0x30"),
+        ("meta mark vmap { 0x1 : drop }", "reads 0xffffffff"),
     ],
 )
 def test_a_rule_of_another_table_that_uses_its_bits_is_an_error(host: Host, line: str, what: str) -> None:
@@ -404,9 +404,9 @@ def test_who_asks_for_the_mark_or_uses_other_bits_is_no_clash(host: Host, line: 
     [
         ("-t mangle -A PREROUTING -j MARK --set-xmark 0x10/0x10", "sets 0x10"),
         ("-t mangle -A PREROUTING -j CONNMARK --restore-mark", "sets 0xffffffff"),
-        ("-t mangle -A PREROUTING -j CONNMARK --save-mark --nfmask 0xff --ctmask 0xff", "looks at 0xff"),
+        ("-t mangle -A PREROUTING -j CONNMARK --save-mark --nfmask 0xff --ctmask 0xff", "reads 0xff"),
         ("-t nat -A PREROUTING -j MARK --or-mark 0x20", "sets 0x20"),
-        ("-A INPUT -m mark --mark 0x1 -j DROP", "looks at 0xffffffff"),
+        ("-A INPUT -m mark --mark 0x1 -j DROP", "reads 0xffffffff"),
         ("-A INPUT -m mark --mark 0x10/0x30 -j ACCEPT", ""),
         ("-t mangle -A PREROUTING -j MARK --set-xmark 0x100/0x100", ""),
         ("-t mangle -A PREROUTING -m connmark --mark 0x10 -j ACCEPT", ""),

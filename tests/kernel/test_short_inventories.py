@@ -272,7 +272,7 @@ def test_one_address_of_four_may_go_and_a_network_may_come(world: World) -> None
 def test_shrink_allows_it_for_one_run(world: World) -> None:
     world.inventory(world.whole(RENAMED))
     run = world.bring("--limit", "siem,web-1", portbook_shrink=True).ok()
-    assert "portbook_shrink: true stands in the inventory" not in run.words
+    assert "portbook_shrink: true is set in the inventory" not in run.words
     assert "utmstack_agent is no longer a component of this host: its 8 rules deleted" in run.words
     assert world.hosts["web-1"].all() == ("", {})
     assert "5044" not in world.hosts["siem"].table()

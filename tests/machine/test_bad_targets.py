@@ -300,7 +300,7 @@ def test_without_systemd_the_rules_hold_and_the_run_says_that_a_restart_ends_the
     machine.listen(5044)
     operator.run(SITE, "--check").ok(changed=True)
     assert machine.run("sh", "-c", _FILES) == before
-    said = f"{HOST}: no systemd here, so the rules are lost at a restart of the host"
+    said = f"{HOST}: no systemd here, so the rules do not survive a restart of the host"
     assert said in operator.run().ok(changed=True).words
     assert machine.reached([(PEER, 5044), (STRANGER, 5044)]) == {(PEER, 5044)}
     assert "portbook" not in machine.run("find", "/etc")

@@ -149,7 +149,7 @@ def test_a_change_that_cuts_is_not_confirmed_because_its_table_is_gone(
     done = finished(run).failed()
     end = time.monotonic() + HELD + SPARE
     assert "the change was not confirmed" in done.words
-    assert "table that was to be confirmed" in done.words or "are gone or cannot be read" in done.words
+    assert "table that was to be confirmed" in done.words or "were removed or cannot be read" in done.words
     wait_until(before, machine, end)
     machine.reboot()
     assert state(machine) == before

@@ -236,7 +236,7 @@ def test_check_lists_what_differs_in_any_checkout(copy: Path) -> None:
     assert not (copy / "docs/variables.md").exists()
 
 
-def test_a_broken_catalogue_is_told_and_nothing_is_written(copy: Path, tmp_path: Path) -> None:
+def test_a_broken_catalogue_is_reported_and_nothing_is_written(copy: Path, tmp_path: Path) -> None:
     root = shutil.copytree(copy, tmp_path / "broken", ignore=shutil.ignore_patterns("roles", "docs"))
     (root / "plugins/plugin_utils/catalog/books/acme.yml").write_text("catalog: 1\nproduct: acme\n")
     told = run(root)
@@ -260,11 +260,11 @@ def test_ports_have_their_defaults_and_variables(acme: dict[str, str]) -> None:
     (line,) = table(page, "flow")
     traffic = "tcp 7000 (`acme_server_port`), 7001 (`acme_server_second_port`), `rpc`"
     assert line["protocol and ports"] == traffic
-    assert line["what for"].endswith("Doubtful: see below.")
+    assert line["what for"].endswith("Questionable: see below.")
     said = about(page, "acme.ask")
     assert said.startswith("version 9 of `acme_server`; ")
     assert "; rows G.10; " in said
-    assert "In doubt, obsolete (7001): " in said
+    assert "Questionable, obsolete (7001): " in said
 
 
 def test_a_flow_that_is_off_names_the_variable_that_turns_it_on(acme: dict[str, str]) -> None:
@@ -273,7 +273,7 @@ def test_a_flow_that_is_off_names_the_variable_that_turns_it_on(acme: dict[str, 
     assert lines["`acme.send`"]["default"] == "off (`acme_server_extra`)"
     assert lines["`acme.ask`"]["default"] == "on"
     assert "`guard` restricts it to the peers; " in about(page, "acme.send")
-    assert "in no row of the documents" in about(page, "acme.send")
+    assert "not in the documents" in about(page, "acme.send")
 
 
 def test_a_pipe_in_a_text_does_not_split_a_cell(acme: dict[str, str]) -> None:
@@ -286,24 +286,24 @@ def test_only_the_products_page_names_the_evidence(acme: dict[str, str]) -> None
     assert "evidence" not in about(acme["roles/acme_server/README.md"], "acme.send")
 
 
-def test_flows_of_our_own_adding_stand_apart(acme: dict[str, str]) -> None:
+def test_flows_that_are_not_in_the_documents_stand_apart(acme: dict[str, str]) -> None:
     page = acme["docs/products/acme.md"]
-    documented, added = page.split("## Flows of our own adding")
+    documented, added = page.split("## Flows that are not in the documents")
     assert "| `acme.ask` |" in documented
     assert "| `acme.send` |" in added
 
 
 def test_rows_are_in_reading_order_with_what_became_of_them(acme: dict[str, str]) -> None:
     rows = table(acme["docs/products/acme.md"], "row")
-    assert [(one["row"], one["became"]) for one in rows if "became" in one] == [
+    assert [(one["row"], one["result"]) for one in rows if "result" in one] == [
         ("G.9", "no flow: a local step"),
         ("G.10", "flow: `acme.ask`"),
     ]
 
 
-def test_an_erratum_says_what_was_printed_and_what_is_generated(acme: dict[str, str]) -> None:
+def test_an_erratum_says_what_was_printed_and_what_is_used_instead(acme: dict[str, str]) -> None:
     (erratum,) = [one for one in table(acme["docs/products/acme.md"], "row") if "why" in one]
-    assert (erratum["printed"], erratum["generated"]) == (r"7000\*", "7000")
+    assert (erratum["printed"], erratum["used instead"]) == (r"7000\*", "7000")
 
 
 def test_parties_get_no_role(acme: dict[str, str]) -> None:
@@ -350,7 +350,7 @@ def test_a_product_page_has_each_flow_row_and_evidence(product: str) -> None:
     catalog, page = built_in(), shipped()[f"docs/products/{product}.md"]
     flows = [one["flow"] for one in table(page, "flow") if "from" in one]
     assert sorted(flows) == sorted(f"`{one.id}`" for one in catalog.flows.values() if one.product == product)
-    rows = [one["row"] for one in table(page, "row") if "became" in one]
+    rows = [one["row"] for one in table(page, "row") if "result" in one]
     assert sorted(rows) == sorted(
         one.id for one in catalog.rows.values() if catalog.documents[one.document]["product"] == product
     )

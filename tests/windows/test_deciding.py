@@ -58,7 +58,7 @@ def test_over_ssh_it_is_what_the_host_says() -> None:
 def test_a_way_in_that_is_not_found_refuses_a_posture_that_refuses(posture: str) -> None:
     found = decided(host=NOWHERE, posture=posture)
     assert found.operations == []
-    assert f"posture {posture}: it is not known from where Ansible comes in" in found.errors[0]
+    assert f"posture {posture}: the controller's address is not known" in found.errors[0]
     assert "portbook_management" in found.errors[0]
 
 
@@ -260,7 +260,7 @@ def test_a_second_run_of_every_host_changes_nothing_and_removal_leaves_nothing(p
 
 
 # -- over a local connection --------------------------------------------------------------------------
-NOBODY_CONFIRMS = "over a local connection nobody can confirm"
+NOBODY_CONFIRMS = "over a local connection it cannot be confirmed"
 
 
 def test_over_a_local_connection_a_change_that_refuses_says_that_nothing_confirmed_it() -> None:

@@ -297,7 +297,7 @@ def test_every_operation_is_checked_before_the_first_is_made(store: Store, opera
 def test_a_rule_that_is_not_ours_is_not_deleted(store: Store) -> None:
     foreign = named(look(store), "Backup agent", False)["id"]
     result = put(store, {"op": "delete", "id": foreign}, {"op": "disable", "id": foreign})
-    assert "is not ours" in result["msg"]
+    assert "is not of this collection" in result["msg"]
     assert store.store_writes == 0
 
 

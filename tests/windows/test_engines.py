@@ -219,7 +219,7 @@ def test_there_is_a_call_for_each_rule() -> None:
 
 def test_each_run_says_what_it_cannot_do() -> None:
     done = Bench(Store()).bring("pxe", "community", company())
-    assert "engine community: rules and policies of others are not looked at" in done["warnings"][0]
+    assert "engine community: unmanaged rules and policies are not checked" in done["warnings"][0]
 
 
 def test_without_management_addresses_it_refuses_to_refuse() -> None:

@@ -130,7 +130,7 @@ def test_a_memory_that_was_renamed_or_moved_is_found(change: dict[str, str]) -> 
 def test_a_memory_that_was_rewritten_is_an_error_that_says_what_to_do(text: str) -> None:
     (one,) = kept(SMALL.rules())
     head = one.rule.description.partition("{")[0]
-    with pytest.raises(Forgotten, match=r"portbook/memory/1.*changed by hand.*delete the rule"):
+    with pytest.raises(Forgotten, match=r"portbook/memory/1.*changed by hand.*delete this rule"):
         remembered([described(one, text.replace("HEAD", head))])
 
 
@@ -208,7 +208,7 @@ def test_everything_of_ours_can_be_removed_although_the_memory_was_rewritten() -
     store = forgetful()
     decision = decide_removal(read_it(store), None)
     assert decision.errors == []
-    assert "everything else is taken away" in decision.warnings[0]
+    assert "everything else is removed" in decision.warnings[0]
     assert {one["op"] for one in decision.operations} == {"disable", "delete"}
 
 

@@ -359,10 +359,10 @@ def test_a_block_of_others_for_what_goes_out_by_default_is_told() -> None:
 @EITHER
 def test_a_default_that_lets_nothing_out_is_told_where_nothing_is_written_for_it(kind: str) -> None:
     store = by(Store(), kind, DefaultOutboundAction=1)
-    (text,) = told(store, "refuses what goes out", planned_out=(OUT,))
+    (text,) = told(store, "refuses outbound traffic without a rule", planned_out=(OUT,))
     assert "portbook/app.call/out/1" in text
     store.rules += Store.of(foreign(Name="https", Direction=2, RemotePorts="443")).rules
-    assert told(store, "refuses what goes out", planned_out=(OUT,)) == []
+    assert told(store, "refuses outbound traffic without a rule", planned_out=(OUT,)) == []
 
 
 # -- IPv6 (W8) ----------------------------------------------------------------------------------------

@@ -155,5 +155,5 @@ def test_the_engine_that_knows_no_rules_removes_none_for_an_inventory_without_gr
     company.site({"retired": tuple(ADDRESSES)}, portbook_windows_engine="community")
     run = company.bring().ok()
     assert {counts["changed"] for counts in run.recap.values()} == {0}
-    assert "the engine community cannot tell which rules it has: nothing was removed" in run.words
+    assert "the engine community cannot determine which rules it has: nothing was removed" in run.words
     assert company.rules() == before

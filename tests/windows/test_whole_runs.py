@@ -90,7 +90,7 @@ def test_a_host_on_which_no_connection_is_seen_is_refused_with_management_or_wit
     transport: str, start: Start
 ) -> None:
     host = start(Store.sample(101), replace(CAME_BY[transport][1], connections=(), ssh_connection=""))
-    assert "it is not known from where Ansible comes in" in Runs(host, transport).bring()["msg"]
+    assert "the controller's address is not known" in Runs(host, transport).bring()["msg"]
 
 
 # -- all that was disabled is given back (F3) ----------------------------------------------------------

@@ -1,7 +1,8 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell that brings firewalld back, and needs nothing of ours: before its own start, or while it runs. Pure."""
+"""Shell that brings firewalld back, and needs no file of this collection: before its own start, or while it runs.
+Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from .objects import PREFIX
 FOLDER = "/etc/firewalld"
 SCRIPT = "firewalld.sh"
 
-# What is kept in comments of the text takes the place of the files of ours; as awk writes them, so that a file is whole
+# What is kept in comments of the text replaces the collection's files; as awk writes them, so that a file is whole
 # or not there.
 _FILES = """
 files_back() {{
@@ -35,7 +36,7 @@ files_back() {{
 """
 _BOOT = """#!/bin/sh
 # Made by the Ansible collection portbook.firewall; changes are overwritten.
-# Before firewalld starts, it gets back what was confirmed, whatever was tried before the host went down.
+# Restores what was confirmed before firewalld starts, even if the host stopped in the middle of a change.
 {files}
 files_back {kept}
 exit 0
@@ -85,7 +86,7 @@ reload || restart || exit 0
 
 
 def boot(kept: str, folder: str = FOLDER) -> str:
-    """`kept` is the text that was confirmed; without it, nothing of ours is left."""
+    """`kept` is the text that was confirmed; without it, nothing of this collection is left."""
     return _BOOT.format(files=_files(folder), kept=quote(kept))
 
 

@@ -58,7 +58,7 @@ class Daemon:
             return False
 
     def openings(self, known: Iterable[Peers] = ()) -> Openings:
-        """Ours, as firewalld has them at runtime; of sets that are known it is not asked."""
+        """This collection's, as firewalld has them at runtime; of sets that are known it is not asked."""
         ipsets, services = self._names()
         given = {one.name: one for one in known}
         policy: Dict[str, Any] = {}

@@ -32,7 +32,7 @@ _DIRECT = (("chains", "chain"), ("rules", "rule"), ("passthroughs", "passthrough
 
 @dataclass(frozen=True)
 class Configuration:
-    """Of firewalld, at runtime or permanently; ours is in it, too."""
+    """Of firewalld, at runtime or permanently; the collection's part is included."""
 
     zones: Dict[str, Settings] = field(default_factory=dict)
     policies: Dict[str, Settings] = field(default_factory=dict)

@@ -30,9 +30,9 @@ class Firewalld:
     name = "firewalld"
     what = "the table inet portbook and what firewalld holds of portbook"
     gone = (
-        "the table inet portbook or the policy portbook_in of firewalld was gone right after it was loaded: something "
-        "on this host flushes the ruleset or reloads firewalld (nft monitor shows what happens). Stop that, then run "
-        "again"
+        "the table inet portbook or the policy portbook_in of firewalld was removed right after it was loaded: "
+        "something on this host flushes the ruleset or reloads firewalld (nft monitor shows what happens). Stop that, "
+        "then run again"
     )
     replaced = (
         "the kernel does not hold what was to be confirmed: something flushed it in the meantime, or reloaded or "

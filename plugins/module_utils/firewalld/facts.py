@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a host has: ours, rules of others, sockets, published ports, services, hits. It looks and writes nothing.
+"""What a host has: rules of this collection, unmanaged rules, sockets, published ports, services, hits. Read-only.
 
 What cannot be read is named in `not_read`: it is not known, which is another thing than not there."""
 
@@ -90,7 +90,7 @@ class _Facts:
             raise OSError("no systemd here, so services cannot be listed")
         return services.states(_SERVICES)
 
-    # -- ours ---------------------------------------------------------------------------------------
+    # -- own rules ----------------------------------------------------------------------------------
 
     def _ours(self, kept: Mapping[str, Any], ruleset: listed.Ruleset, running: Iterable[services.Service]) -> Data:
         if kept.get("fault"):

@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ours as files of firewalld's permanent configuration: written, and read as firewalld or an administrator left them.
-Pure."""
+"""This collection's part as files of firewalld's permanent configuration: written, and read as firewalld or an
+administrator left them. Pure."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _text(lines: Iterable[str]) -> str:
 
 
 def read(files: Dict[str, str]) -> Openings:
-    """What is not as we write it is something else than ours, so that a run finds a difference."""
+    """What is not as we write it is not of this collection, so that a run finds a difference."""
     rules: Tuple[str, ...] = ()
     found_frame, ipsets, services = "", [], []
     for path, text in files.items():

@@ -31,7 +31,7 @@ def meaning(table: Optional[List[Any]]) -> List[str]:
 
 
 def entries(table: Optional[List[Any]]) -> Dict[str, FrozenSet[str]]:
-    """Of the sets of ours, as firewalld writes them."""
+    """Of the sets of this collection, as firewalld writes them."""
     found = [one["set"] for one in table or () if "set" in one and ours(one["set"]["name"])]
     return {one["name"]: frozenset(map(_entry, one.get("elem", ()))) for one in found}
 

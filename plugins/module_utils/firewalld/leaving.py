@@ -1,7 +1,8 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From firewalld to nftables alone: the table stays, firewalld's openings of ours go, held and restored together."""
+"""From firewalld to nftables alone: the table stays, the collection's openings in firewalld are removed, held and
+restored together."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from .text import parsed
 
 
 class Leaving(Firewalld):
-    """What the host is to be is what nftables alone makes of it; what is taken away is firewalld's."""
+    """What the host is to be is what nftables alone makes of it; what is removed is firewalld's."""
 
     name = "nftables"
 

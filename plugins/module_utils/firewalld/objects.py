@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What firewalld is to hold of ours: a policy with rich rules that open, ipsets of peers and services of ports. Pure.
+"""What firewalld is to hold: a policy with rich rules that open, ipsets of peers and services of ports. Pure.
 
-Refusals are none of firewalld's: our own table has them, beside it."""
+firewalld has no refusals: the collection's own table has them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _MANAGEMENT, _LOCAL_SUBNET = "management", "local_subnet"
 def frame(
     priority: int, target: str, sources: Iterable[str], destinations: Iterable[str], others: Iterable[str]
 ) -> str:
-    """`others` are names of settings that a policy of ours never has."""
+    """`others` are names of settings that a policy of this collection never has."""
     ends = f"{','.join(sorted(sources))} to {','.join(sorted(destinations))}"
     return " ".join([f"{ends}, {target}, priority {priority}", *sorted(others)])
 
@@ -86,7 +86,7 @@ class Service:
 
 @dataclass(frozen=True)
 class Openings:
-    """All of them. By text: rules that firewalld holds may be others than ours ever are."""
+    """All of them. By text: rules that firewalld holds may differ from all that this collection writes."""
 
     rules: FrozenSet[str] = frozenset()
     ipsets: FrozenSet[Peers] = frozenset()
@@ -107,7 +107,7 @@ class Openings:
         return {one.name: one for one in self.services}
 
     def sound(self) -> FrozenSet[str]:
-        """Rules that name nothing of ours that is not there."""
+        """Rules that name no missing set or service of this collection."""
         there = {*self.peers, *self.ports}
         return frozenset(
             rule for rule in self.rules if all(word in there for word in rule.split('"')[1::2] if ours(word))
@@ -171,7 +171,7 @@ class _Maker:
         self._rules.add(rule)
 
     def _management(self) -> None:
-        """Who must always get in gets past firewalld, too, where the way in could be cut."""
+        """Who must always get in gets past firewalld, too, where management access could be blocked."""
         spans = [(port, port) for port in self._local.way_in_ports]
         if not spans:
             return
@@ -208,7 +208,7 @@ def _networks(one: Permission, local: Local) -> Optional[Tuple[str, ...]]:
 
 def _names(permissions: Sequence[Permission], local: Local) -> Dict[Permission, str]:
     """A set keeps its name when its peers change, so that they can be changed without a reload. Slices that were
-    applied at different times may mean different peers by one name: then what tells them apart is added."""
+    applied at different times may mean different peers by one name: then what distinguishes them is added."""
     content: Dict[str, Set[Tuple[str, ...]]] = {}
     for one in permissions:
         if _networks(one, local) is not None:

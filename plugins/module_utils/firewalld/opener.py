@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bring firewalld to openings of ours, and nothing else of it to anything: look, then reload if something is new, then
-change what runs; what a restart begins with is written when the change is confirmed."""
+"""Bring firewalld to openings of this collection, and nothing else of it to anything: look, then reload if something is
+new, then change what runs; what a restart begins with is written when the change is confirmed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MOST_SINGLE = 64
 _READY_WITHIN, _LOOK_EVERY = 8.0, 0.1
 _SLOW = 20.0
 _SPARE = 64 * 1024
-"""Bytes, beside the files themselves and the copies that firewalld keeps of them."""
+"""Bytes, in addition to the files themselves and the copies that firewalld keeps of them."""
 _VERSION = re.compile(r"(\d+)\.(\d+)")
 _ADVICE = "Or set portbook_backend: nftables for a host that is to have no firewalld"
 
@@ -104,7 +104,7 @@ class Opener:
         return found.get("LoadState", ""), found.get("ActiveState", ""), found.get("UnitFileState", "")
 
     def raw_files(self) -> Dict[str, str]:
-        """Ours of the permanent configuration, by their paths below firewalld's folder."""
+        """This collection's files of the permanent configuration, by their paths below firewalld's folder."""
         found = {}
         for folder in files.FOLDERS:
             with suppress(FileNotFoundError):
@@ -291,7 +291,7 @@ class Opener:
             )
 
     def _put_back(self, others: Drift) -> None:
-        """What others have at runtime only, which a reload takes away. Of interfaces, most stay."""
+        """What others have at runtime only, which a reload removes. Of interfaces, most stay."""
         there = set(self._drift().commands) if others.commands else set()
         missing = [words for words in others.commands if words not in there]
         if not missing:
@@ -305,12 +305,12 @@ class Opener:
         if now != others:
             lost = sorted(set(others.said) - set(now.said)) or sorted(set(now.said) - set(others.said))
             raise EngineError(
-                "firewalld had to be reloaded, and what it had at runtime only could not be put back: "
+                "firewalld had to be reloaded, and what it had at runtime only could not be restored: "
                 f"{'; '.join(lost)}. Make it permanent (firewall-cmd --runtime-to-permanent), then run again"
             )
         self.notes.append(
-            "firewalld had to be reloaded. What it has at runtime only was put back, and is lost at the next reload or "
-            f"restart: {'; '.join(Drift(tuple(missing)).said)}. firewall-cmd --runtime-to-permanent keeps it"
+            "firewalld had to be reloaded. What it has at runtime only was restored, and does not survive the next "
+            f"reload or restart: {'; '.join(Drift(tuple(missing)).said)}. firewall-cmd --runtime-to-permanent keeps it"
         )
 
 

@@ -18,7 +18,7 @@ from .request import Applied, Request
 from .state import RULESET, STATE, HostState, StateError, sha
 from .wanted import Wanted, wanted
 
-# Whoever mends the table after a flush holds the lock for a moment, too.
+# What restores the table after a flush holds the lock for a moment, too.
 _LOCK_WAIT = 1.0
 
 
@@ -128,7 +128,7 @@ def _warnings(state: HostState, kept: Dict[str, Any]) -> List[str]:
 
 
 def _left(request: Request, kept: Dict[str, Any], new: Wanted, present: Present, what: str) -> Dict[str, int]:
-    """Components that the host leaves; refused is what an inventory would take away that is short of hosts."""
+    """Components that the host leaves; removals because the inventory lacks hosts are refused."""
     unknown = "" if kept["slices"] or not present.exists else f"{what}, of which {STATE} knows no rule"
     before = slices.held(kept["slices"], new.settings, unknown)
     after = slices.held(new.slices, new.settings, unknown if new.rendered.exists else "")

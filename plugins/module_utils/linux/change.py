@@ -113,7 +113,7 @@ class Change:
             if self._systemd:
                 self._engine.units.bring({})
             self._state.leave()
-        # Nobody would take away what was written after it was given up.
+        # What was written after it was given up would stay.
         self._still_waits()
 
     def _put_back(self, back: str) -> None:

@@ -23,12 +23,12 @@ class EngineStopped(EngineError):
 
 @dataclass(frozen=True)
 class Rendered:
-    """What a host is to hold of ours."""
+    """What a host is to hold of this collection."""
 
     text: str
-    """What `load` takes, in one step that replaces what was there of ours; kept for the host's next start."""
+    """What `load` takes, in one step that replaces what this collection had there; kept for the host's next start."""
     exists: bool
-    """Whether anything of ours is to be there."""
+    """Whether anything of this collection is to be there."""
     refuses: bool
     """Whether it lies in the way of packets: somebody may be refused something, or packets are marked."""
     persistence: str
@@ -39,7 +39,7 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Present:
-    """What a host holds of ours now: a digest of its meaning, empty if there is nothing."""
+    """What a host holds of this collection now: a digest of its meaning, empty if there is nothing."""
 
     meaning: str
 
@@ -52,7 +52,7 @@ class Engine(Protocol):
     name: str
     """Its backend's: another one leaves alone what this one has put there."""
     what: str
-    """What is ours on the host, in a sentence."""
+    """What this collection has on the host, in a sentence."""
     gone: str
     """What happened if that is not there right after it was loaded, and what to do."""
     replaced: str
@@ -67,7 +67,7 @@ class Engine(Protocol):
     def render(self, permissions: List[Permission], settings: Settings, local: Local) -> Rendered: ...
 
     def nothing(self) -> Rendered:
-        """What takes away all that is ours."""
+        """What removes everything of this collection."""
 
     def read(self) -> Present: ...
 
@@ -93,7 +93,7 @@ class Engine(Protocol):
         """The program and its arguments that do what `load` does, with the text that is in a file."""
 
     def command_to_remove(self) -> List[str]:
-        """Those that take away what is ours without looking at what is in it, be it there or not."""
+        """Those that remove what this collection has, without reading it, whether it is there or not."""
 
     def works(self) -> bool:
         """Whether an error of `load` speaks of its text."""
@@ -105,7 +105,7 @@ class Engine(Protocol):
         """Lines in which what is there differs from what `text` alone makes. None where that cannot be said."""
 
     def judge(self, mark: Optional[Mark]) -> Callable[[Permission], Judgement]:
-        """What rules of others make of a flow whose packets carry the mark."""
+        """What unmanaged rules make of a flow whose packets carry the mark."""
 
     def mark_users(self, mark: Mark) -> List[str]:
         """What else uses bits of it."""

@@ -36,7 +36,7 @@ def hold(
                 _detach((told, starting, locked))
                 os.write(told, b"%d" % os.getpid())
                 os.close(told)
-                # Without the word to start, whoever asked for the hold is gone before it changed anything.
+                # Without the word to start, whoever asked for the hold has ended before it changed anything.
                 if os.read(starting, 1):
                     with programs.within(math.inf):
                         _wait(state, engine, back, locked, seconds, and_then)
@@ -85,7 +85,7 @@ def _wait(state: HostState, engine: Engine, back: str, note: int, seconds: float
         state.roll_back()
         and_then()
     finally:
-        # Until the note is gone, no other run begins in the folder.
+        # As long as the note exists, no other run begins in the folder.
         state.leave_if_empty()
         state.forget(TAKING_BACK)
         state.leave_notes()
@@ -107,8 +107,9 @@ def _begins(state: HostState, note: int) -> bool:
 
 
 def _loaded_one_of(engine: Engine, texts: Tuple[str, ...]) -> bool:
-    """What was once listed might not be read again; a host that is open is better than one that is lost. A firewall
-    that does not work says nothing of a text: the next one gets its turn if a working one refuses this one twice."""
+    """What was once listed might not be read again; a host that is open is better than one that nobody can reach. A
+    firewall that does not work says nothing of a text: the next one gets its turn if a working one refuses this one
+    twice."""
     for text in texts:
         for _attempt in range(2):
             with suppress(EngineError):

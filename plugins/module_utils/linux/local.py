@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What only the host itself knows: the way in, its networks, its bridges, its resolvers."""
+"""What only the host itself knows: management access, its networks, its bridges, its resolvers."""
 
 from __future__ import annotations
 
@@ -130,13 +130,13 @@ def _lines(path: str) -> Iterator[List[str]]:
 
 
 def time_servers(paths: Iterable[str] = _TIME_CLIENTS) -> List[str]:
-    """Addresses in the files of the usual time clients. Names are `any`: those of pools have other addresses at each
-    look, so that resolving them here would permit servers that the client does not ask, and change with every run."""
+    """Addresses in the files of the usual time clients. Names are `any`: those of pools resolve to other addresses each
+    time, so that resolving them here would permit servers that the client does not ask, and change with every run."""
     texts = (" ".join(words) for path in paths for one in sorted(glob.glob(path)) for words in _lines(one))
     asked = [_TIME_WORDS.match(text) for text in texts]
     servers = [word for one in asked if one for word in (one[1].split()[:1] if one[1] else one[2].split())]
     addresses = _addresses(servers)
     if len(addresses) == len(set(servers)) and servers:
         return addresses
-    # Without a word of the administrator's, systemd's client asks names that it brings along, or what DHCP told it.
+    # Without a word of the administrator's, systemd's client asks names that it brings along, or those from DHCP.
     return [ANY] if servers or any(os.path.exists(path) for path in paths if path.endswith("timesyncd.conf")) else []

@@ -25,7 +25,7 @@ _TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 
 @dataclass(frozen=True)
 class Access:
-    """What a ruleset of ours makes of logins: its permissions, and the addresses that always get in."""
+    """What a ruleset of this collection makes of logins: its permissions, and the addresses that always get in."""
 
     permissions: Tuple[Permission, ...]
     strict: bool
@@ -52,7 +52,7 @@ def locked_out(
     ports: Iterable[int], before: Access, after: Access, management: Iterable[str], connected: Iterable[str]
 ) -> List[str]:
     """Who could log in before and could not after: a sentence a port. Where everyone could, the addresses that the
-    user names in `management` are enough, as long as nobody is connected from another one."""
+    user names in `management` are enough, as long as there is no connection from another one."""
     found = []
     for port in ports:
         had, has = before.peers(port), after.peers(port)
@@ -111,7 +111,7 @@ def _inodes_of(names: Iterable[str]) -> Set[str]:
     wanted = set(names)
     found: Set[str] = set()
     for process in filter(str.isdigit, os.listdir("/proc")):
-        # Processes come and go, and some are none of ours to look into.
+        # Processes come and go, and some cannot be read.
         with suppress(OSError), open(f"/proc/{process}/comm", encoding="utf-8", errors="replace") as file:
             if file.read().strip() in wanted:
                 found.update(_inodes(process))

@@ -62,7 +62,7 @@ class Settings:
     verdict_out: str = ACCEPT
     """What becomes of traffic that no rule names."""
     outbound: bool = True
-    """Whether what leaves is any business of ours, be it only to log it."""
+    """Whether outbound traffic concerns this collection, even if it is only logged."""
     refuse: str = "drop"
     log: str = "off"
     cut: bool = True
@@ -138,7 +138,7 @@ class Chain:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What rules of others make of a flow: allowed, lost or unknown; and which rule does."""
+    """What unmanaged rules make of a flow: allowed, lost or unknown; and which rule does."""
 
     outcome: str
     where: str

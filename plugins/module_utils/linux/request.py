@@ -34,7 +34,7 @@ class Request:
     migrate: bool = False
     """A host whose rules another backend holds is taken to this one."""
     removes: bool = False
-    """Slices are taken away: with the last one goes everything, whatever the settings are."""
+    """Slices are removed: with the last one everything is removed, whatever the settings are."""
     inventory: Optional[shrinking.Inventory] = None
     """Without it, what the host loses is not asked about: somebody decided it."""
 
@@ -60,7 +60,7 @@ class Applied:
     """Why a change that refuses something is not confirmed by a new connection."""
     persistence: str = ""
     left: Dict[str, int] = field(default_factory=dict)
-    """Components that the host no longer has, and how many rules went with each."""
+    """Components that the host no longer has, and how many rules were removed for each."""
     left_to: str = ""
     """Another backend that this host has, so that nothing was done."""
     seconds: float = 0.0

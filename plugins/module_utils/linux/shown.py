@@ -152,7 +152,7 @@ def _rules(one: slices.Slice) -> Iterable[Rule]:
             direction=rule["direction"],
             protocol=rule["protocol"],
             spans=spans,
-            # Sets of one name are told apart by what follows the tilde.
+            # Sets of one name differ in what follows the tilde.
             who=symbolic.get(peers, peers.partition("~")[0]),
             peers=None if peers in symbolic else sets[peers],
             guarded=rule["refusal"] == GUARD,

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a host remembers: the slices applied to it, the confirmed ways in, and the table as it was given.
+"""What a host remembers: the slices applied to it, the confirmed management addresses, and the table as it was given.
 
-Beside that, in a folder that no restart survives, the notes of a change that waits to be confirmed."""
+In addition, in a folder that no restart survives, the notes of a change that waits to be confirmed."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class HostState:
             os.close(folder)
 
     def tidy(self) -> List[str]:
-        """The files that a killed run left behind; they are gone then."""
+        """The files that a killed run left behind; they are removed then."""
         self.clear_notes()
         found = [
             self.path(name)
@@ -81,7 +81,7 @@ class HostState:
     def read(self, name: str = STATE) -> Dict[str, Any]:
         """With a `fault`, what is there is not readable: a host that we know nothing of, until the next apply.
 
-        What a newer version remembers is not ours to forget."""
+        What a newer version remembers must stay."""
         empty = {"format": _FORMAT, "slices": {}, "settings": {}, "way_in": [], "applied": {}}
         state, fault = self._read(name)
         return {**empty, **({} if fault else state), "fault": fault}
@@ -95,14 +95,15 @@ class HostState:
         except OSError as error:
             return {}, error.strerror or "it cannot be opened"
         except (ValueError, RecursionError):
-            return {}, "it is empty, truncated, or not valid JSON"
+            return {}, "it is empty, incomplete, or not valid JSON"
         form = state.get("format") if isinstance(state, dict) else None
         if not isinstance(form, int) or isinstance(form, bool):
             return {}, "it has no format that this collection writes"
         if form > _FORMAT:
             raise StateError(
-                f"{self.path(name)} has format {form}, this version of portbook.firewall knows {_FORMAT}: a newer "
-                "version wrote it. Use that one; or remove this host's rules with it, then apply with this one"
+                f"{self.path(name)} has format {form}, this version of portbook.firewall knows {_FORMAT}: it was "
+                "written by a newer version. Use that one, or remove this host's rules with it, then apply with "
+                "this one"
             )
         if form < 1:
             return {}, "it has no format that this collection writes"
@@ -223,7 +224,8 @@ class HostState:
         self.leave_notes()
 
     def settle(self, name: str) -> None:
-        """A note that is taken away by us is empty, so that its holder knows it from one that something else took."""
+        """A note that this collection removes is empty, so that its holder knows it from one that something else
+        took."""
         with suppress(OSError):
             os.truncate(self.path(name), 0)
         self.forget(name)

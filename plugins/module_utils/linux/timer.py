@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""systemd takes a change back: a timer and a service that need nothing of ours any more once they are there.
+"""systemd takes a change back: a timer and a service that need nothing of this collection any more once they are there.
 
 The service tries until it succeeds, whatever ends one of its attempts, and whatever became of files and of Python."""
 
@@ -23,7 +23,7 @@ _ATTEMPT = 60
 """Seconds; each program of an attempt has `programs.SECONDS`."""
 _AT_REST = {"inactive", "failed"}
 
-# The notes say who has decided. What is in /run may be gone, so this is no file: systemd has it.
+# The notes say who has decided. What is in /run may be missing, so this is no file: systemd has it.
 _SCRIPT = """
 limited() {{ timeout -s KILL {seconds} "$@" </dev/null; }}
 patient() {{ timeout -s KILL {patience} "$@" </dev/null; }}
@@ -49,7 +49,7 @@ echo 'A change was not confirmed in time. It was taken back.'
 
 @dataclass(frozen=True)
 class Files:
-    """Paths that the script looks at."""
+    """Paths that the script checks."""
 
     back: str
     kept: str
@@ -66,7 +66,7 @@ class Commands:
     loads: Sequence[Sequence[str]]
     """That load what was there, and what a start of the host would."""
     remove: Sequence[str]
-    """Takes away what is ours, for the day on which both are refused."""
+    """Removes what this collection has, for the case that both are refused."""
     seconds: float
     """That each of them may take."""
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Units of ours: files for systemd that come, change and go with what they bring back."""
+"""Units of this collection: files for systemd that come, change and go with what they bring back."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Service:
 
 @dataclass(frozen=True)
 class Units:
-    """All files of ours that there may be for systemd, and the services among them, in the order of their start."""
+    """All files for systemd that this collection may have, and the services among them, in the order of their start."""
 
     files: Tuple[str, ...]
     services: Tuple[Service, ...]
@@ -46,7 +46,7 @@ class Units:
         return not self._differs(files) and all(_at_work(one) for one in self.services if one.path in files)
 
     def bring(self, files: Dict[str, str]) -> None:
-        """Exactly these files of ours, and their units at work. Where systemd refuses, what it refused is raised at the
+        """Exactly these files, and their units at work. Where systemd refuses, what it refused is raised at the
         end: files and links are as wanted even so, or nothing could be put back while it does."""
         changed = self._differs(files)
         refused: List[OSError] = []
@@ -93,7 +93,7 @@ class Units:
             raise refused[0]
 
     def written_for(self, files: Dict[str, str]) -> List[str]:
-        """What `bring` would write or take away."""
+        """What `bring` would write or remove."""
         links = [one.link for one in self.services if (one.path in files) != os.path.lexists(one.link)]
         return [*self._differs(files), *links]
 
@@ -128,7 +128,7 @@ class Units:
                 _systemctl("stop", one.name)
 
     def _differs(self, files: Dict[str, str]) -> List[str]:
-        """Files that are not as wanted, those of ours that are not wanted included."""
+        """Files that are not as wanted, those that are not wanted included."""
         there = self.present()
         return [path for path in self.files if files.get(path) != there.get(path)]
 
@@ -156,7 +156,8 @@ def _asks(*question: str) -> bool:
 
 
 def outlive_session(process: int) -> None:
-    """logind can be told to end all that a user has started when he leaves (KillUserProcesses): be no part of it."""
+    """logind can be configured to end all that a user has started when he leaves (KillUserProcesses): be no part of
+    it."""
     manager = ("org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
     scope = (f"portbook-way-back-{process}.scope", "fail", "1", "PIDs", "au", "1", str(process), "0")
     if has_systemd():

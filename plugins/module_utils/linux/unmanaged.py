@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rules of others on the host: what they refuse of the plan, and which of them use the mark."""
+"""Unmanaged rules on the host: what they refuse of the plan, and which of them use the mark."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def pending(state: HostState) -> Optional[Dict[str, Any]]:
     """A change that still waits, or is being taken back; one that nothing would take back waits for nobody."""
     notes = (_note(state, name) for name in (PENDING, TAKING_BACK))
     found = next((note for note in notes if note is not None), None)
-    # Its notes may be gone, and it comes all the same.
+    # Its notes may be missing, and it comes all the same.
     return {} if found is None and timer.at_work() else found
 
 

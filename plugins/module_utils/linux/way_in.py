@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who must always get in: where Ansible comes from, and where nothing can confirm that, whoever logs in by ssh."""
+"""Who must always get in: the controller, and where nothing can confirm that, whoever logs in by ssh."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def find(kept: Dict[str, Any], settings: Settings, permissions: List[Permission]
     named = settings.management and settings.management_ports
     if _refuses(settings, permissions) and request.by_ssh and found is None and not named:
         raise StateError(
-            "the way Ansible comes in was not found on this host (no SSH_CONNECTION in the environment of any "
-            "ancestor), so refusing anything could cut it. Set portbook_management to the addresses that must always "
-            "get in and portbook_management_ports to the port that they come to, or portbook_posture: open"
+            "the controller's address was not found on this host (no SSH_CONNECTION in the environment of any parent "
+            "process), so refusing anything could lock Ansible out. Set portbook_management to the controllers' "
+            "addresses and portbook_management_ports to the port that they connect to, or portbook_posture: open"
         )
     ways = [str(one) for one in kept["way_in"]]
     if found and found[0] not in ways:
@@ -56,12 +56,12 @@ def _management_ports(settings: Settings, request: Request) -> Tuple[int, ...]:
 
 
 def endangered(ports: Iterable[int], settings: Settings, guarded: Iterable[Span]) -> bool:
-    """Whether the way in, to these ports, could be cut; where not all is refused, by guarded ports of TCP."""
+    """Whether management access to these ports could be blocked; where not all is refused, by guarded ports of TCP."""
     return settings.strict_in or any(low <= port <= high for low, high in guarded for port in ports)
 
 
 def local(way_in: WayIn, settings: Settings, permissions: List[Permission]) -> Local:
-    """What only the host knows; the way in counts where it could be cut, or carries a mark."""
+    """What only the host knows; management access counts where it could be blocked, or carries a mark."""
     guarded = (span for one in permissions if one.guarded and one.protocol == "tcp" for span in one.spans)
     counts = settings.mark is not None or endangered(way_in.ports, settings, guarded)
     return Local(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Back after a flush by hand: a service of ours that hears of deleted tables and loads ours again. Pure."""
+"""Back after a flush by hand: a service that hears of deleted tables and loads the collection's again. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ UNIT = "portbook-restore.service"
 SCRIPT = "restore.sh"
 _UNIT_TEXT = """# Made by the Ansible collection portbook.firewall; changes are overwritten.
 [Unit]
-Description=Loads the firewall table of portbook again after a flush by hand
+Description=Load the table inet portbook again after a flush by hand
 After=portbook-firewall.service
 
 [Service]
@@ -36,27 +36,27 @@ folder={folder}
 # Runs wait for the lock meanwhile, so one that hangs is ended.
 ask() {{ timeout -k 1 10 "$nft" "$@"; }}
 
-mend() {{
+restore() {{
     tables=$(ask list tables inet) || return 0
     if printf '%s\\n' "$tables" | grep -qx 'table inet {table}'; then return 0; fi
     [ -e "$folder/{ruleset}" ] || return 0
     for attempt in 1 2 3; do
         if ask -f "$folder/{ruleset}"; then
-            echo 'the table inet {table} was gone; it is loaded again'
+            echo 'the table inet {table} was missing; it is loaded again'
             return 0
         fi
         sleep 0.2
     done
-    echo 'the table inet {table} is gone and cannot be loaded; apply the plan again' >&2
+    echo 'the table inet {table} is missing and cannot be loaded; apply the plan again' >&2
 }}
 
 look() {{
     sleep 0.1
-    flock -w 60 "$folder" /bin/sh "$0" mend
+    flock -w 60 "$folder" /bin/sh "$0" restore
 }}
 
-if [ "$1" = mend ]; then
-    mend
+if [ "$1" = restore ]; then
+    restore
 else
     "$nft" monitor tables | {{
         look

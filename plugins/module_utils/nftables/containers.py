@@ -30,7 +30,7 @@ _SAME_SEGMENT = 'meta iifkind "bridge" fib daddr . iif oif exists accept'
 
 
 def by_kind(table: Optional[List[Any]]) -> bool:
-    """Whether a table of ours, as nft tells of it, asks for kinds."""
+    """Whether a table of this collection, as nft lists it, asks for kinds."""
     rules = (json.dumps(one) for one in table or () if "rule" in one)
     return any('"iifkind"' in rule or '"oifkind"' in rule for rule in rules)
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""nftables as an engine: one table of ours, which is replaced in one transaction."""
+"""nftables as an engine: one table, which is replaced in one transaction."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Nftables:
     def __init__(
         self, nft: Optional[Nft] = None, units: Optional[TableUnits] = None, beside: Sequence[str] = ()
     ) -> None:
-        """Tables `beside` ours are not judged: what they refuse is opened by other means."""
+        """The tables `beside` are not judged: what they refuse is opened by other means."""
         self._nft = nft or Nft()
         self._beside = beside
         self._units = units or TableUnits()
@@ -73,7 +73,7 @@ class Nftables:
             except EngineStopped:
                 raise
             except EngineError:
-                # Of what has another cause, this tells.
+                # If there is another cause, this shows it.
                 self._nft.check(ruleset.deletion())
                 self._kinds = False
         return self._kinds
@@ -147,5 +147,5 @@ def _persistence(restores: bool) -> str:
     if has_systemd():
         brings = f"{UNIT} brings it back after a restart of the host or of nftables.service"
         return f"{brings}, {after_flush.UNIT} after a flush by hand" if restores else brings
-    skipped = "skipped: no systemd here, so the rules are lost at a restart of the host"
+    skipped = "skipped: no systemd here, so the rules do not survive a restart of the host"
     return f"{skipped} or a flush, even though portbook_restore_after_flush is set" if restores else skipped

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rules of others on the same hooks: would they let pass what the plan permits? Pure."""
+"""Unmanaged rules on the same hooks: would they let pass what the plan permits? Pure."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Packet:
 
 
 def judge(objects: Iterable[Dict[str, Any]], packet: Packet, shown: Optional[Mark] = None) -> Judgement:
-    """What base chains of others make of the packet. It has to get past all of them. `shown` is the mark in rules that
+    """What unmanaged base chains do with the packet. It has to get past all of them. `shown` is the mark in rules that
     would let it pass, if it carries none yet."""
     ruleset = _Ruleset(objects, packet)
     found = [ruleset.verdict(base, packet.mark or shown) for base in ruleset.bases()]
@@ -200,7 +200,7 @@ class _Ruleset:
         return None if known is None else known != (op == "!=")
 
     def _carries(self, left: Dict[str, Any], right: Any, op: str) -> Optional[bool]:
-        """Whether bits of the packet's mark are these, as far as they are ours."""
+        """Whether bits of the packet's mark are these, as far as they belong to this collection."""
         one, asked = left.get("&", [left, _EVERY_BIT])
         if (
             self._mark is None
@@ -213,7 +213,7 @@ class _Ruleset:
         listed = right.get("set") if isinstance(right, dict) else [right]
         if not isinstance(listed, list) or not all(isinstance(number, int) for number in listed):
             return None
-        # Bits that are not ours may be anything.
+        # Bits that do not belong to this collection may be anything.
         alike = [number for number in listed if (number ^ value) & asked & mask == 0]
         if alike and asked & ~mask:
             return None

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What rules of others make of all packets that a permission stands for."""
+"""What unmanaged rules make of all packets that a permission stands for."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class Nft:
         return "" if done.code else done.out
 
     def others(self, beside: Sequence[str] = ()) -> List[Any]:
-        """Everything that is neither ours nor in the tables beside it, of the family inet."""
+        """Everything that is neither in the collection's table nor in those in addition to it, of the family inet."""
         ours = [("inet", name) for name in (TABLE, *beside)]
         others = [one for one in self._names() if one not in ours]
         if not others:
@@ -186,7 +186,7 @@ def meaning(table: Optional[List[Any]]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Of what nft tells, that which does not change by itself."""
+    """The part of nft's output that does not change by itself."""
     if isinstance(value, dict):
         if set(value) == {"packets", "bytes"}:
             return None

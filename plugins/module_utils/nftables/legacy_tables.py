@@ -47,7 +47,7 @@ def objects() -> List[Object]:
 
 
 def translated(objects: List[Object]) -> List[Object]:
-    """Those of nft, with tables of iptables as iptables itself tells of them where nft does not understand them."""
+    """Those of nft, with tables of iptables as iptables itself lists them where nft does not understand them."""
     for family in _NAMES:
         unclear = {
             one["rule"]["table"]
@@ -85,7 +85,7 @@ def legacy_rules() -> Tuple[List[Saved], List[str]]:
 
 
 def nft_rules(family: str, table: str) -> List[Saved]:
-    """Of iptables over nftables, as iptables itself tells of them."""
+    """Of iptables over nftables, as iptables itself lists them."""
     return [one for one in saved_rules(family, _saved(family, "nft") or "") if one.table == table]
 
 

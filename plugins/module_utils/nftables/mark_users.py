@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rules of others that set or look at bits of a packet mark, as `nft -j list ruleset` gives them. Pure."""
+"""Unmanaged rules that set or look at bits of a packet mark, as `nft -j list ruleset` gives them. Pure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _uses(expressions: Sequence[Any], mark: Mark, asking: bool) -> Iterator[str]
         if set_ & mark.mask:
             yield f"sets {set_:#x}"
         if read & mark.mask:
-            yield f"looks at {read:#x}"
+            yield f"reads {read:#x}"
 
 
 def _set_by(one: Dict[str, Any]) -> int:

@@ -1,7 +1,8 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whose a rule of others is, by what its table and chains are called, and by the files that nft is started with."""
+"""Which software an unmanaged rule belongs to, by what its table and chains are called, and by the files that nft is
+started with."""
 
 from __future__ import annotations
 

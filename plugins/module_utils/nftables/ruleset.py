@@ -16,7 +16,7 @@ from .pieces import CASTS, HOOKED, PORTS, TABLE, Pieces, port_text, ports_text
 
 
 def ruleset(permissions: Iterable[Permission], settings: Settings, local: Local, kinds: bool = True) -> str:
-    """The whole table as one transaction: loaded, it replaces what was there of ours and nothing else.
+    """The whole table as one transaction: loaded, it replaces what this collection had there and nothing else.
 
     Without `kinds` no rule asks for the kind of an interface, as it has to be for an old nft or kernel.
     """
@@ -116,7 +116,7 @@ class _Renderer(Pieces):
     # -- pieces -------------------------------------------------------------------------------------
 
     def _replies(self) -> List[str]:
-        """The original direction is looked up each time, so that a peer who is taken out is cut."""
+        """The original direction is looked up each time, so that a removed peer is disconnected."""
         replies = "ct state established,related ct direction reply accept"
         return [replies] if self.settings.cut else [replies, "ct state established accept"]
 

@@ -15,7 +15,7 @@ from .pieces import TABLE
 
 UNIT = "portbook-firewall.service"
 # Without default dependencies no target waits by itself. There is no word of nftables.service: where that comes after
-# sysinit.target, as on Fedora, it would be a cycle, and it loads ours again in any case.
+# sysinit.target, as on Fedora, it would be a cycle, and it loads the collection's table again in any case.
 # What had not been confirmed when the host went down is void: files that were to be, and, where nothing ever was
 # confirmed, these units. Without a word to systemd it would go on to start what it has read already. The service
 # must not fail by that, be it stopped before the shell has ended, or one of the units be forgotten already.
@@ -47,7 +47,7 @@ ExecReload={nft} -f {ruleset}
 [Install]
 WantedBy=sysinit.target
 """
-# The distribution's file begins with a flush, so ours is loaded again in the same step.
+# The distribution's file begins with a flush, so the collection's table is loaded again in the same step.
 _DROP_IN_TEXT = """# Made by the Ansible collection portbook.firewall; changes are overwritten.
 [Service]
 ExecStartPost=-{nft} -f {ruleset}
@@ -67,8 +67,8 @@ ExecStartPost=-{nft} -f {ruleset}
 
 class TableUnits:
     """`folder` is systemd's, `kept` the one in which the host keeps the table's file; `before` is a script there that
-    runs before the table is loaded at a start of the host, and `beside` a service whose start may flush it: firewalld's
-    stops nftables.service, which flushes everything."""
+    runs before the table is loaded at a start of the host, and `beside` is a service whose start may flush it:
+    firewalld's stops nftables.service, which flushes everything."""
 
     def __init__(self, folder: str = FOLDER, kept: str = state.FOLDER, before: str = "", beside: str = "") -> None:
         self._kept = kept

@@ -100,7 +100,7 @@ class Applying:
 
     def _take_away(self, part: HostPart) -> Outcome:
         """What a host of which the inventory says nothing any more still holds; it refuses unless that was decided.
-        It may be one that was never ours, a switch say: that it cannot be asked is no failure."""
+        It may be one that never had rules, for example a switch: that it cannot be asked is no failure."""
         removal = Removal(None, self._turn.inventory(part, self._head), self._turn.windows_engine())
         try:
             outcome = _removed(removal, self._target, self._turn.catalog)
@@ -109,8 +109,9 @@ class Applying:
         if not outcome.failed or outcome.losses:
             return outcome
         return Outcome().with_warnings(
-            f"{self._target.host}: the inventory gives it no component, and whether it holds rules from before cannot "
-            f"be told: {(outcome.msg or '').splitlines()[0]}. portbook_backend: none leaves it alone"
+            f"{self._target.host}: has no component in the inventory, and it could not be checked whether rules of an "
+            f"earlier run are still there: {(outcome.msg or '').splitlines()[0]}. To leave the host alone, set "
+            "portbook_backend: none"
         )
 
     def _refuse_other_platform(self, part: HostPart) -> None:

@@ -27,7 +27,7 @@ class Outcome:
     enabled: tuple[str, ...] | None = None
     settings: tuple[str, ...] | None = None
     left: Mapping[str, int] | None = None
-    """Components that the host no longer has, and how many rules went with each."""
+    """Components that the host no longer has, and how many rules were removed for each."""
     mended: bool | None = None
     held: bool | None = None
     unconfirmed: str | None = None
@@ -44,7 +44,7 @@ class Outcome:
     failed: bool = False
     msg: str | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
-    """Of a module that failed, what Ansible reports beside that."""
+    """Of a module that failed, what Ansible reports in addition."""
 
     @staticmethod
     def of(done: Mapping[str, Any], **changes: Any) -> Outcome:
@@ -100,7 +100,7 @@ class Outcome:
         if self.mended:
             done = "would be replaced" if check else "was replaced"
             lines.append(f"what the firewall held was not what had been applied; it {done}")
-        lines += [f"{text} (ours hold against it)" for text in self._unmanaged(_HARMLESS)]
+        lines += [f"{text} (the rules of this collection refuse it even so)" for text in self._unmanaged(_HARMLESS)]
         return tuple(lines)
 
     def lasting(self, check: bool) -> tuple[str, ...]:
@@ -114,7 +114,7 @@ class Outcome:
         return tuple(f"{host}: {one}" for one in filter(None, [self.unconfirmed, lasting, *self._unmanaged(_JUDGED)]))
 
     def _unmanaged(self, verbs: Mapping[str, str]) -> list[str]:
-        """What rules of others make of flows: a line a chain or rule."""
+        """What unmanaged rules make of flows: a line a chain or rule."""
         by_place: dict[tuple[str, str], list[str]] = {}
         for one in self.foreign or ():
             by_place.setdefault((one["where"], one["outcome"]), []).append(one["flow"])

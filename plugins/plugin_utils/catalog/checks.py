@@ -15,7 +15,7 @@ from .model import SYMBOLIC_PEERS, Component, Flow
 
 
 def check(catalog: Catalog, places: Mapping[tuple[str, str], str], problems: Problems) -> None:
-    """`places` tells where a name of a section was defined."""
+    """`places` says where a name of a section was defined."""
 
     def complain(section: str, name: str, wrong: str, right: str = "") -> None:
         problems.error(places[section, name], name, wrong, right)
@@ -45,7 +45,7 @@ def check(catalog: Catalog, places: Mapping[tuple[str, str], str], problems: Pro
 
 def _check_component(component: Component, catalog: Catalog, complain: Callable[..., None]) -> None:
     if component.name in (*SYMBOLIC_PEERS, "nobody"):
-        complain("components", component.name, "is a word that rules have for peers of no name", "Give it another name")
+        complain("components", component.name, "is a reserved word for peers", "Give it another name")
     if component.versions and component.default_version not in component.versions:
         complain(
             "components",
@@ -101,7 +101,7 @@ def _in_a_ring(component: Component, port: str) -> bool:
 
 def _check_flow(flow: Flow, catalog: Catalog, complain: Callable[..., None]) -> None:
     if not flow.deciders:
-        complain("flows", flow.id, "is decided by its initiator, which it has not", "Set decided_by: responder")
+        complain("flows", flow.id, "is decided by its initiator, but has no initiator", "Set decided_by: responder")
     deciders = [catalog.components[name] for name in flow.deciders]
     for port in flow.ports:
         if isinstance(port, PortSet):
@@ -142,7 +142,7 @@ def _check_flow(flow: Flow, catalog: Catalog, complain: Callable[..., None]) -> 
     if "multicast" in flow.casts and not flow.group:
         complain("flows", flow.id, "is multicast without a group", "Name the group's addresses under group")
     if not flow.initiators and not flow.exclusive:
-        complain("flows", flow.id, "has no initiators and is not exclusive", "A port to keep shut must be exclusive")
+        complain("flows", flow.id, "has no initiators and is not exclusive", "A blocked port must be exclusive: true")
     if flow.exclusive:
         _check_guard(flow, deciders, catalog, complain)
 

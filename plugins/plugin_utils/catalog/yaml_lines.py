@@ -20,7 +20,7 @@ KeyPath = tuple[str | int, ...]
 
 
 class Unreadable(ValueError):
-    """The file is no YAML; `line` tells where it stops being one."""
+    """The file is not valid YAML; `line` says where it stops being one."""
 
     def __init__(self, line: int, wrong: str) -> None:
         super().__init__(wrong)
@@ -41,7 +41,7 @@ class Document:
 
 
 def read(path: Path, known: bool = False) -> Document:
-    """`known`: one of ours, so nobody has made it to break its reader."""
+    """`known`: a built-in file, so no one wrote it to break its reader."""
     try:
         text = path.read_bytes()
         loader = _Loader(text)
@@ -116,7 +116,7 @@ def _scalar(loader: Any, node: yaml.Node) -> Any:
         value = loader.construct_object(node)
     except (ValueError, LookupError, AttributeError, TypeError):
         # What the constructors raise for "!!bool perhaps", "!!int" without a digit and their like.
-        raise Unreadable(line, f"{shown(node.value)} is no {node.tag.rpartition(':')[2]}") from None
+        raise Unreadable(line, f"{shown(node.value)} is not a valid {node.tag.rpartition(':')[2]}") from None
     if isinstance(value, int) and abs(value) > _GREATEST:
-        raise Unreadable(line, f"{shown(node.value)} is too great a number")
+        raise Unreadable(line, f"{shown(node.value)} is too large a number")
     return value

@@ -179,7 +179,7 @@ class Entries:
         }
 
     def _entries(self, raw: object, read: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
-        """The keys of a mapping, each read by its own reader, each wrong one told."""
+        """The keys of a mapping, each read by its own reader, each wrong one reported."""
         found = {}
         for key, value in mapping(raw, ", ".join(read)).items():
             if key not in read:

@@ -28,7 +28,7 @@ _BRIDGES = ("docker", "br-", "veth", "virbr", "podman", "cni", "flannel", "cali"
 
 
 class Reader:
-    """Takes what is ours out of hostvars; `template_errors` are what rendering a value may raise."""
+    """Takes the collection's variables out of hostvars; `template_errors` are what rendering a value may raise."""
 
     def __init__(self, ours: Callable[[str], bool], template_errors: tuple[type[Exception], ...]) -> None:
         self._ours = ours
@@ -66,7 +66,7 @@ class Reader:
         return HostInput(str(name), frozenset(groups), variables, facts)
 
     def host_in_task(self, task_vars: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
-        """Ours, as the task sees them: with play, role and task variables."""
+        """The collection's variables, as the task sees them: with play, role and task variables."""
         found: dict[str, Any] = {}
         for name in task_vars:
             if self._ours(name):
@@ -222,8 +222,8 @@ def _digest(value: Any) -> str:
 
 
 def unseen(in_task: Mapping[str, Any], of_host: Mapping[str, Any]) -> list[str]:
-    """Variables whose value in the task is not the host's own: nobody else would see it. Those that cannot
-    be rendered for the host are told as errors of the plan."""
+    """Variables whose value in the task is not the host's own: no other host would see it. Those that cannot be
+    rendered for the host are reported as errors of the plan."""
     return sorted(
         name
         for name, value in in_task.items()
@@ -247,7 +247,7 @@ def _resolve_one(name: str) -> tuple[str, ...] | str:
 
 
 def fact_addresses(facts: Any) -> tuple[str, ...]:
-    """Of the host's interfaces, without what no other host can use or what will be gone tomorrow."""
+    """Of the host's interfaces, without what no other host can use or what changes from day to day."""
     if not isinstance(facts, Mapping):
         return ()
     found: list[str] = []
@@ -276,7 +276,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def _lasting_address(written: str) -> bool:
-    """Facts may be anybody's: what is no address is not one of the host's."""
+    """Facts may be anybody's: what is not an address is not one of the host's."""
     try:
         address = ipaddress.ip_address(written)
     except ValueError:

@@ -82,7 +82,7 @@ class _Kinds:
             if one.product == mine.product
             and not one.party
             and version in one.versions
-            # Who shares a version with it stands beside it.
+            # A component that has a version in common with it does not replace it.
             and not set(one.versions) & set(mine.versions)
         ]
         return f". Version {version} is that of {' or '.join(others)}: use that component" if others else ""

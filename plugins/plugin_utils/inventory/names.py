@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which names of variables are ours, and what a slip was meant to be."""
+"""Which names of variables are the collection's, and what a misspelt one was meant to be."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..catalog.book import Catalog
 from ..problems import Problems, nearest
 from .variables import GLOBAL, SUFFIXED, Variable, of_component
 
-# Names that do not even begin like one of ours are not compared with ours: there may be thousands.
+# Names that do not even begin like one of the collection's are not compared: there may be thousands.
 _STEM = 5
 
 
@@ -23,7 +23,7 @@ class Unknown:
 
 
 class Names:
-    """Says of any variable name whether it is ours and what it is."""
+    """Says of any variable name whether it is the collection's and what it is."""
 
     def __init__(self, catalog: Catalog, problems: Problems) -> None:
         self.known: dict[str, Variable] = dict(GLOBAL)
@@ -44,7 +44,7 @@ class Names:
         self._seen: dict[str, Variable | Unknown | None] = {}
 
     def read(self, name: str) -> Variable | Unknown | None:
-        """The variable, or Unknown if it must be a slip, or None if it is none of ours."""
+        """The variable, or Unknown if it must be a slip, or None if it is not the collection's."""
         if name not in self._seen:
             self._seen[name] = self._classify(name)
         return self._seen[name]

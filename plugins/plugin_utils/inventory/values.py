@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Single values of variables, as they must be; what is wrong with one is told in its own words."""
+"""Single values of variables, as they must be; what is wrong with one has its own words."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Wrong(Exception):
 
 
 class Incomplete(Exception):
-    """Parts of an entry were wrong and have been told; there is nothing to make of the rest."""
+    """Parts of an entry were wrong and have been reported; there is nothing to make of the rest."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Untemplated:
 
 
 class Complaints:
-    """Gathers what is wrong with nested values: all of them are told, not only the first."""
+    """Gathers what is wrong with nested values: all of them are reported, not only the first."""
 
     def __init__(self) -> None:
         self.wrongs: list[Wrong] = []
@@ -195,6 +195,7 @@ def literal(raw: object) -> AddressSet:
         raise Wrong(f"has {shown(written)}, which {error}") from None
     if EVERYWHERE.v4 <= addresses.v4 or EVERYWHERE.v6 <= addresses.v6:
         raise Wrong(
-            f"has {shown(written)}, which is everybody", "If that is meant, write the word any in place of the list"
+            f"has {shown(written)}, which is every address",
+            "If that is intended, write the word any instead of the list",
         )
     return addresses

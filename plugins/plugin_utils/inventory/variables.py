@@ -40,37 +40,38 @@ _GLOBAL = (
         "portbook_components",
         "components",
         "host",
-        "Components of the host in addition to those whose group it is in. A host in a party's group gets "
-        "rules of its own only if the party is named here.",
+        "Additional components of the host, besides those of its groups. A party (a component without a role) gives "
+        "the host rules only if it is listed here.",
         [],
     ),
     Variable(
         "portbook_groups",
         "groups",
         "all",
-        "Other names of inventory groups: component to a list of groups, which stand in for the group of "
-        "the component's own name.",
+        "Your own names of inventory groups: a dictionary of component and list of groups. They replace the group "
+        "with the component's name.",
         {},
     ),
     Variable(
         "portbook_realm",
         "realm",
         "host",
-        "The installation, or a list of installations, that the host belongs to. Flows join only hosts that share one.",
+        "The installation or site that the host belongs to, or a list of them. Rules are created only between hosts "
+        "with a realm in common.",
         "main",
     ),
     Variable(
         "portbook_addresses",
         "addresses",
         "host",
-        "Addresses by which other hosts connect to this host. Without it: ansible_host if that is an address, else "
+        "Addresses that other hosts use to connect to this host. Default: ansible_host if it is an address, else "
         "ansible_host or the inventory name, resolved on the controller.",
     ),
     Variable(
         "portbook_addresses_from",
         "choice",
         "all",
-        "Where addresses come from for hosts without portbook_addresses.",
+        "Source of the addresses of hosts without portbook_addresses. facts needs gathered or cached facts.",
         "inventory",
         ("inventory", "facts"),
     ),
@@ -78,43 +79,58 @@ _GLOBAL = (
         "portbook_peers",
         "peers",
         "host",
-        "Peers that are not in the inventory: component to a list of addresses, networks, names or "
-        "mappings with addresses, realms, port, version and features; or any; or an empty list. Any "
-        "suffix is allowed.",
+        "Peers that are not in the inventory, by component: a list of addresses, networks, names or dictionaries (keys "
+        "addresses, realms, port, version, features), the word any, or an empty list. Any suffix is allowed.",
         {},
     ),
     Variable(
         "portbook_allow",
         "allow",
         "host",
-        "What the host needs in addition to the port book: a list of name, direction, protocol, ports, peers, "
-        "why, owner, ticket, expires. Any suffix is allowed.",
+        "Rules in addition to those of the catalogue: a list of dictionaries with name, direction, protocol, ports, "
+        "peers, why, owner, ticket, expires. Any suffix is allowed.",
         [],
     ),
     Variable(
         "portbook_backend",
         "choice",
         "host",
-        "What the rules are applied with. auto finds it out on the host; none plans and reports only.",
+        "Firewall backend. auto chooses it on the host. With none, the rules are planned but not applied.",
         "auto",
         BACKENDS,
     ),
-    Variable("portbook_posture", "choice", "host", "How much inbound traffic is refused.", "guard", POSTURES),
-    Variable("portbook_outbound", "choice", "host", "How much outbound traffic is refused.", "off", OUTBOUND),
+    Variable(
+        "portbook_posture",
+        "choice",
+        "host",
+        "Policy for inbound traffic: open only allows planned flows, guard also restricts the products' own ports to "
+        "their peers, strict refuses everything that is not allowed, watch counts and logs what guard would refuse.",
+        "guard",
+        POSTURES,
+    ),
+    Variable(
+        "portbook_outbound",
+        "choice",
+        "host",
+        "Policy for outbound traffic: off does nothing, open only allows planned flows, guard restricts the products' "
+        "own ports to their peers, strict refuses everything that is not allowed.",
+        "off",
+        OUTBOUND,
+    ),
     Variable(
         "portbook_flows",
         "flows",
         "host",
-        "Changes to single flows by id: state, ports, peers, guard, log, owner, ticket, expires. On a "
-        "host it speaks of flows whose responder the host is. Any suffix is allowed.",
+        "Changes to single flows, by flow id: state, ports, peers, guard, log, owner, ticket, expires. Set it on the "
+        "responder, the host to which the flow connects. Any suffix is allowed.",
         {},
     ),
-    Variable("portbook_catalogs", "paths", "all", "More catalogue files, or folders of them, of your own.", []),
+    Variable("portbook_catalogs", "paths", "all", "Your own catalogue files, or folders of them.", []),
     Variable(
         "portbook_evidence",
         "choice",
         "all",
-        "strict leaves out what the evidence calls obsolete or superfluous.",
+        "strict creates no rule for what is obsolete or superfluous according to the evidence.",
         "documented",
         ("documented", "strict"),
     ),
@@ -122,49 +138,48 @@ _GLOBAL = (
         "portbook_management",
         "networks",
         "host",
-        "Addresses that may always reach the port that Ansible uses. Any suffix is allowed.",
+        "Addresses that can always connect to the management port (SSH or WinRM), such as your controllers. Any "
+        "suffix is allowed.",
         [],
     ),
     Variable(
         "portbook_management_ports",
         "ports",
         "host",
-        "The ports that Ansible uses, where they are not those of its connection.",
+        "Management ports (SSH or WinRM), if they differ from the port of Ansible's connection.",
     ),
     Variable(
         "portbook_trusted_interfaces",
         "names",
         "host",
-        "Interfaces whose traffic is never refused. Without it: bridges of containers, by their names.",
+        "Interfaces on which nothing is refused. Default: bridges of containers, recognised by their names.",
     ),
     Variable(
         "portbook_foreign",
         "choice",
         "host",
-        "Rules of others that refuse what is permitted here: auto fails where a documented flow is surely "
-        "lost and warns where that is unknown.",
+        "What to do if unmanaged rules refuse a planned flow: auto fails if a documented flow is certainly blocked and "
+        "warns if this is not certain.",
         "auto",
         ("auto", "fail", "warn"),
     ),
-    Variable("portbook_refuse", "choice", "host", "What happens to refused packets.", "drop", ("drop", "reject")),
+    Variable("portbook_refuse", "choice", "host", "Action for refused packets.", "drop", ("drop", "reject")),
     Variable(
         "portbook_log",
         "choice",
         "host",
-        "Which packets are logged, at a limited rate: none, those refused, or also the first one of each permitted "
-        "connection.",
+        "Logging, at a limited rate: off, refused packets, or all (also the first packet of each permitted "
+        "connection).",
         "off",
         ("off", "refused", "all"),
     ),
-    Variable(
-        "portbook_cut", "bool", "host", "Whether a peer that is taken out loses its open connections at once.", True
-    ),
+    Variable("portbook_cut", "bool", "host", "Whether open connections of a removed peer are closed at once.", True),
     Variable(
         "portbook_windows_engine",
         "choice",
         "host",
-        "What Windows Firewall is written with: native are the collection's own modules, community those of "
-        "other collections, which can do less.",
+        "Modules that change Windows Firewall: native uses this collection's own modules, community those of other "
+        "collections, which support less.",
         "native",
         ("native", "community"),
     ),
@@ -172,7 +187,7 @@ _GLOBAL = (
         "portbook_windows_policy",
         "choice",
         "host",
-        "Group policies that make the rules of a Windows host void.",
+        "What to do if a group policy overrides the rules on a Windows host.",
         "fail",
         ("fail", "warn"),
     ),
@@ -180,8 +195,8 @@ _GLOBAL = (
         "portbook_windows_foreign",
         "choice",
         "host",
-        "Unmanaged rules on a Windows host that allow more than the posture does. disable disables them, remembers "
-        "that, and enables them again when portbook is removed.",
+        "Unmanaged rules on a Windows host that allow more than the posture does: report names them, disable disables "
+        "them and enables them again when portbook is removed.",
         "report",
         ("report", "disable"),
     ),
@@ -189,9 +204,9 @@ _GLOBAL = (
         "portbook_windows_app_rules",
         "choice",
         "host",
-        "Permissions of packages (apps of the Store, whose rules Windows makes for each user) that the posture has no "
-        "room for: as_others treats them like all others, leave does not touch them, and strict then says that it is "
-        "not strict.",
+        "Rules of packages (Store apps, for which Windows creates rules for each user) that allow more than the "
+        "posture does: as_others treats them like other unmanaged rules; leave does not change them, and strict then "
+        "warns that it is not fully effective.",
         "as_others",
         ("as_others", "leave"),
     ),
@@ -199,9 +214,9 @@ _GLOBAL = (
         "portbook_windows_profiles",
         "choice",
         "host",
-        "Which network profiles of a Windows host are held. in_use are those of the networks that it is in; one that "
-        "is off stays off, and what cannot be held there is reported. all switches on all three and holds them; what "
-        "rules of others begin to refuse by that is reported first.",
+        "Network profiles of a Windows host that are managed. in_use manages the active ones; a profile that is off "
+        "stays off, and what cannot be enforced there is reported. all switches on and manages all three; it first "
+        "reports what unmanaged rules then begin to refuse.",
         "in_use",
         ("in_use", "all"),
     ),
@@ -209,16 +224,16 @@ _GLOBAL = (
         "portbook_restore_after_flush",
         "bool",
         "host",
-        "Whether a service on the host (Linux, systemd) loads the table again within a second after somebody has "
-        "flushed or deleted it by hand. Without it, the next run does.",
+        "Whether a systemd service on a Linux host loads the table again within a second after it was flushed or "
+        "deleted by hand. Otherwise the next run restores it.",
         False,
     ),
     Variable(
         "portbook_migrate",
         "bool",
         "host",
-        "Whether a Linux host whose rules are held by another backend than the one that it should have is taken to "
-        "that one, with its rules in place all the time. Without it, that is an error and nothing is changed.",
+        "Whether a Linux host whose rules were applied by another backend is moved to the chosen one, without a moment "
+        "without rules. Otherwise this is an error, and nothing is changed.",
         False,
     ),
     Variable(
@@ -226,21 +241,21 @@ _GLOBAL = (
         "seconds",
         "host",
         "Seconds (5 to 3600) that a Linux host waits for a new connection to confirm a change that refuses something, "
-        "before it takes the change back. A host whose logins are slow needs more.",
+        "before it restores the previous rules. Hosts with slow logins need more.",
         CONFIRM_TIMEOUT,
     ),
     Variable(
         "portbook_mark",
         "mark",
         "host",
-        "A packet mark, as value/mask or as a value that is its own mask (0x10), for what the plan permits on a Linux "
-        "host. A ruleset of your own that drops by default then needs one rule that accepts the mark.",
+        "Packet mark for planned traffic on a Linux host, as value/mask, or as a value that is also the mask (0x10). "
+        "A ruleset of your own that drops by default then needs only one rule that accepts the mark.",
     ),
     Variable(
         "portbook_unsupported",
         "choice",
         "all",
-        "What happens with hosts whose backend cannot be applied yet.",
+        "What to do with hosts whose backend is not supported yet.",
         "warn",
         ("warn", "fail"),
     ),
@@ -248,45 +263,45 @@ _GLOBAL = (
         "portbook_plan_file",
         "path",
         "all",
-        "Where the plan is written: as JSON, which portbook.firewall.site applies exactly or refuses, or, if the name "
-        "ends in .md, as a text for reviewers.",
+        "Path of the plan file. portbook.firewall.plan writes it, as JSON, or as a text for reviewers if the name "
+        "ends in .md. portbook.firewall.site applies exactly the plan of a JSON file, or fails.",
     ),
     Variable(
         "portbook_show",
         "any",
         "play",
-        "How much portbook.firewall.summary, and so the collection's playbooks, show: every rule or host (full), a "
-        "table (summary), only hosts that were changed, refused or not applied (changes), nothing (none). Default: "
-        "full up to 20 hosts, summary for more.",
+        "What portbook.firewall.summary and the playbooks of the collection show: every rule or host (full), a table "
+        "(summary), only hosts that were changed, refused or not applied (changes), or nothing (none). Default: full "
+        "up to 20 hosts, summary for more.",
     ),
     Variable(
         "portbook_hosts",
         "any",
         "play",
-        "The hosts of the collection's playbooks, as in a play's own hosts.",
+        "Hosts of the collection's playbooks, like hosts of a play.",
         "all",
     ),
     Variable(
         "portbook_serial",
         "any",
         "play",
-        "How many hosts at a time the collection's playbooks apply the rules to, as in a play's own serial.",
+        "Number of hosts that the collection's playbooks handle at a time, like serial of a play.",
         "100%",
     ),
     Variable(
         "portbook_compare",
         "bool",
         "all",
-        "portbook.firewall.plan reads the hosts, too, and says of each what applying the plan would change. It changes "
-        "nothing, and a host that cannot be reached is named. For one run, with -e.",
+        "Whether portbook.firewall.plan also reads the hosts and reports what applying the plan would change. It "
+        "changes nothing, and names hosts that cannot be reached. Set it for one run, with -e.",
         False,
     ),
     Variable(
         "portbook_shrink",
         "bool",
         "all",
-        "Lets hosts also lose what an inventory that lacks a part of the hosts would remove: all their rules, the "
-        "rules of a component without hosts, most peers of a guarded port. For one run, with -e.",
+        "Whether a run may remove what an incomplete inventory would remove: all rules of a host, the rules of a "
+        "component without hosts, or most peers of a restricted port. Set it for one run, with -e.",
         False,
     ),
 )
@@ -318,7 +333,7 @@ def of_component(component: Component) -> list[Variable]:
     for key, port in component.ports.items():
         what = _sentence(port.what)
         if port.next_to:
-            what += f" Without it: one above {component.port_variable(port.next_to)}."
+            what += f" Default: {component.port_variable(port.next_to)} plus one."
         found.append(
             Variable(
                 component.port_variable(key),
@@ -334,15 +349,21 @@ def of_component(component: Component) -> list[Variable]:
     for key, program in component.programs.items():
         what = _sentence(program.what)
         if program.path is None and program.file is not None:
-            what += f" Full path of {program.file}; without it rules are not bound to the program."
+            what += f" Full path of {program.file}. Without it, rules are not limited to the program."
         found.append(Variable(component.program_variable(key), "program", "host", what, program.path, (), name, key))
     found.append(
         Variable(
-            f"{prefix}_posture", "choice", "host", "portbook_posture for this component alone.", None, POSTURES, name
+            f"{prefix}_posture",
+            "choice",
+            "host",
+            "Overrides portbook_posture for this component.",
+            None,
+            POSTURES,
+            name,
         )
     )
     found.append(
-        Variable(f"{prefix}_realm", "realm", "host", "portbook_realm for this component alone.", None, (), name)
+        Variable(f"{prefix}_realm", "realm", "host", "Overrides portbook_realm for this component.", None, (), name)
     )
     return found
 

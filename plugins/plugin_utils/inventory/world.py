@@ -121,7 +121,7 @@ def build(
 def _groups(
     catalog: Catalog, run: RunSettings, groups: frozenset[str], problems: Problems
 ) -> dict[str, tuple[str, ...]]:
-    """Inventory group to the components that its hosts play."""
+    """Inventory group to the components of its hosts."""
     found: dict[str, list[str]] = {}
     for component in catalog.components:
         names = run.groups.get(component, (component,))
@@ -271,7 +271,7 @@ def _one_host(
             names_of[one.name] = names
         return
     if one.variables.get("portbook_addresses") is not None:
-        return  # Already told as wrong.
+        return  # Already reported as wrong.
     if run.addresses_from == "facts":
         if one.facts:
             book.of_host[one.name] = reachable(AddressSet.union(parse(text) for text in one.facts if is_host(text)))

@@ -13,7 +13,7 @@ from typing import Literal
 
 try:
     import netaddr
-except ImportError:  # needs.missing() tells it before anything here is called.
+except ImportError:  # needs.missing() reports it before anything here is called.
     netaddr = None  # type: ignore[assignment]
 
 from ...module_utils.intervals import Span, Spans

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Groups that are there and empty: written by hand they mean nobody, generated they may lack hosts. A guard that rests
-on one might refuse real hosts, so it is not planned until somebody writes that the group is empty."""
+on one might refuse real hosts, so no guard is created until somebody writes that the group is empty."""
 
 from __future__ import annotations
 
@@ -39,13 +39,12 @@ def behind(rule: Rule, spans: Spans, questions: Iterable[OpenQuestion]) -> tuple
 
 
 def warn(unguarded: Mapping[tuple[str, tuple[str, ...]], set[str]], problems: Problems) -> None:
-    """`unguarded`: hosts, by flow and the components behind its guard."""
+    """`unguarded` has hosts, by flow and the components behind its guard."""
     for (flow, components), hosts in unguarded.items():
         problems.warn(
             hosts,
             flow,
-            f"is not restricted, because the group of {' and '.join(components)} is empty and a guard could "
-            "refuse hosts "
-            "that are missing in it",
+            f"is not restricted to its peers, because the group of {' and '.join(components)} is empty and a guard "
+            "could refuse hosts that are missing in it",
             f"Add the hosts to the group, or write that there are none: portbook_peers: {{{components[0]}: []}}",
         )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Words that hold until a day: those that ended or soon will, gathered, then told once each."""
+"""Words that hold until a day: those that ended or soon will, gathered, then reported once each."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Expiries:
         self._note(what, f"expired on {expires} and {so}", hosts)
 
     def watch(self, what: str, expires: date | None, hosts: Iterable[str]) -> None:
-        """Tells of a word that still holds if it ends soon."""
+        """Reports a word that still holds if it ends soon."""
         if expires and expires - self._today <= _WARN_BEFORE:
             self._note(what, f"expires on {expires}", hosts)
 

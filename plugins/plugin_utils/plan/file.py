@@ -113,7 +113,7 @@ def not_planned_data(one: NotPlanned) -> dict[str, Any]:
 
 
 def _head_meaning(head: Mapping[str, Any], management_ports: Iterable[str]) -> dict[str, Any]:
-    """What the host's settings do beside the rules, which already say what is guarded."""
+    """What the host's settings do in addition to the rules, which already say what is guarded."""
     postures = head.get("postures", {})
     return {
         **{

@@ -40,7 +40,7 @@ class Group:
 @dataclass(frozen=True, eq=False)
 class Encounter:
     """Counterparts of one component that a side meets on the same ports. `narrowing` is the word of responders that
-    names other peers; `outsiders` are beside the inventory."""
+    names other peers; `outsiders` are not in the inventory."""
 
     component: str
     ports: PortsByProtocol
@@ -60,7 +60,7 @@ class Encounter:
 
 @dataclass(frozen=True, eq=False)
 class OtherEnd:
-    """Of a flow, as one side finds it; `off` tells why it meets no more there."""
+    """Of a flow, as one side finds it; `off` says why it meets no more there."""
 
     encounters: tuple[Encounter, ...]
     off: tuple[str, ...]

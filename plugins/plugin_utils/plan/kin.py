@@ -15,7 +15,7 @@ from ..inventory.world import Host
 from .empty_groups import OpenQuestion
 from .model import NotPlanned, Rule
 
-# Named is what may differ, so that a new setting tells hosts apart until somebody looks whether it has to.
+# Named is what may differ, so that a new setting separates hosts until somebody checks whether it has to.
 _OF_THE_HOST_ALONE = frozenset(
     (
         *("components", "management", "backend", "trusted_interfaces", "foreign", "refuse", "log", "cut"),
@@ -50,7 +50,7 @@ class Said:
     flows: Mapping[str, int]
 
     def to(self, flow: Flow) -> Hashable:
-        """The same for settings of which the flow cannot tell the one from the other."""
+        """The same for settings that make no difference to the flow."""
         parties = (*flow.initiators, *flow.responders)
         return self.to_all_flows, self.flows.get(flow.id), *map(self.peers.get, parties)
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Peers that a component cannot do without and that nobody defined: gathered, then told once each."""
+"""Peers that a component cannot do without and that are not defined: gathered, then reported once each."""
 
 from __future__ import annotations
 

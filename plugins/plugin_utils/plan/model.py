@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The plan as types: rules of hosts, and what was not planned."""
+"""The plan as types: rules of hosts, and flows without a rule."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Rule:
     ticket: str = ""
     expires: str = ""
     empty_groups: tuple[str, ...] = ()
-    """Components whose inventory groups are there and empty: for them the port is not guarded."""
+    """Components whose inventory groups are there and empty: because of them the port is not restricted."""
     guards: Guards = "never"
     """From this and the host's settings follows `refusal`."""
     waits_for: tuple[str, ...] = ()

@@ -54,7 +54,7 @@ class Reasons:
         strangers: bool,
         missing: tuple[str, ...],
     ) -> None:
-        """Nobody is there, or nobody who shares a realm."""
+        """No host is there, or none that shares a realm."""
         names = " or ".join(counterparts)
         peers = kin.settings.peers
         decided = any(one in self._world.declared or one in peers for one in counterparts)

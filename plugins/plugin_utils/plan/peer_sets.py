@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Named sets of addresses: each stands once in a plan, however many rules use it."""
+"""Named sets of addresses: each is once in a plan, however many rules use it."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class PeerSets:
         ]
 
     def _plain_names(self, digests: list[str]) -> dict[str, str]:
-        """Of the sets of one label, the fullest bears it as it is; the others add what tells them apart."""
+        """Of the sets of one label, the fullest bears it as it is; the others add what distinguishes them."""
         fullest: dict[str, tuple[int, str]] = {}
         for draft, digest in zip(self._unnamed, digests, strict=True):
             size = len(draft.hosts) + len(draft.outsiders.v4.items) + len(draft.outsiders.v6.items)

@@ -138,7 +138,7 @@ class _Planner:
         found: dict[EncounterKey, Encounter],
         off: list[str],
     ) -> None:
-        """Peers that the host's variables name, beside those of the inventory."""
+        """Peers that the host's variables name, in addition to those of the inventory."""
         peers = kin.settings.peers.get(counterpart)
         if peers is None:
             return
@@ -319,7 +319,7 @@ def _by_name(pairs: Iterable[tuple[str, Kin]]) -> dict[str, list[Kin]]:
 
 
 def _short_digest(peers: Peers | None) -> str:
-    """Tells responders apart that let in different peers."""
+    """Distinguishes responders that let in different peers."""
     return hashlib.sha256(repr(peers).encode()).hexdigest()[:6]
 
 

@@ -136,7 +136,7 @@ def allow_rule(allow: Allow) -> Rule:
 
 def way_in(settings: HostSettings) -> Rule:
     """Without ports: those of Ansible's connection, as the host will see it."""
-    allow = Allow("way-in", "in", "tcp", settings.management_ports, Peers(), why="the way Ansible comes in")
+    allow = Allow("way-in", "in", "tcp", settings.management_ports, Peers(), why="management access for Ansible")
     return _own_rule(WAY_IN, OWN_COMPONENT, WAY_IN, allow)
 
 

@@ -19,7 +19,7 @@ _NO_VARIABLES = HostSettings()
 
 @dataclass(frozen=True)
 class Terms:
-    """Of the deciding end, or what two ends agree on; `off` tells why there are no ports."""
+    """Of the deciding end, or what two ends agree on; `off` says why there are no ports."""
 
     ports: PortsByProtocol = ()
     off: str = ""

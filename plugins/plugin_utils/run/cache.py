@@ -84,7 +84,7 @@ class RunCache:
         return None if text is None else _of_text(host, text)
 
     def keep(self, head: Head, plan: Plan | None) -> None:
-        """The head is written last: who finds it finds all. What was told or derived of an earlier plan is void."""
+        """The head is written last: who finds it finds all. What was reported or derived of an earlier plan is void."""
         (self._folder / "head.json").unlink(missing_ok=True)
         for outdated in (*self._folder.glob("*.done"), *self._folder.glob("parts*.packed")):
             outdated.unlink()

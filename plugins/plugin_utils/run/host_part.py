@@ -92,7 +92,7 @@ class HostPart:
 
     @property
     def directions(self) -> tuple[Direction, ...]:
-        """That are any business of ours."""
+        """That concern this collection."""
         return ("in",) if self.outbound == "off" else ("in", "out")
 
     @property
@@ -170,7 +170,8 @@ def _rule(data: Mapping[str, Any]) -> Rule:
 
 
 def inventory_of(part: HostPart, head: Head, emptied: bool) -> Inventory:
-    """What the inventory says of the host beside its rules; `emptied` if its variables say that it plays no part."""
+    """What the inventory says of the host in addition to its rules; `emptied` if its variables say that it has no
+    component."""
     return Inventory(
         hosts=head.inventory_hosts,
         members=head.members,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The two libraries that the controller needs beside ansible-core, and what to say without them."""
+"""The two libraries that the controller needs in addition to ansible-core, and what to say without them."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def _expanded(path: str) -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError:
-        return Path(path)  # Nobody's home; loading tells that it does not exist.
+        return Path(path)  # Nobody's home; loading reports that it does not exist.
 
 
 def catalog_of(paths: object, problems: Problems) -> Catalog:

@@ -56,7 +56,7 @@ def _notes(rules: list[Rule]) -> list[str]:
     """What an administrator should know of some flows."""
     doubts = [f"{rule.flow}: {rule.doubt}" for rule in rules if rule.doubt]
     empty = [
-        f"{rule.flow}: not guarded, since the group of {' and '.join(rule.empty_groups)} is empty"
+        f"{rule.flow}: not restricted to its peers, since the group of {' and '.join(rule.empty_groups)} is empty"
         for rule in rules
         if rule.empty_groups
     ]

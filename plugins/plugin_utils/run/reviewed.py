@@ -34,7 +34,7 @@ def refuse_other(target: Path, current: Path, digest: str) -> None:
     if kept.get("digest") == digest:
         raise OtherPlan(
             f"{target} was changed by hand after it was written: its digest is not that of its rules. "
-            "What is to be different belongs into the inventory; then write the plan again and review it"
+            "Change the inventory instead, then write the plan again and review it"
         )
     raise OtherPlan(
         f"{target} is another plan ({str(kept.get('digest'))[:12]}) than the inventory gives now ({digest[:12]}): "

@@ -15,6 +15,8 @@ from .host_part import HostPart, PeerSummary
 _NARROWEST = 72
 _WIDEST = 120
 _WIDEST_PORTS = 22
+_MANAGEMENT_PORTS = 12
+"""Management access is one line, so its longer head need not widen the column of all others."""
 _AFTER_NUMBERS = 99999
 MANAGEMENT_TEXT = "the controller"
 
@@ -58,7 +60,8 @@ def _flows(rules: list[Rule], peers_of: Mapping[str, PeerSummary], width: int) -
     for rule in sorted(rules, key=order):
         groups.setdefault((rule.direction, rule.flow, rule.protocol, rule.ports), []).append(rule)
     heads = {key: ports_text(found[0]) for key, found in groups.items()}
-    at = 9 + min(_WIDEST_PORTS, max((len(head) for head in heads.values()), default=0))
+    widest = {key: _MANAGEMENT_PORTS if _managing(found) else _WIDEST_PORTS for key, found in groups.items()}
+    at = 9 + max((min(len(head), widest[key]) for key, head in heads.items()), default=0)
     lines: list[str] = []
     for key, found in groups.items():
         mark = "!" if any(rule.guarded and rule.peers != "any" for rule in found) else " "
@@ -66,7 +69,9 @@ def _flows(rules: list[Rule], peers_of: Mapping[str, PeerSummary], width: int) -
             f"{_preposition(found[0])} {peers}" for peers in dict.fromkeys(peers_text(rule, peers_of) for rule in found)
         ]
         first = f"  {found[0].direction:<3} {mark} {heads[key]}"
-        if len(first) + 1 > at:
+        if len(first) + 1 > at and _managing(found):
+            first += " "
+        elif len(first) + 1 > at:
             lines.append(first)
             first = ""
         for text in [*texts, *_reasons(found)]:
@@ -77,6 +82,10 @@ def _flows(rules: list[Rule], peers_of: Mapping[str, PeerSummary], width: int) -
     return lines
 
 
+def _managing(found: list[Rule]) -> bool:
+    return found[0].peers == "management"
+
+
 def order(rule: Rule) -> tuple[Any, ...]:
     first = rule.ports.lowest or (_AFTER_NUMBERS if rule.ports else 0)
     return (rule.direction, rule.protocol, first, rule.flow, rule.id)
@@ -85,7 +94,7 @@ def order(rule: Rule) -> tuple[Any, ...]:
 def ports_text(rule: Rule) -> str:
     ports = ", ".join(rule.ports.texts)
     if rule.peers == "management":
-        ports = ports or "SSH/WinRM"
+        ports = ports or "SSH/WinRM port"
     return f"{rule.protocol} {ports}".rstrip()
 
 

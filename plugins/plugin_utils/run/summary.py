@@ -135,7 +135,7 @@ def _planned_table(records: Sequence[Record]) -> list[str]:
 
 
 def _done_table(records: Sequence[Record]) -> list[str]:
-    """What went wrong stands first."""
+    """Failures are first."""
     if not records:
         return []
     found = []

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One task on one host: the plan of the run as it is now, the host's part of it, and what is told of both."""
+"""One task on one host: the plan of the run as it is now, the host's part of it, and what is reported of both."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ class Turn:
         """Of the plan that fits the host's variables as they are now; computed by the first who needs it."""
         if self.host not in self._vars["hostvars"]:
             raise Refused(
-                f"{self.host} is not in the inventory, so no plan knows of it: "
-                "add it, or run this for hosts of the inventory"
+                f"{self.host} is not in the inventory, so no rules can be planned for it. "
+                "Add it to the inventory, or run this for hosts of the inventory"
             )
         head = self._known()
         if head is None:
@@ -169,7 +169,7 @@ class Turn:
         )
 
     def errors(self, head: Head) -> dict[str, Any]:
-        """The host's own first, and the count; the whole list stands once, in the result of one host."""
+        """The host's own first, and the count; the whole list is once, in the result of one host."""
         listed = head.listed_by == self.host
         own = head.own_errors.get(self.host)
         msg = _errors_text(self.host, head, None if own is None else head.errors[own])

@@ -136,7 +136,7 @@ def test_a_line_is_that_of_the_key_that_is_wrong(tmp_path):
 )
 def test_a_file_that_is_no_yaml_says_where_it_stops_being_one(tmp_path, text, line):
     (error,) = errors(tmp_path, text)
-    assert "is no readable YAML" in error
+    assert "is not valid YAML" in error
     assert error.startswith(f"{tmp_path / 'catalog' / 'acme.yml'}:{line}: ")
 
 

@@ -346,7 +346,7 @@ def test_a_variable_for_all_that_only_some_hosts_have_is_an_error():
 def test_a_group_that_the_inventory_does_not_have_is_an_error():
     error = only(portbook_groups={"siem": ["stifler_servr"]})
     assert error.startswith("all hosts: portbook_groups.siem names 'stifler_servr'")
-    assert "which is no group of the inventory. Did you mean stifler_server?" in error
+    assert "which is not a group of the inventory. Did you mean stifler_server?" in error
 
 
 # -- platforms ----------------------------------------------------------------------------------------

@@ -200,7 +200,7 @@ def test_a_folder_in_place_of_the_state_is_not_readable(tmp_path: Path) -> None:
 
 def test_what_a_newer_version_remembers_is_not_called_unreadable(tmp_path: Path) -> None:
     (tmp_path / "state.json").write_text('{"format": 3, "slices": []}')
-    with pytest.raises(StateError, match="a newer one has been here"):
+    with pytest.raises(StateError, match="it was written by a newer version"):
         HostState(str(tmp_path), str(tmp_path)).read()
 
 

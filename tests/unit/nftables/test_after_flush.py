@@ -28,14 +28,14 @@ def mended(folder: Path, tables: str, loads: str = "exit 0") -> tuple[int, str]:
     nft.chmod(0o755)
     script = folder / after_flush.SCRIPT
     script.write_text(after_flush.script(str(nft), str(folder), "table.nft"))
-    done = subprocess.run(["sh", script, "mend"], capture_output=True, text=True, check=False)
+    done = subprocess.run(["sh", script, "restore"], capture_output=True, text=True, check=False)
     said = done.stdout + done.stderr
     return (log.read_text().count(f"load {folder}/table.nft") if log.exists() else 0), said
 
 
 def test_a_table_that_is_gone_is_loaded_again_and_that_is_told(folder: Path) -> None:
     (folder / "table.nft").touch()
-    assert mended(folder, "echo table inet other") == (1, "the table inet portbook was gone; it is loaded again\n")
+    assert mended(folder, "echo table inet other") == (1, "the table inet portbook was missing; it is loaded again\n")
 
 
 @pytest.mark.parametrize("tables", ["echo table inet portbook", "exit 1"], ids=["is there", "nft cannot say"])

@@ -53,7 +53,7 @@ def test_no_guard_rests_on_an_empty_group_and_a_warning_says_so() -> None:
     assert guarded(planned) == {"acme.agents"}
     assert planned.rule("m1", "acme.up").empty_groups == ("probe",)
     (warning,) = planned.warnings
-    assert warning.startswith("m1: acme.up is not restricted, because the group of probe is empty")
+    assert warning.startswith("m1: acme.up is not restricted to its peers, because the group of probe is empty")
     assert "portbook_peers: {probe: []}" in warning
 
 

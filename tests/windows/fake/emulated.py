@@ -191,7 +191,7 @@ class Write:
             raise ModuleError(f"'{entry.record['Name']}' was disabled by somebody. Run it again")
         if kind in ("change", "delete"):
             if not entry.owned or entry in self.doomed:
-                raise ModuleError(f"the rule '{entry.record['Name']}' is not ours, or named twice")
+                raise ModuleError(f"the rule '{entry.record['Name']}' is not of this collection, or named twice")
             self.doomed.append(entry)
 
     # ---------------------------------------------------------------- operations

@@ -24,7 +24,7 @@ class Asked:
     verdicts: Mapping[Direction, Verdict] = field(default_factory=lambda: {"in": "accept", "out": "accept"})
     """What becomes of traffic that no rule names."""
     directions: tuple[Direction, ...] = ("in",)
-    """That are any business of ours."""
+    """That concern this collection."""
     refuses: bool = True
     """Whether anybody may be refused anything inbound."""
     watches: bool = False
@@ -45,7 +45,7 @@ class Asked:
     planned_out: tuple[FirewallRule, ...] = ()
     """Outbound permissions that are planned and not written, since everything may go out by default."""
     stays: frozenset[str] = frozenset()
-    """Names of rules of others that Windows has just refused to disable."""
+    """Names of unmanaged rules that Windows has just refused to disable."""
 
     @property
     def strict(self) -> bool:

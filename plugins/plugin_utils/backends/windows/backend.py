@@ -119,8 +119,8 @@ class WindowsHost:
             return self._act(store, decide_removal(store, components, inventory, transport))
         if inventory is not None and not inventory.emptied:
             note = (
-                f"the inventory gives it no component, and the engine {engine} cannot tell which rules it has: nothing "
-                "was removed. portbook.firewall.remove removes them"
+                f"the inventory gives it no component, and the engine {engine} cannot determine which rules it has: "
+                "nothing was removed. portbook.firewall.remove removes them"
             )
             return self._done({"changed": False}, [note])
         return self._remove_by_others(components)
@@ -141,7 +141,7 @@ class WindowsHost:
     def _read(self, arguments: dict[str, Any]) -> Store:
         done = self.run("portbook.firewall.windows_read", arguments)
         if done.get("failed"):
-            raise _Unreadable(meaning_of_failure(str(done.get("msg", "the module said nothing"))))
+            raise _Unreadable(meaning_of_failure(str(done.get("msg", "the module returned no message"))))
         try:
             return store_of(done)
         except WrongAnswer as error:

@@ -47,7 +47,7 @@ def way_in(addresses: Iterable[str], ports: Iterable[int]) -> FirewallRule:
     known = AddressSet.union(map(parse, addresses))
     spans = Spans.of((port, port) for port in ports)
     traffic = Traffic(protocol=NUMBERS["tcp"], local_ports=Ports(spans), remote=Addresses(known))
-    return FirewallRule(f"{NAMES}way-in/in/1", WAY_IN, traffic, "The way Ansible comes in.")
+    return FirewallRule(f"{NAMES}way-in/in/1", WAY_IN, traffic, "Management access for Ansible.")
 
 
 def _both(direction: Direction, programs: Mapping[str, FoundProgram]) -> list[FirewallRule]:

@@ -71,7 +71,7 @@ def content(asked: Asked, whole: Mapping[str, Wanted]) -> Content:
 
 
 def bring(content_: Content, asked: Asked, run: Run) -> dict[str, Any]:
-    """A mark in each group holds the digest of its rules: if that is another one, the group is made anew."""
+    """A mark in each group holds the digest of its rules: if that is another one, the group is made again."""
     told = _Told()
     for group, rules in content_.groups.items():
         mark = _mark(group, rules)
@@ -129,7 +129,7 @@ def arguments(rule: FirewallRule) -> dict[str, Any]:
 
 
 def _mark(group: str, rules: Iterable[FirewallRule]) -> dict[str, Any]:
-    """A rule that is disabled; an empty group has none, so that nothing of ours stays."""
+    """A rule that is disabled; an empty group has none, so that nothing stays."""
     listed = [arguments(rule) for rule in rules]
     digest = hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()
     name = f"{NAMES}mark/{group.removeprefix(PREFIX)}"
@@ -138,7 +138,7 @@ def _mark(group: str, rules: Iterable[FirewallRule]) -> dict[str, Any]:
     return {
         "name": name,
         "group": group,
-        "description": f"Tells whether the rules of this group are those of the plan: {digest}",
+        "description": f"Digest of the rules of this group in the plan: {digest}",
         "direction": "in",
         "action": "allow",
         # For nobody: somebody may enable all rules of a host at once.

@@ -42,7 +42,7 @@ def decide(store: Store, asked: Asked) -> Decision:
 
 
 def unreadable(store: Store) -> list[str]:
-    """Of ours: what the host has, or remembers, is not known then."""
+    """Of this collection: what the host has, or remembers, is not known then."""
     return [
         f"the rule {one.name!r} ({one.group}) of portbook cannot be read ({', '.join(one.properties)}). "
         "Run it again; if it stays so, delete the rule by hand"
@@ -52,7 +52,7 @@ def unreadable(store: Store) -> list[str]:
 
 
 class Ours:
-    """What of ours the host has and is to have."""
+    """What this collection has on the host, and is to have."""
 
     def __init__(self, store: Store, memory: Memory, wanted: Mapping[str, Wanted], replace_all: bool) -> None:
         self.store, self.memory, self.wanted, self.replace_all = store, memory, wanted, replace_all
@@ -61,7 +61,8 @@ class Ours:
 
     @cached_property
     def replaced(self) -> list[StoredRule]:
-        """Rules of ours that stay only if they are wanted; one that was moved to another group is known by its name."""
+        """Rules of this collection that stay only if they are wanted; one that was moved to another group is known by
+        its name."""
         if self.replace_all:
             return self.store.owned
         names = {rule.name for rule in self.rules}
@@ -157,8 +158,8 @@ class _Deciding:
             ports = ", ".join(map(str, doors(self.store, asked.ports)))
             posture = "strict" if asked.strict else "guard"
             self.decision.error(
-                f"posture {posture}: it is not known from where Ansible comes in, so it could be locked out: the "
-                f"host has no established connection to tcp {ports}",
+                f"posture {posture}: the controller's address is not known, so refusing anything could lock Ansible "
+                f"out: the host has no established connection to tcp {ports}",
                 "Set portbook_management_ports to the port on which the host itself is reached, also where addresses "
                 "are translated on the way",
             )

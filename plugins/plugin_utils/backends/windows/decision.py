@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was decided for a Windows host: operations, and what is told of them."""
+"""What was decided for a Windows host: operations, and what is reported of them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Decision:
     peers: dict[str, str] = field(default_factory=dict)
     """Names of the plan's sets of peers, by wanted rule."""
     left: dict[str, int] = field(default_factory=dict)
-    """Components that the host no longer has, and how many rules went with each."""
+    """Components that the host no longer has, and how many rules were removed for each."""
 
     @property
     def changed(self) -> bool:
@@ -47,7 +47,7 @@ class Decision:
         self.foreign.append(Finding(where, flow, outcome))
 
     def compare(self, before: Held, after: Held, inventory: Inventory | None) -> None:
-        """Refused is what an inventory would take away that is short of hosts."""
+        """Removals because the inventory lacks hosts are refused."""
         self.left = {name: before.rules[name] for name in left(before, after)}
         found = losses(before, after, inventory) if inventory is not None else []
         if inventory is not None and found:

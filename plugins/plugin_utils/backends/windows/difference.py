@@ -15,7 +15,7 @@ from .rule import FirewallRule, StoredRule
 
 @dataclass
 class Difference:
-    """Names of rules under four of the words; foreign rules are not looked at here."""
+    """Names of rules under four of the words; unmanaged rules are not compared here."""
 
     operations: list[Operation] = field(default_factory=list)
     create: list[str] = field(default_factory=list)
@@ -25,8 +25,8 @@ class Difference:
 
 
 def difference(wanted: Iterable[FirewallRule], present: Iterable[StoredRule]) -> Difference:
-    """`present` are rules of ours that stay only if they are wanted. Windows lets rules share a name: of such,
-    one that is right stays, and the others go."""
+    """`present` are rules of this collection that stay only if they are wanted. Windows lets rules share a name: of
+    such, one that is right stays, and the others go."""
     left: dict[str, list[StoredRule]] = {}
     for one in present:
         left.setdefault(one.rule.name, []).append(one)

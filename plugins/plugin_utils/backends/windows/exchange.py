@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the action tells a Windows host and what it tells the operator of it. Pure."""
+"""What the action sends to a Windows host and what it reports to the operator. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .wanted import Renderer, programs_of, services_of
 _OURS = {"prefix": PREFIX, "names": NAMES}
 # Of JSON: in the words of the event log, which takes 31,839 characters, they are up to twice as many.
 _LOGGED = 15_000
-# What a description of ours says where it remembers rules of others, which are then known by their ids.
+# What the description of a rule says if it remembers unmanaged rules, which are then known by their ids.
 _WHOLE = r'\["(disabled|package)",'
 
 
@@ -131,14 +131,14 @@ MENDS = "run again; the next run repairs that"
 
 def failed_write(done: Mapping[str, Any]) -> str:
     """What became of the host is the first thing that an operator wants to know."""
-    text = str(done.get("msg", "the module said nothing"))
+    text = str(done.get("msg", "the module returned no message"))
     if not {"done", "undone"} & set(done):
         return f"{text}. The module was ended, so the host may be half done: {MENDS}"
     if not (done.get("done") and "0x80070005" in text):
         # Who was let change something before is an administrator.
         text = meaning_of_failure(text)
     if done.get("undone") is True:
-        return f"{text}. All that was done before has been taken back: the host is as it was"
+        return f"{text}. All changes before it were rolled back: the host is as it was"
     if done.get("undone") is False:
         left = ", ".join(map(str, done.get("not_undone") or ()))
         return f"{text}. Restoring the old rules failed as well ({left}): run again; the next run repairs what is left"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rules of others beside ours: which of them refuse what we permit, and which permit what we refuse. Pure."""
+"""Unmanaged rules: which of them refuse what we permit, and which permit what we refuse. Pure."""
 
 from __future__ import annotations
 

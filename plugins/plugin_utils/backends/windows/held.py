@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a Windows host holds of ours, or would hold, for comparing the two. Pure."""
+"""What this collection has on a Windows host, or would hold, for comparing the two. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .rule import BASELINE, GUARD, MEMORY, NAMES, NUMBERS, PREFIX, WAY_IN, WITH_
 from .wanted import NO_PEERS, Wanted
 
 OF_NO_COMPONENT = (GUARD, BASELINE, WAY_IN, MEMORY)
-"""Groups of ours that belong to the host as a whole."""
+"""Groups of this collection that belong to the host as a whole."""
 _PROTOCOLS = {number: name for name, number in NUMBERS.items()}
 
 

@@ -47,7 +47,7 @@ def look(store: Store, asked: Asked, decision: Decision) -> None:
 
 def _look_at_policies(store: Store, asked: Asked, own: list[FirewallRule], decision: Decision) -> None:
     found = policies(store, refuses=asked.refuses, strict=asked.strict, strict_out=asked.strict_out)
-    # What is planned and not written, since everything may go out, is lost to a block all the same.
+    # What is planned and not written, since everything may go out, is blocked by a block rule all the same.
     for one in foreign.policy_hindrances([*own, *asked.planned_out], store):
         if one.outcome == "lost":
             found.append(f"{one.where} refuses what {one.flow} permits")
@@ -63,7 +63,7 @@ def _look_at_policies(store: Store, asked: Asked, own: list[FirewallRule], decis
     refused = _kept_in(asked.planned_out, store) if profiles else []
     if refused:
         decision.warnings.append(
-            f"profile {', '.join(profiles)} refuses what goes out and no rule names, so these flows are lost: "
+            f"profile {', '.join(profiles)} refuses outbound traffic without a rule, so these flows are blocked: "
             f"{few(refused, 5)}. Set portbook_outbound: open, which permits them"
         )
 

@@ -68,7 +68,7 @@ class Memory:
     guarded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By group, the names of rules whose ports are refused to everyone but their peers."""
     disabled: Mapping[str, Disabled] = field(default_factory=dict)
-    """Rules of others that we disabled, by their ids."""
+    """Unmanaged rules that we disabled, by their ids."""
     settings: Mapping[tuple[int, str], Changed] = field(default_factory=dict)
     ways: tuple[str, ...] = ()
     """Addresses that Ansible came from, the newest first."""
@@ -124,7 +124,7 @@ def _packages(packages: Iterable[Package]) -> Iterator[list[Any]]:
 
 
 def alike(id_: str) -> str:
-    """Rules that are alike in all are told apart by a number, which is another when one more comes: how many of
+    """Rules that are alike in all have a number, which is another when one more comes: how many of
     them we disabled is all that counts."""
     return id_.partition("#")[0]
 
@@ -223,6 +223,7 @@ def _merged(one: Memory, other: Memory) -> Memory:
 
 def _lost(name: str) -> str:
     return (
-        f"the rule {name!r} in the group {MEMORY!r} was changed by hand, so it is not known which rules of others were "
-        "disabled and which ports are guarded. Enable by hand what has to be, delete the rule, and apply all components"
+        f"the rule {name!r} in the group {MEMORY!r} was changed by hand, so it is not known which unmanaged rules were "
+        "disabled and which ports are restricted. Enable by hand the rules that have to be enabled, delete this rule, "
+        "and apply all components"
     )

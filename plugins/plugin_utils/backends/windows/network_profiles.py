@@ -132,5 +132,5 @@ def _back(key: Key, changed: Changed, store: Store) -> list[Operation]:
 
 
 def restored(store: Store, memory: Memory) -> list[Operation]:
-    """All of it, in whatever profile: nothing of ours stays."""
+    """All of it, in whatever profile: nothing of this collection stays."""
     return [one for key, changed in memory.settings.items() for one in _back(key, changed, store)]

@@ -41,7 +41,7 @@ def create(rule: FirewallRule) -> Operation:
 
 
 def change(old: StoredRule, new: FirewallRule) -> Operation:
-    """Of what stands beside the traffic, which stays as it is."""
+    """Of properties other than the traffic, which stays as it is."""
     data = {"op": "change", "id": old.id, "rule": new.record()}
     return Operation(_adding(new), data) if new.enabled else Operation(Phase.REMEMBER, {**data, "stays": True})
 

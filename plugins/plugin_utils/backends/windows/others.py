@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is done with rules of others, and what is told of them. Pure."""
+"""What is done with unmanaged rules, and what is reported of them. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Others:
         """Rules that would be disabled, and may not be."""
 
     def decide(self, always: list[FirewallRule], made: Guards) -> tuple[list[Operation], list[_DISABLED]]:
-        """Operations on rules of others, and which of them stay disabled by us."""
+        """Operations on unmanaged rules, and which of them stay disabled by us."""
         wanted: dict[int, tuple[StoredRule, str]] = {}
         reasons = {*self.asked.strict_directions}
         known = [rule.traffic for rule in (*always, *self.own) if rule.traffic.action == "allow"]
@@ -95,13 +95,13 @@ class Others:
             names = [one.rule.name for one in stays if one.rule.traffic.direction == direction]
             if names:
                 self._warn(
-                    f"not {what}: Windows refuses to disable {_permissions(names)}: {few(names, 5)}. Take them "
-                    "away where they come from; to have it tried again, remove portbook and apply it"
+                    f"not {what}: Windows refuses to disable {_permissions(names)}: {few(names, 5)}. "
+                    "Remove them where they come from. To try it again, remove portbook and apply it"
                 )
         return {number: one for number, one in wanted.items() if number not in refused}, tuple(stays)
 
     def _doors(self, made: Guards, wanted: dict[int, tuple[StoredRule, str]]) -> None:
-        """A port that no block rule can refuse is as open as the rules of others make it."""
+        """A port that no block rule can refuse is as open as unmanaged rules make it."""
         for one in made.unguarded:
             self._warn(one.note)
         ports = [
@@ -161,7 +161,8 @@ class Others:
                 )
 
     def hindrances(self) -> None:
-        """Blocks of others beat permissions of ours. One is harmless as long as its profile is off."""
+        """Unmanaged block rules win over permissions of this collection. One is harmless as long as its profile is
+        off."""
         found = foreign.hindrances(self.own, self.store)
         found += [
             foreign.Finding(f"profile {name} blocks all inbound traffic", "all inbound flows", "lost")

@@ -95,7 +95,7 @@ def _by_names(
     still: list[tuple[StoredRule, Disabled]], left: list[tuple[str, Disabled]], rules: list[StoredRule]
 ) -> tuple[list[tuple[StoredRule, Disabled]], list[tuple[str, Disabled]]]:
     """Ids that were made of texts which Windows resolves are old. Such a rule is known by its name, if all rules of
-    that name were disabled by us: else it is not told which."""
+    that name were disabled by us: else it is not known which."""
     old: dict[str, list[tuple[str, Disabled]]] = defaultdict(list)
     lost = []
     for id_, known in left:

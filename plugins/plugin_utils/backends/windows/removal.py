@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is taken away from a Windows host, and what it had before is given back. Pure."""
+"""What is removed from a Windows host, and what it had before is restored. Pure."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ LET_IN = "Permit it first, for example with Enable-PSRemoting on the host"
 def decide_removal(
     store: Store, components: list[str] | None, inventory: Inventory | None = None, transport: str = ""
 ) -> Decision:
-    """Of some components, or of everything that is ours; then what was changed for us is as it was. With an inventory
-    it is the inventory that gives the host nothing, and nobody has asked for the removal. Without a transport the
-    connection is a local one."""
+    """Of some components, or of everything of this collection; then what was changed for us is as it was. With an
+    inventory it is the inventory that gives the host nothing, and no one has asked for the removal. Without a transport
+    the connection is a local one."""
     wrong = unreadable(store)
     if wrong:
         return Decision(errors=wrong)

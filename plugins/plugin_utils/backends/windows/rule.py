@@ -15,10 +15,11 @@ from .texts import ANY_PORTS, ANYWHERE, Addresses, Ports, read_addresses, read_p
 
 Action = Literal["allow", "block"]
 PREFIX = "portbook: "
-"""What groups of ours begin with."""
+"""What groups of this collection begin with."""
 NAMES = "portbook/"
-"""What names of rules of ours begin with."""
-GUARD, BASELINE, WAY_IN, MEMORY = (f"{PREFIX}{one}" for one in ("guard", "baseline", "way in", "memory"))
+"""What names of rules of this collection begin with."""
+GUARD, BASELINE, MEMORY = (f"{PREFIX}{one}" for one in ("guard", "baseline", "memory"))
+WAY_IN = "portbook: way in"
 ANY_PROTOCOL = 256
 ALL_PROFILES = 0x7FFFFFFF
 PROFILES: Mapping[int, str] = {1: "domain", 2: "private", 4: "public"}
@@ -29,7 +30,7 @@ NUMBERS: Mapping[str, int] = {
 WITH_PORTS = (6, 17)
 _DIRECTIONS: Mapping[int, Direction] = {1: "in", 2: "out"}
 _ACTIONS: Mapping[int, Action] = {0: "block", 1: "allow"}
-# Conditions that no rule of ours has, and what they are in a rule without them.
+# Conditions that no rule of this collection has, and what they are in a rule without them.
 _OTHER: Mapping[str, object] = {
     "InterfaceTypes": "All",
     "Interfaces": [],
@@ -86,7 +87,7 @@ class FirewallRule:
     """The name of the set that the plan has for `traffic.remote`; no part of what a host is given."""
 
     def record(self) -> dict[str, Any]:
-        """What the write module is told. An empty list would be Windows' default, and that is everything."""
+        """What the write module gets. An empty list would be Windows' default, and that is everything."""
         one = self.traffic
         if not one.remote.every and not write_addresses(one.remote):
             raise ValueError(f"{self.name}: a rule without remote addresses cannot be written")
@@ -119,8 +120,8 @@ def _icmp_order(one: str) -> tuple[int, str]:
 
 @dataclass(frozen=True)
 class StoredRule:
-    """A rule that a host has. Of one that is neither ours nor enabled, only the name is known, and the id only where
-    the host remembers rules of others."""
+    """A rule that a host has. Of an unmanaged rule that is not enabled, only the name is known, and the id only where
+    the host remembers unmanaged rules."""
 
     id: str
     owned: bool

@@ -48,7 +48,7 @@ _NEAR = frozenset({"LocalSubnet"})
 def sections(
     store: Store, decision: Decision, verbosity: int = 0, stays: frozenset[str] = frozenset()
 ) -> list[Section]:
-    """`stays` are rules of others that Windows refused to disable."""
+    """`stays` are unmanaged rules that Windows refused to disable."""
     done = [one for one in decision.operations if not (one.get("may_stay") and one["name"] in stays)]
     left, programs = after(store, done), dict[str, str]()
     # Rules have their peers in common: those of thousands of addresses are written once.
@@ -105,7 +105,7 @@ class _Host:
         return found
 
     def _unnamed(self, direction: int) -> int:
-        """What a profile refuses by default, rules of others may let through."""
+        """What a profile refuses by default, unmanaged rules may let through."""
         settings, name = self.store.effective, "DefaultInboundAction" if direction == 1 else "DefaultOutboundAction"
         open_ = any(not settings[bit, "FirewallEnabled"] or settings[bit, name] for bit in self.store.current)
         return access.EVERYBODY if open_ else access.SOME
@@ -220,7 +220,7 @@ def _base(name: str) -> str:
 
 
 def _unmanaged(store: Store, operations: Iterable[Mapping[str, Any]]) -> dict[str, Setting]:
-    """Those rules of others that are switched and are on; of one name together, since a host has packages by user."""
+    """Those unmanaged rules that are switched and are on; of one name together, since a host has packages by user."""
     rules = {one.id: one.rule for one in store.rules if not one.owned}
     switched = [rules[one["id"]] for one in operations if one["op"] in ("disable", "enable") and one["id"] in rules]
     count = Counter(rule.name for rule in switched if rule.enabled)
@@ -233,7 +233,7 @@ def _switch(count: int) -> Setting:
 
 
 def _by_hand(store: Store, memory: Memory, operations: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Guards that are written again, and are not what the host's other rules of ours ask for."""
+    """Guards that are written again, and are not what the collection's other rules on the host ask for."""
     gone = {one.get("id") for one in operations if one["op"] in ("delete", "change", "enable")}
     touched = [one.rule for one in store.owned if one.rule.group == GUARD and one.id in gone]
     if not touched:
@@ -248,7 +248,7 @@ def _by_hand(store: Store, memory: Memory, operations: Iterable[Mapping[str, Any
 
 
 def _texts(store: Store, operations: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Setting], dict[str, Setting]]:
-    """What stands beside the traffic of rules that are changed, before and after."""
+    """Properties other than the traffic of rules that are changed, before and after."""
     rules = {one.id: one.rule for one in store.owned if one.rule.group != MEMORY}
     before, then = dict[str, Setting](), dict[str, Setting]()
     for one in operations:

@@ -76,7 +76,8 @@ ANYWHERE = Addresses(every=True)
 
 @lru_cache(maxsize=65536)
 def read_ports(text: str) -> Ports:
-    """What is no number stays a word, also one that nobody knows: such a rule is then not like any of ours."""
+    """What is no number stays a word, also one that nobody knows: such a rule is then not like any of this
+    collection."""
     if text in ("", "*"):
         return ANY_PORTS
     spans, words = [], set()

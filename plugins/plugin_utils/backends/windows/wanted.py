@@ -97,7 +97,7 @@ class Renderer:
             _description(first),
             program,
             first.service or "",
-            # Sets of one name are told apart by what follows the tilde.
+            # Sets of one name differ in what follows the tilde.
             peers="" if first.peers in SYMBOLIC_PEERS else first.peers.partition("~")[0],
         )
         guarded = first.refusal == "guard"
