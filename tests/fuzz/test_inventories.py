@@ -108,11 +108,11 @@ VALID = {"all": ALL, "hosts": HOSTS, "groups": GROUPS}
 
 
 def planned(inventory: Any) -> Run:
-    """Debris of the inventory's own shape is Ansible's to refuse, so hosts and groups stay mappings."""
+    """Debris of the inventory's own shape is Ansible's to refuse, so hosts and groups stay mappings, and a host has a
+    name."""
     shared = inventory.get("all")
     shared = shared if isinstance(shared, dict) else {}
-    hosts = inventory.get("hosts")
-    hosts = hosts if isinstance(hosts, dict) and hosts else HOSTS
+    hosts = named(inventory.get("hosts"))
     groups = inventory.get("groups")
     groups = groups if isinstance(groups, dict) else GROUPS
     return run(
@@ -125,11 +125,15 @@ def planned(inventory: Any) -> Run:
     )
 
 
+def named(hosts: Any) -> dict[Any, Any]:
+    found = {name: own for name, own in hosts.items() if str(name).strip()} if isinstance(hosts, dict) else {}
+    return found or HOSTS
+
+
 def check(inventory: Any) -> Run:
     found = planned(inventory)
     check_words(found)
-    hosts = inventory.get("hosts")
-    check_culprits(found, [*map(str, hosts if isinstance(hosts, dict) and hosts else HOSTS)])
+    check_culprits(found, [*map(str, named(inventory.get("hosts")))])
     return found
 
 
