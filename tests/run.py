@@ -161,7 +161,7 @@ def molecule_kinds() -> tuple[Kind, Kind]:
     every = pytest_kind(
         "molecule",
         "Molecule's scenarios hold on real machines, and a user's repository works as it stands",
-        900,
+        700,
         *("-m", "more"),
         folders=("tests/molecule",),
     )
@@ -374,7 +374,7 @@ def _all() -> list[Kind]:
         replace(firewalld_kind("firewalld-more", 400, "-m", "more"), size=ALL),
         molecule_kinds()[1],
         clients_kind(),
-        other_root_kind(firewalld_kind("firewalld", 300, "-m", "more or not more", *_WITHOUT_BREAKS), "trixie", 300),
+        other_root_kind(firewalld_kind("firewalld", 400, "-m", "more or not more", *_WITHOUT_BREAKS), "trixie", 400),
         of_archived(other_root_kind(machine_kind("-m", "not more"), "bullseye", 360)),
         other_root_kind(machine_kind(), "trixie"),
         # In the lane of those that compute, which has time left; they raise few machines.

@@ -20,9 +20,7 @@ def test_the_units_run_on_every_python_and_with_every_series(found: tuple[str, .
         assert {of(pair) for pair, some in tests.items() if "tests/unit" in some} == {of(pair) for pair in pairs}
 
 
-@pytest.mark.parametrize(
-    ("own", "run"), [("2.21.5", ["2.18", "2.19", "2.22"]), ("2.19.1", ["2.18", "2.21", "2.22"])]
-)
+@pytest.mark.parametrize(("own", "run"), [("2.21.5", ["2.18", "2.19", "2.22"]), ("2.19.1", ["2.18", "2.21", "2.22"])])
 def test_playbooks_run_with_every_series_but_those_that_others_stand_for(
     monkeypatch: pytest.MonkeyPatch, own: str, run: list[str]
 ) -> None:
