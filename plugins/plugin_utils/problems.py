@@ -118,10 +118,10 @@ def _listed(names: list[str]) -> str:
 
 
 def nearest(given: object, known: Iterable[str], cutoff: float = 0.75) -> str | None:
-    name = str(given)
-    # Comparing takes time, and nobody slips into hundreds of characters.
     # Only a message needs it.
     from difflib import get_close_matches
 
+    name = str(given)
+    # Comparing takes time, and nobody slips into hundreds of characters.
     found = get_close_matches(name, list(known), n=1, cutoff=cutoff) if len(name) <= _LONGEST_NAME else []
     return found[0] if found else None
