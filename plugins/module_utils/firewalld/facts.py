@@ -87,7 +87,7 @@ class _Facts:
 
     def _services(self) -> List[services.Service]:
         if not units.has_systemd():
-            raise OSError("no systemd here, so services cannot be told")
+            raise OSError("no systemd here, so services cannot be listed")
         return services.states(_SERVICES)
 
     # -- ours ---------------------------------------------------------------------------------------
