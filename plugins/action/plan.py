@@ -17,7 +17,6 @@ from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends import no_answer
-from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.compare import compare
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.contract import Unreachable
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run import needs
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.cache import RunCache
@@ -88,6 +87,9 @@ class ActionModule(ActionBase):
         if self._connection.transport == "local" and asked.rpartition(".")[2] != "local":
             # Of a connection that is kept by a process of its own, a task that says it needs none is given another.
             return Compared("not compared", f"over its connection {asked}, no module can be run")
+        # Few runs ask for it.
+        from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.compare import compare
+
         self._task.check_mode = self._task.diff = True
         return compare(turn, head, self._target(task_vars), part, components)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 _LONGEST_VALUE = 80
 _LONGEST_NAME = 200
@@ -123,6 +122,9 @@ def _listed(names: list[str]) -> str:
 
 
 def nearest(given: object, known: Iterable[str], cutoff: float = 0.75) -> str | None:
+    # Only a message needs it.
+    from difflib import get_close_matches
+
     name = str(given)
     # Comparing takes time, and nobody slips into hundreds of characters.
     found = get_close_matches(name, list(known), n=1, cutoff=cutoff) if len(name) <= _LONGEST_NAME else []

@@ -51,7 +51,7 @@ def render(catalog: Catalog, mark: str) -> dict[str, str]:
     of_host = {"options": variable_words.options_of_host()}
     files = {
         "docs/variables.md": templates.get_template("variables.md.j2").render(products=products),
-        "roles/host/defaults/main.yml": templates.get_template("host_defaults.yml.j2").render(of_host),
+        "roles/host/defaults/main.yml": templates.get_template("role/defaults/main.yml.j2").render(of_host),
         "roles/host/meta/argument_specs.yml": templates.get_template("host_argument_specs.yml.j2").render(of_host),
     }
     for product in products:

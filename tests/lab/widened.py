@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from golden.helpers import book
 
-from lab import roots
-
-BOOKS = roots.CHECKOUT / "plugins" / "plugin_utils" / "catalog" / "books"
 FILES = ("2pxe.yml", "netwrix.yml", "stifler.yml")
 PLATFORMS = ["linux", "windows"]
 WORD, PART = "lab_", "lab-"
@@ -24,7 +22,8 @@ _PROSE = frozenset(
 
 
 def books() -> dict[str, Any]:
-    return {name: yaml.safe_load((BOOKS / name).read_text(encoding="utf-8")) for name in FILES}
+    """As they are read for everything else that is worked out from them; not to be changed."""
+    return {name: book.shipped().files[name] for name in FILES}
 
 
 def names(given: dict[str, Any]) -> dict[str, dict[str, str]]:

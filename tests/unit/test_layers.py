@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -91,3 +92,14 @@ def test_no_backend_of_linux_is_named_elsewhere() -> None:
     named = {path for path, text in texts.items() if re.search("nftables|firewalld", text)}
     assert len(texts) > 60
     assert sorted(path for path in named if not any(one in path for one in NAMED_IN)) == []
+
+
+def test_a_run_without_windows_hosts_imports_nothing_for_them() -> None:
+    program = (
+        "import sys\n"
+        "from ansible_collections.portbook.firewall.plugins.action import apply, host_facts, plan, summary\n"
+        "print([name for name in sys.modules if 'plugin_utils.backends.windows' in name])\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / ".venv" / "collections")}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

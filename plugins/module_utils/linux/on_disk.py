@@ -7,6 +7,16 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import Optional
+
+
+def read(path: str) -> Optional[str]:
+    """None, if it is not there or cannot be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return None
 
 
 def write(path: str, draft: str, text: str, mode: int) -> None:

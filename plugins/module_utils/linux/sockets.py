@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Tuple
 
-from . import programs
+from . import on_disk, programs
 
 SECONDS = 1.0
 """After that, no further process is looked at."""
@@ -74,11 +74,7 @@ def address_of(text: str) -> str:
 
 
 def _lines(path: str) -> List[str]:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.readlines()[1:]
-    except OSError:
-        return []
+    return _text(path).splitlines()[1:]
 
 
 def _holders(inodes: Iterable[str], folder: str) -> Tuple[Dict[str, int], str]:
@@ -138,11 +134,7 @@ def unit_of(cgroup: str) -> str:
 
 
 def _text(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
+    return on_disk.read(path) or ""
 
 
 def _with_socket_units(found: List[Socket]) -> List[Socket]:

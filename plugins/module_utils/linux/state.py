@@ -111,11 +111,7 @@ class HostState:
         return state, remembered.fault(state)
 
     def text(self, name: str) -> Optional[str]:
-        try:
-            with open(self.path(name), encoding="utf-8", errors="replace") as file:
-                return file.read()
-        except OSError:
-            return None
+        return on_disk.read(self.path(name))
 
     def write_next(self, name: str, text: str) -> None:
         """What takes the place of `name` once it is committed."""

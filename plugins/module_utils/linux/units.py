@@ -40,7 +40,7 @@ class Units:
     """Folders that go when they are empty."""
 
     def present(self) -> Dict[str, str]:
-        return {path: _read(path) for path in self.files if os.path.lexists(path)}
+        return {path: on_disk.read(path) or "" for path in self.files if os.path.lexists(path)}
 
     def as_wanted(self, files: Dict[str, str]) -> bool:
         return not self._differs(files) and all(_at_work(one) for one in self.services if one.path in files)
@@ -197,11 +197,3 @@ def _write(path: str, text: str) -> None:
 def _written(path: str, text: str) -> None:
     on_disk.make_folder(os.path.dirname(path), 0o755)
     on_disk.write(path, f"{path}.new", text, 0o644)
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""

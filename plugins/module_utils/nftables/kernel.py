@@ -92,7 +92,7 @@ class Nft:
             found = [one for place in others for one in self._objects_of(*place)]
         flagged = [_table_of(one) for one in found if "flags" in one.get("table", {})]
         # One that is dormant sees no packet.
-        without = [*ours, *(place for place in flagged if place not in ours and self._dormant(*place))]
+        without = [*ours, *(place for place in flagged if place not in ours and self._sleeps(*place))]
         return [one for one in found if _table_of(one) not in without]
 
     def tables(self) -> List[str]:
@@ -107,15 +107,14 @@ class Nft:
         try:
             return self._objects("list", "table", family, name)
         except NftUnreadable:
-            if not self._dormant(family, name):
+            text = self._run(["-s", "list", "table", family, name])
+            if not _dormant(text):
                 raise
             # To compare it with.
-            text = self._run(["-s", "list", "table", family, name])
             return [{"table": {"family": family, "name": name, "flags": "dormant", "listing": text}}]
 
-    def _dormant(self, family: str, name: str) -> bool:
-        lines = self._run(["-s", "-t", "list", "table", family, name]).splitlines()
-        return any(line.startswith("\tflags ") and "dormant" in line for line in lines)
+    def _sleeps(self, family: str, name: str) -> bool:
+        return _dormant(self._run(["-s", "-t", "list", "table", family, name]))
 
     def _objects(self, *arguments: str) -> List[Any]:
         text = self._run(["-j", *arguments])
@@ -139,6 +138,11 @@ class Nft:
         if done.code:
             raise NftError(f"{wrong}: {_cause(done.err)}")
         return done.out
+
+
+def _dormant(table: str) -> bool:
+    """By its listing as text."""
+    return any(line.startswith("\tflags ") and "dormant" in line for line in table.splitlines())
 
 
 def _killed(number: int) -> str:

@@ -11,6 +11,7 @@ import os
 import re
 from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
+from ..linux import on_disk
 from .listed import Chain, Listed
 
 _TABLES: Dict[str, str] = {
@@ -71,7 +72,7 @@ def declared(paths: Optional[Iterable[str]] = None) -> Dict[Tuple[str, str], str
     waiting, seen = list(CONFIGURATIONS if paths is None else paths), 0
     while waiting and seen < _MOST_FILES:
         path = waiting.pop(0)
-        text = _text(path)
+        text = on_disk.read(path) or ""
         seen += 1
         for family, name in _DECLARED.findall(text):
             found.setdefault((family or "ip", name.rstrip("{;")), path)
@@ -81,11 +82,3 @@ def declared(paths: Optional[Iterable[str]] = None) -> Dict[Tuple[str, str], str
 
 def _included(text: str, folder: str) -> List[str]:
     return [one for pattern in _INCLUDE.findall(text) for one in sorted(glob.glob(os.path.join(folder, pattern)))]
-
-
-def _text(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""

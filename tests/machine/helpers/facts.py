@@ -21,6 +21,7 @@ PLAY = [
         ],
     }
 ]
+_SINCE = "/run/before"
 SHOWN = "found.ansible_facts.portbook"
 
 
@@ -30,6 +31,15 @@ def read(operator: Operator) -> dict[str, Any]:
     run = operator.run(str(playbook)).ok(changed=False)
     (found,) = (data[SHOWN] for _word, _host, data in results_in(run.output) if SHOWN in data)
     return dict(found)
+
+
+def read_only(machine: Machine, operator: Operator) -> list[dict[str, Any]]:
+    """Of three readings, which leave the machine as it was."""
+    machine.run("touch", _SINCE)
+    before = holdings(machine)
+    found = [read(operator) for _time in range(3)]
+    assert (touched(machine, _SINCE), holdings(machine)) == ([], before)
+    return found
 
 
 def touched(machine: Machine, since: str) -> list[str]:
