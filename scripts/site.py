@@ -38,7 +38,7 @@ def document_plugins() -> None:
     run("antsibull-docs", *words, "portbook.firewall")
 
 
-def run(program: str, *words: str | Path) -> None:
+def run(program: str, *words: object) -> None:
     environment = os.environ | {
         "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".venv" / "collections"),
         "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}",

@@ -72,7 +72,7 @@ def test_a_reversed_range_is_refused_and_turned_round_in_the_advice():
     "written", ["", "http", "80,443", "80:90", "8 0", True, False, None, 80.0, {}, "1e3", "٨٠", "80-", "rpc_dynamic"]
 )
 def test_what_is_no_port_is_refused(written):
-    with pytest.raises(BadPort, match="is no port"):
+    with pytest.raises(BadPort, match="is not a valid port"):
         parse(written)
 
 
