@@ -77,7 +77,7 @@ def test_a_kept_plan_of_another_making_is_refused(kept: Desk, change: dict[str, 
 def test_a_file_that_is_no_plan_is_refused(desk: Desk, text: str):
     desk.plan_file.write_text(text)
     message = refused(desk.run(SITE_PLAYBOOK, options=["--limit", "siem"]))
-    assert "is no plan" in message
+    assert "is not a plan" in message
     assert "Create it with portbook.firewall.plan" in message
 
 

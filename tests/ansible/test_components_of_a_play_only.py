@@ -30,7 +30,7 @@ def test_several_such_hosts_are_each_warned_of(desk: Desk):
     run = desk.run(play({PLAN: {"components": ["utmstack_probe"]}}, hosts="desk:web-1")).ok()
     assert set(run.shown) == {"desk", "web-1"}
     for host in ("desk", "web-1"):
-        assert f"{host} plays utmstack_probe in this play only" in run.words
+        assert f"{host} has the component utmstack_probe in this play only" in run.words
 
 
 def test_a_host_that_plays_it_by_the_inventory_is_not_warned_of(desk: Desk):

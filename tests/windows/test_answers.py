@@ -53,7 +53,7 @@ def test_a_whole_answer_is_a_store() -> None:
 
 @pytest.mark.parametrize("format_", [None, 0, 1, "2"])
 def test_another_version_is_named(format_: Any) -> None:
-    assert "two versions of the collection meet" in wrong(answer(format=format_))
+    assert "two versions of the collection are installed" in wrong(answer(format=format_))
 
 
 @pytest.mark.parametrize("key", ["rules", "unreadable", "profiles", "current_profiles", "modify_state", "fingerprint"])

@@ -70,7 +70,7 @@ def test_lists_are_cut_and_counted() -> None:
 
 
 def test_an_answer_of_another_version_is_refused() -> None:
-    with pytest.raises(WrongAnswer, match="two versions of the collection meet"):
+    with pytest.raises(WrongAnswer, match="two versions of the collection are installed"):
         facts.facts({"format": 1}, 0)
 
 

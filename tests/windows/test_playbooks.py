@@ -222,7 +222,7 @@ def test_a_rule_that_the_product_made_is_told_with_who_made_it_and_a_guard_holds
     theirs = {"Name": TWO_PXE, "Enabled": True, "Action": 1, "Protocol": 6, "LocalPorts": "8050"}
     windows.hosts.add("pxe", Store.of(theirs))
     run = windows.bring().ok()
-    told = f"unmanaged: rule '{TWO_PXE}', made by 2PXE when it starts, or its installer (FWHTTP)"
+    told = f"unmanaged: rule '{TWO_PXE}', created by 2PXE when it starts, or its installer (FWHTTP)"
     assert f"{told} permits others portbook/2pxe.http/in/1" in run.words
     assert windows.hosts.store("pxe").rules[0].enabled
 
@@ -283,7 +283,7 @@ def test_a_write_that_is_killed_is_finished_by_the_next_run(windows: Windows) ->
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        ({"format": 1, "rules": []}, "has format 1 and not 2: two versions of the collection meet"),
+        ({"format": 1, "rules": []}, "has format 1 and not 2: two versions of the collection are installed"),
         (
             {"format": 2, "rules": []},
             "lacks unreadable, profiles, current_profiles, modify_state, fingerprint: it was cut off",

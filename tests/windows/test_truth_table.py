@@ -269,5 +269,5 @@ def test_the_ports_that_cannot_be_guarded_are_those_that_are_reported() -> None:
     """And whatever deviates does so for a reason that is written down."""
     for name in windows_hosts(Scenario("on")):
         brought = sited(Scenario("on")).bring(Store(), name)
-        reported = [text for text in brought.decision.warnings if text.startswith("not guarded")]
+        reported = [text for text in brought.decision.warnings if text.startswith("not restricted")]
         assert bool(reported) == bool(host_table(Scenario("on"), name).unguarded), (name, reported)

@@ -308,8 +308,8 @@ def test_other_variables_carry_no_suffix():
 @pytest.mark.parametrize(
     ("base", "left", "right", "says"),
     [
-        ("portbook_peers", {"siem": "any"}, {"siem": ["192.0.2.1"]}, "lists addresses, portbook_peers_a says any"),
-        ("portbook_peers", {"siem": ["192.0.2.1"]}, {"siem": "any"}, "lists addresses, portbook_peers_b says any"),
+        ("portbook_peers", {"siem": "any"}, {"siem": ["192.0.2.1"]}, "lists addresses, and portbook_peers_a is any"),
+        ("portbook_peers", {"siem": ["192.0.2.1"]}, {"siem": "any"}, "lists addresses, and portbook_peers_b is any"),
         ("portbook_flows", {"stifler.talk": {"state": "enabled"}}, {"stifler.talk": {"state": "disabled"}},
          "contradicts portbook_flows_a in state: 'disabled' here, 'enabled' there"),
         ("portbook_flows", {"stifler.talk": {"ports": 1}}, {"stifler.talk": {"ports": 2}}, "contradicts portbook_flows_a in ports"),

@@ -76,7 +76,7 @@ def test_the_realm_of_one_component_stands_instead_of_the_hosts():
 
 def test_a_required_peer_of_another_realm_only_is_an_error_that_says_so():
     (error,) = SIMPLE.errors(client(1, "a"), server(1, "b"))
-    assert error.startswith("c1: client needs server for acme.talk, and none shares a realm")
+    assert error.startswith("c1: client needs server for acme.talk, and none is in the same realm")
     assert "portbook_realm" in error
     assert "server_realm" in error
 
