@@ -36,7 +36,8 @@ def test_a_host_moves_from_nftables_to_firewalld_and_back(machine: Machine, oper
     operator.run().ok(changed=False)
     there = everything(machine)
     operator.inventory(portbook_backend="firewalld")
-    assert "applied by nftables, and firewalld is asked for. Set portbook_migrate: true" in operator.run().failed().words
+    refusal = "applied by nftables, and firewalld is asked for. Set portbook_migrate: true"
+    assert refusal in operator.run().failed().words
     assert everything(machine) == there
     assert daemon.rules() == []
 
