@@ -36,7 +36,8 @@ def test_a_host_moves_from_nftables_to_firewalld_and_back(machine: Machine, oper
     operator.run().ok(changed=False)
     there = everything(machine)
     operator.inventory(portbook_backend="firewalld")
-    assert "held by nftables, and firewalld is asked for. Set portbook_migrate: true" in operator.run().failed().words
+    refusal = "applied by nftables, and firewalld is asked for. Set portbook_migrate: true"
+    assert refusal in operator.run().failed().words
     assert everything(machine) == there
     assert daemon.rules() == []
 
@@ -52,7 +53,7 @@ def test_a_host_moves_from_nftables_to_firewalld_and_back(machine: Machine, oper
     operator.run().ok(changed=False)
 
     operator.inventory(portbook_backend="nftables")
-    assert "held by firewalld, and nftables is asked for" in operator.run().failed().words
+    assert "applied by firewalld, and nftables is asked for" in operator.run().failed().words
     operator.inventory(portbook_backend="nftables", portbook_migrate=True, portbook_foreign="warn")
     with watched(machine) as seen:
         operator.run().ok(changed=True)

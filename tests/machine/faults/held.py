@@ -12,7 +12,7 @@ from machine.helpers.playbooks import finished
 
 _AT_ONCE = 2.0
 """Seconds after the end of what kept the host from it."""
-_GONE = "are gone or cannot be read"
+_GONE = "were removed or cannot be read"
 _REPLACED = "table that was to be confirmed"
 
 

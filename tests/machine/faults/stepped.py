@@ -57,7 +57,7 @@ PAUSES = [
     Stepped("stopped before the first file, woken after the hold", PAUSED, "held", 0, HOLD + 3),
     Stepped("a first apply is stopped before the load, woken after the hold", PAUSED, "first", LOAD, HOLD + 3),
     Stepped("a first apply is stopped after the load, woken after the hold", PAUSED, "first", f"{LOAD}+1", HOLD + 3),
-    Stepped("another run comes while one is stopped", PAUSED, "held", 0, 5, meets="another run holds the firewall"),
+    Stepped("another run comes while one is stopped", PAUSED, "held", 0, 5, meets="another run is active on this host"),
     Stepped(
         "another run comes while a loaded one is stopped", PAUSED, "first", f"{LOAD}+1", HOLD + 3, meets="another run"
     ),
