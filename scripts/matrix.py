@@ -27,8 +27,16 @@ SERIES = {
     "2.21": ("3.12", "3.13", "3.14"),
     "2.22": ("3.13", "3.14"),
 }
-# Where playbooks differ from one series to the next: 2.20 lies between two that run them all.
-WITHOUT_PLAYBOOKS = "2.20"
+UNITS = ("tests/unit",)
+WHOLE = (*UNITS, "tests/ansible")
+# What differs from one series to the next: how variables are read and templated. The oldest and the newest run all.
+BETWEEN = (
+    *UNITS,
+    *(
+        f"tests/ansible/test_{name}.py"
+        for name in ("role_variables", "where_variables_may_stand", "which_variables_are_seen", "errors", "compare")
+    ),
+)
 # A series that has no release yet, by what is asked for instead of its newest patch.
 BEFORE_RELEASE = {"2.22": "ansible-core>=2.22.0rc1,<2.23"}
 
@@ -168,15 +176,15 @@ def test(pair: Pair, python: str, folders: tuple[str, ...]) -> Result:
 
 
 def folders(pairs: list[Pair]) -> dict[Pair, tuple[str, ...]]:
-    """The tests of each pair: the units on every Python and with every series, the runs of ansible-playbook with most
-    series, of which the one in `.venv` has them already in `make test`. Every pair plans and runs the demo, too."""
+    """The tests of each pair: the units on every Python and with every series, the runs of ansible-playbook with every
+    series but the one in `.venv`, whose are in `make test`. Every pair plans and runs the demo, too."""
     own = ".".join(importlib.metadata.version("ansible-core").split(".")[:2])
     found: dict[Pair, tuple[str, ...]] = dict.fromkeys(pairs, ())
+    ends = (pairs[0].series, pairs[-1].series)
     for pair in {pair.series: pair for pair in reversed(pairs)}.values():
-        alone = pair.series in (own, WITHOUT_PLAYBOOKS)
-        found[pair] = ("tests/unit",) if alone else ("tests/unit", "tests/ansible")
+        found[pair] = UNITS if pair.series == own else WHOLE if pair.series in ends else BETWEEN
     for python in {pair.python for pair in pairs} - {pair.python for pair, tests in found.items() if tests}:
-        found[[pair for pair in pairs if pair.python == python][-1]] = ("tests/unit",)
+        found[[pair for pair in pairs if pair.python == python][-1]] = UNITS
     return found
 
 
@@ -223,7 +231,7 @@ def main() -> int:
             pool.map(
                 lambda pair: test(pair, found[pair.python], tested[pair]),
                 # Those that take long first, so that none of them is left over for the end.
-                sorted(tested, key=lambda pair: len(tested[pair]), reverse=True),
+                sorted(tested, key=lambda pair: (tested[pair] == WHOLE, len(tested[pair])), reverse=True),
             )
         )
     ran = {result.pair.series for result in results}

@@ -143,10 +143,6 @@ def clients_kind() -> Kind:
     return replace(on_machines(kind), size=ALL, beside=False)
 
 
-_WITHOUT_BREAKS = [f"--ignore=tests/firewalld/test_{name}.py" for name in ("breaks", "calls")]
-"""What they show depends on no Debian, and takes long."""
-
-
 def firewalld_kind(name: str = "firewalld", limit: float = 120, *options: str) -> Kind:
     proves = "a real firewalld opens, its own table refuses, and both come back together"
     kind = pytest_kind(name, proves, limit, *("-n", "4", *options), folders=("tests/firewalld",))
@@ -169,6 +165,10 @@ def molecule_kinds() -> tuple[Kind, Kind]:
         replace(one, needs=lambda: one.needs() or in_environment("molecule")() or needs_of_kernel()),
         replace(on_machines(every), size=ALL),
     )
+
+
+_WHAT_DIFFERS = ("-m", "not once")
+"""Of the tests on machines, those on other Debians than the first; with those that are marked `more`."""
 
 
 def other_root_kind(kind: Kind, suite: str, limit: float = 500) -> Kind:
@@ -374,9 +374,9 @@ def _all() -> list[Kind]:
         replace(firewalld_kind("firewalld-more", 400, "-m", "more"), size=ALL),
         molecule_kinds()[1],
         clients_kind(),
-        other_root_kind(firewalld_kind("firewalld", 400, "-m", "more or not more", *_WITHOUT_BREAKS), "trixie", 400),
-        of_archived(other_root_kind(machine_kind("-m", "not more"), "bullseye", 360)),
-        other_root_kind(machine_kind(), "trixie"),
+        other_root_kind(firewalld_kind("firewalld", 300, *_WHAT_DIFFERS), "trixie", 300),
+        of_archived(other_root_kind(machine_kind("-m", "not more and not once"), "bullseye", 300)),
+        other_root_kind(machine_kind(*_WHAT_DIFFERS), "trixie", 400),
         # In the lane of those that compute, which has time left; they raise few machines.
         *(replace(other_root_kind(docker_kind(), suite, 260), beside=False) for suite in ("bookworm", "trixie")),
         pytest_kind("release", "the archive works alone, is the same each time, and a release is one command", 150),

@@ -12,7 +12,7 @@ from firewalld.helpers.bench import ALL, HOLD, SPARE, Bench
 from lab.network import STRANGER
 from machine.test_way_back import CUTS
 
-pytestmark = pytest.mark.more
+pytestmark = [pytest.mark.more, pytest.mark.once]
 FEW = {
     "nothing": "at runtime",
     "firewalld is killed": "with a reload",

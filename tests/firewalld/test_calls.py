@@ -17,7 +17,7 @@ from firewalld.helpers.packets import GUARDED, PEER_ALONE
 from lab.network import PEER, STRANGER
 from machine.helpers.playbooks import REMOVE, SITE, finished
 
-pytestmark = pytest.mark.more
+pytestmark = [pytest.mark.more, pytest.mark.once]
 OTHER_PEER = "192.0.2.77"
 ENDS = {
     "the module is killed": MODULE,

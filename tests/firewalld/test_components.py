@@ -17,7 +17,7 @@ from machine.helpers.playbooks import HOST, Operator
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.load import load
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
 
-pytestmark = pytest.mark.more
+pytestmark = [pytest.mark.more, pytest.mark.once]
 PLAN = "portbook.firewall.plan"
 CATALOG = load([], Problems())
 ON_LINUX = sorted(

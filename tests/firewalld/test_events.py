@@ -43,6 +43,7 @@ def test_a_restart_of_the_host_and_a_power_cut_change_nothing(
         operator.run().ok(changed=False)
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("listening")
 def test_what_hands_have_changed_is_put_right_by_the_next_run(
     machine: Machine, operator: Operator, daemon: Daemon

@@ -345,7 +345,8 @@ def test_two_runs_at_once_and_the_second_learns_who_is_the_first(host: Host) -> 
     try:
         since = r"at work since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \(\d+ s\)(, by ssh from \S+)?"
         with pytest.raises(
-            StateError, match=rf"another run is active on this host: process {first}, started as .*, {since}\. Wait for it"
+            StateError,
+            match=rf"another run is active on this host: process {first}, started as .*, {since}\. Wait for it",
         ):
             host.apply(TWO)
         assert host.all() == before

@@ -15,9 +15,11 @@ def scene(machine: Machine, operator: Operator) -> Scene:
     return Scene(machine, operator)
 
 
-@pytest.mark.parametrize(
-    "event", [pytest.param(one, id=one.name, marks=[pytest.mark.more] if one.more else []) for one in EVENTS]
-)
+def marks(event: Event) -> list[pytest.MarkDecorator]:
+    return [mark for mark, has in ((pytest.mark.more, event.more), (pytest.mark.once, event.once)) if has]
+
+
+@pytest.mark.parametrize("event", [pytest.param(one, id=one.name, marks=marks(one)) for one in EVENTS])
 def test_the_same_packets_pass_as_the_page_says(scene: Scene, event: Event) -> None:
     event.before(scene)
     untouched = scene.unmanaged()

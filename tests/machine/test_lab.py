@@ -14,6 +14,8 @@ from lab import network, standing
 from lab.laboratory import Laboratory, Spec
 from machine.helpers.pages import commands
 
+pytestmark = pytest.mark.once
+
 CHECKOUT = Path(__file__).parents[2]
 PAGE = CHECKOUT / "docs" / "lab.md"
 

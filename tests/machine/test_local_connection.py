@@ -10,6 +10,8 @@ from lab.machine import Machine
 from lab.network import CONTROLLER, STRANGER
 from machine.helpers.playbooks import Operator
 
+pytestmark = pytest.mark.once
+
 # As if Ansible ran on the machine itself. Modules come by standard input, so nothing has to lie there.
 ON_THE_MACHINE = """#!/bin/sh
 nspawn=$(pidof systemd-nspawn)

@@ -15,6 +15,8 @@ from lab import groups, laboratory
 from lab.keeper import PLACE
 from lab.laboratory import Laboratory, Spec
 
+pytestmark = pytest.mark.once
+
 _OPENS = """
 import sys, time
 from pathlib import Path

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from lab.machine import Machine
 from lab.network import PEER, STRANGER
 from machine.helpers.playbooks import HOST, REMOVE, SITE, Operator
 from machine.test_site import GUARDED, files
+
+pytestmark = pytest.mark.once
 
 
 def rename(operator: Operator) -> None:

@@ -11,6 +11,8 @@ from machine.helpers.playbooks import Operator
 from machine.helpers.truth import FREE, GUARDED
 from machine.helpers.watching import HELD, Kept, Probe, Tries, watching
 
+pytestmark = pytest.mark.once
+
 TRACKING = """
 table inet mine {
     chain input {

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from matrix import SERIES, Pair, folders
+from matrix import BETWEEN, CHECKOUT, SERIES, WHOLE, Pair, folders
 
 EVERY = [Pair(python, series) for series, versions in SERIES.items() for python in versions]
 
@@ -20,10 +20,18 @@ def test_the_units_run_on_every_python_and_with_every_series(found: tuple[str, .
         assert {of(pair) for pair, some in tests.items() if "tests/unit" in some} == {of(pair) for pair in pairs}
 
 
-@pytest.mark.parametrize(("own", "run"), [("2.21.5", ["2.18", "2.19", "2.22"]), ("2.19.1", ["2.18", "2.21", "2.22"])])
-def test_playbooks_run_with_every_series_but_those_that_others_stand_for(
-    monkeypatch: pytest.MonkeyPatch, own: str, run: list[str]
+@pytest.mark.parametrize(
+    ("own", "some"), [("2.21.5", {"2.19", "2.20"}), ("2.19.1", {"2.20", "2.21"}), ("2.22.0", {"2.19", "2.20", "2.21"})]
+)
+def test_playbooks_run_with_every_series_but_the_one_that_make_test_has(
+    monkeypatch: pytest.MonkeyPatch, own: str, some: set[str]
 ) -> None:
-    """The one that make test has, and the one between two that have them."""
+    """All with the oldest and the newest, those that read variables with the others."""
     monkeypatch.setattr("importlib.metadata.version", lambda name: {"ansible-core": own}[name])
-    assert sorted(pair.series for pair, some in folders(EVERY).items() if "tests/ansible" in some) == run
+    tests = folders(EVERY)
+    assert {pair.series for pair, run in tests.items() if run == BETWEEN} == some
+    assert {pair.series for pair, run in tests.items() if run == WHOLE} == {"2.18", "2.22"} - {own[:4]}
+
+
+def test_what_the_series_between_run_is_there() -> None:
+    assert all((CHECKOUT / one).exists() for one in BETWEEN)

@@ -48,6 +48,8 @@ class Event:
     """It takes away the rules of others, too, and nothing brings them back."""
     more: bool = True
     """Left to `make test-all`."""
+    once: bool = False
+    """What happens is done by this collection or to its files, so no other Debian does it in another way."""
 
     @property
     def mended(self) -> bool:
@@ -237,25 +239,40 @@ EVENTS = (
         EDITED,
         on_machine("nft", "insert", "rule", "inet", "portbook", "inbound", "accept"),
         more=False,
+        once=True,
     ),
-    Event("somebody edits the unit", STAYS, edits_unit, run_changes=True),
+    Event("somebody edits the unit", STAYS, edits_unit, run_changes=True, once=True),
     Event(
         "somebody edits the file",
         STAYS,
         on_machine("sh", "-c", "echo 'add rule inet portbook inbound accept' >>/var/lib/portbook/table.nft"),
         run_changes=True,
+        once=True,
     ),
-    Event("somebody deletes the folder", STAYS, on_machine("rm", "-r", "/var/lib/portbook"), run_changes=True),
     Event(
-        "a peer joins", REPLACED, and_run(peers(joins=(network.STRANGER6,))), undo=peers(leaves=(network.STRANGER6,))
+        "somebody deletes the folder", STAYS, on_machine("rm", "-r", "/var/lib/portbook"), run_changes=True, once=True
     ),
-    Event("a peer leaves", REPLACED, and_run(peers(leaves=(network.PEER6,))), undo=peers(joins=(network.PEER6,))),
+    Event(
+        "a peer joins",
+        REPLACED,
+        and_run(peers(joins=(network.STRANGER6,))),
+        undo=peers(leaves=(network.STRANGER6,)),
+        once=True,
+    ),
+    Event(
+        "a peer leaves",
+        REPLACED,
+        and_run(peers(leaves=(network.PEER6,))),
+        undo=peers(joins=(network.PEER6,)),
+        once=True,
+    ),
     Event(
         "a peer changes its address",
         REPLACED,
         and_run(peers(joins=(network.STRANGER6,), leaves=(network.PEER6,))),
         undo=peers(joins=(network.PEER6,), leaves=(network.STRANGER6,)),
+        once=True,
     ),
-    Event("a component is removed", REPLACED, removes_component, before=two_components, undo=adds_it_again),
-    Event("`portbook.firewall.remove`", REMOVED, removes_everything),
+    Event("a component is removed", REPLACED, removes_component, before=two_components, undo=adds_it_again, once=True),
+    Event("`portbook.firewall.remove`", REMOVED, removes_everything, once=True),
 )

@@ -214,7 +214,9 @@ def test_what_another_backend_holds_is_left_to_it(engine: Twofold) -> None:
     there = engine.read()
     engine.name = "onefold"
     for more in ({}, {"check": True}, {"removes": True, "replace_all": True}):
-        with pytest.raises(StateError, match=r"applied by twofold, and onefold is asked for\. Set portbook_migrate: true"):
+        with pytest.raises(
+            StateError, match=r"applied by twofold, and onefold is asked for\. Set portbook_migrate: true"
+        ):
             apply(engine, {"one": {}}, **more)
     assert engine.read() == there
     engine.name = "twofold"
