@@ -91,6 +91,7 @@ def test_the_plan_of_the_example(company: Company, update: bool) -> None:
     on_file("plan-example", printed(company.bring(PLAN).ok()), update)
 
 
+@pytest.mark.more
 def test_the_runs_of_the_example_one_after_the_other(company: Company, update: bool) -> None:
     only = ("--limit", LIMIT)
     on_file("site-1-check-diff", printed(company.bring(SITE, "--check", "--diff", *only).ok()), update)

@@ -161,8 +161,6 @@ OF_ANSIBLE = re.compile("Python|root, without|become|sudo|module")
 OF_THE_VERSION = {"/run is full", "the folder of units is full"}
 """Cases where another systemd may do something else."""
 HERE = [name for name in CASES if roots.SUITE == "bookworm" or name in OF_THE_VERSION]
-FEW = {"/etc is read-only"}
-FRESH = [pytest.param(name, marks=() if name in FEW else pytest.mark.more) for name in HERE]
 _EVERYTHING = r"""
 find /etc /var/lib /run/portbook -path /var/lib/systemd -prune -o -printf '%p %y %m %u %g %l\n' 2>/dev/null | sort
 find /etc /var/lib -path /var/lib/systemd -prune -o -type f -print0 | sort -z | xargs -0 sha256sum
@@ -237,7 +235,8 @@ def refuses(bad: Bad, run: Run) -> None:
     assert not re.search(r"Traceback|Errno|errno", run.output), run.output
 
 
-@pytest.mark.parametrize("name", FRESH)
+@pytest.mark.more
+@pytest.mark.parametrize("name", HERE)
 def test_nothing_is_done_to_a_host_that_never_had_rules(fresh: Bench, name: str) -> None:
     machine, operator = fresh
     bad = CASES[name]

@@ -47,7 +47,9 @@ def processes_of(log: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "end", [signal.SIGKILL, *(pytest.param(one, marks=pytest.mark.more) for one in (signal.SIGINT, signal.SIGTERM))]
+)
 def test_nothing_is_left_when_the_tests_are_ended(root: Path, tmp_path: Path, end: signal.Signals) -> None:
     log = tmp_path / "machine.log"
     tests = Path(laboratory.__file__).parents[1]

@@ -65,7 +65,7 @@ def test_a_peer_reaches_a_guarded_port_and_a_stranger_does_not(machine: Machine,
     assert machine.reached(asked) == set(asked) - {(STRANGER, GUARDED), (CONTROLLER, GUARDED)}
 
 
-@pytest.mark.parametrize("pipelining", [True, False])
+@pytest.mark.parametrize("pipelining", [True, pytest.param(False, marks=pytest.mark.more)])
 def test_the_way_in_is_found_behind_sudo(machine: Machine, operator: Operator, pipelining: bool) -> None:
     """sudo takes SSH_CONNECTION out of what the module sees."""
     user = {"ansible_user": "deploy", "ansible_become": True, "ansible_pipelining": pipelining}

@@ -24,6 +24,8 @@ CHOSEN: list[Break] = [
         if one.id
         in {
             "held: notes and folder are deleted",
+            "held: the service is stopped before it begins",
+            "held: the folder is read-only",
             "held: nft hangs",
             "held: Python is gone",
             "held: systemd starts again",

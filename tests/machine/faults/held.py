@@ -31,12 +31,12 @@ def _nft(name: str, does: str, **more: object) -> Held:
 
 FEW = [
     _held("every Python is killed", "pkill -KILL python3; true"),
-    _held("the service is stopped before it begins", "systemctl stop portbook-way-back.service"),
     _nft("nft fails until three seconds after the hold", "echo busy >&2; exit 1"),
     _held("the folder is deleted", f"rm -rf {LIB}", forgets=True),
-    _held("the folder is read-only", read_only(LIB), writable(LIB)),
 ]
 MORE = [
+    _held("the service is stopped before it begins", "systemctl stop portbook-way-back.service"),
+    _held("the folder is read-only", read_only(LIB), writable(LIB)),
     _held("nothing", "true"),
     _held("every Python is terminated", "pkill -TERM python3; true"),
     _held("the notes are deleted", f"rm -rf {RUN}"),
