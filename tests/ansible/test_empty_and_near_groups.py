@@ -75,7 +75,7 @@ def test_an_empty_list_that_somebody_wrote_brings_the_guard_back(desk: Desk, inv
     desk.inventory(inventory)
     run = desk.run().ok()
     assert guards(run, CONSOLES) == {True}
-    assert "is not guarded" not in run.words
+    assert NOT_RESTRICTED not in run.words
     assert all("empty_groups" not in rule for rule in run.rules("hub"))
 
 
