@@ -203,7 +203,7 @@ def test_old_words_are_whole_words_in_any_case(text: str, is_old: bool) -> None:
 
 @pytest.mark.parametrize("texts", SOURCES)
 def test_no_text_that_users_see_has_an_old_word(texts: Callable[[], Iterator[Text]]) -> None:
-    assert sum(1 for _ in texts()) > 5
+    assert sum(1 for _text in texts()) > 5
     assert not found_in(texts())
 
 
