@@ -24,7 +24,12 @@ def clone(tmp_path: Path) -> Path:
     sanity.copy_checkout(folder)
     git(folder, "config", "user.name", "Somebody")
     git(folder, "config", "user.email", "somebody@example.com")
-    (folder / "changelogs" / "fragments" / "a-change.yml").write_text(
+    fragments = folder / "changelogs" / "fragments"
+    fragments.mkdir(exist_ok=True)
+    for path in fragments.glob("*.yml"):
+        # A release has one summary.
+        path.unlink()
+    (fragments / "a-change.yml").write_text(
         "---\nrelease_summary: A summary.\nminor_changes: [plan - prints more.]\n"
     )
     commit(folder)
