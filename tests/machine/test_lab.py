@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from lab import network, standing
 from lab.laboratory import Laboratory, Spec
-from machine.helpers.pages import commands
+from pages import commands
 
 pytestmark = pytest.mark.once
 
@@ -41,7 +41,7 @@ def shell(text: str) -> str:
 def test_the_page_about_the_lab_is_true(root: Path) -> None:
     if standing.holder() is not None:
         pytest.skip("a lab is up in this checkout; take it down: make lab-down")
-    printed = shell("make --silent lab")
+    printed = shell(commands(PAGE, "up"))
     try:
         for address in (network.STRANGER6, *network.of_machine(2), *network.neighbour_of(1)):
             assert address in printed

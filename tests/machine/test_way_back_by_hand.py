@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from lab.machine import Machine
-from machine.helpers.pages import commands
 from machine.helpers.playbooks import Operator
 from machine.test_faults import nothing_is_left
 from machine.test_way_back import WORKS, about_to_be_cut, held, state
+from pages import commands
 
 PAGE = Path(__file__).parents[2] / "docs" / "way-back.md"
 

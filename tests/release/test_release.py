@@ -29,9 +29,7 @@ def clone(tmp_path: Path) -> Path:
     for path in fragments.glob("*.yml"):
         # A release has one summary.
         path.unlink()
-    (fragments / "a-change.yml").write_text(
-        "---\nrelease_summary: A summary.\nminor_changes: [plan - prints more.]\n"
-    )
+    (fragments / "a-change.yml").write_text("---\nrelease_summary: A summary.\nminor_changes: [plan - prints more.]\n")
     commit(folder)
     return folder
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.vars.manager import VariableManager
+from pages import CHECKOUT, PAGES, README, of_kind
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load as catalogs
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book import Catalog
@@ -30,17 +30,13 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run import show
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.host_part import HostPart
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 OWN = CHECKOUT / "examples" / "catalog"
-README = CHECKOUT / "README.md"
 GETTING_STARTED = CHECKOUT / "docs" / "getting-started.md"
 OWN_PRODUCTS = CHECKOUT / "docs" / "own-products.md"
-PAGES = (README, *sorted((CHECKOUT / "docs").glob("*.md")))
 TODAY = date(2026, 11, 21)
 # An 80-column terminal, of which Ansible leaves the last one free.
 WIDTH = 79
 
-_MARKED = re.compile(r"<!-- (?P<kind>[a-z ]+): (?P<what>\S+) -->\n```\w+\n(?P<body>.*?)```", re.S)
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -58,12 +54,6 @@ def book(own: bool = False) -> Catalog:
     catalog = catalogs.load([OWN] if own else [], problems)
     assert not problems.errors
     return catalog
-
-
-def blocks(page: Path, kind: str) -> Iterator[tuple[str, str]]:
-    for found in _MARKED.finditer(text_of(page)):
-        if found["kind"] == kind:
-            yield found["what"], found["body"]
 
 
 def inputs(folder: Path, catalog: Catalog) -> tuple[list[HostInput], list[str]]:
@@ -84,14 +74,14 @@ def unresolved(names: Any) -> dict[str, tuple[str, ...] | str]:
 
 def planned(folder: Path, own: bool = False, **more: Any) -> Computed:
     """`more`: variables of all hosts, or with a host's name in front (`probe-1.x`) of one; `!` in
-    front takes a group away."""
+    front takes a group away, or gives it another name."""
     catalog = book(own)
     hosts, groups = inputs(folder, catalog)
-    gone = {name[1:] for name in more if name.startswith("!")}
+    gone = {name[1:]: name_now for name, name_now in more.items() if name.startswith("!")}
     changed = [
         HostInput(
             host.name,
-            frozenset(host.groups - gone),
+            frozenset(gone.get(group, group) for group in host.groups) - {None},
             dict(host.variables)
             | {
                 name.rpartition(".")[2]: value
@@ -101,7 +91,7 @@ def planned(folder: Path, own: bool = False, **more: Any) -> Computed:
         )
         for host in hosts
     ]
-    kept = [group for group in groups if group not in gone]
+    kept = [gone.get(group, group) for group in groups if gone.get(group, group)]
     return compute(catalog, Problems(), changed, kept, TODAY, unresolved)
 
 
@@ -116,9 +106,9 @@ def shown_text(outcome: Computed) -> str:
 
 def inventory_on(page: Path, folder: Path) -> Path:
     """The inventory whose files the page has, as a reader would write them."""
-    for path, body in blocks(page, "file"):
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(body, encoding="utf-8")
+    for block in of_kind(page, "file"):
+        (folder / block.what).parent.mkdir(parents=True, exist_ok=True)
+        (folder / block.what).write_text(block.body, encoding="utf-8")
     return folder / "inventory"
 
 
@@ -141,13 +131,17 @@ def missing_lines(excerpt: str, text: str) -> list[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_output_on_a_page_is_what_the_plan_prints(page: Path, tmp_path: Path) -> None:
-    for source, excerpt in blocks(page, "output"):
-        folder = inventory_on(page, tmp_path) if source.endswith(".md") else CHECKOUT / source
-        assert not missing_lines(excerpt, shown_text(planned(folder, own="doorman" in source)))
+    for block in of_kind(page, "output"):
+        folder = inventory_on(page, tmp_path) if block.what.endswith(".md") else CHECKOUT / block.what
+        assert not missing_lines(block.body, shown_text(planned(folder, own="doorman" in block.what)))
 
 
 def test_readme_shows_output() -> None:
-    assert list(blocks(README, "output"))
+    assert of_kind(README, "output")
+
+
+def errors_on(page: Path) -> set[str]:
+    return {line for block in of_kind(page, "errors") for line in block.body.splitlines()}
 
 
 FIRST_ERRORS: list[dict[str, Any]] = [
@@ -159,6 +153,7 @@ FIRST_ERRORS: list[dict[str, Any]] = [
     {"portbook_flows": {"utmstack.syslog": {}}},
     {"portbook_posture": "strikt"},
     {"siem-1.portbook_evidence": "strict"},
+    {"!utmstack_agent": "utmstack_agents"},
 ]
 
 
@@ -166,8 +161,12 @@ FIRST_ERRORS: list[dict[str, Any]] = [
 def test_first_errors_are_told_in_the_words_of_the_page(cause: dict[str, Any], tmp_path: Path) -> None:
     outcome = planned(inventory_on(GETTING_STARTED, tmp_path), **cause)
     assert outcome.errors
-    for error in outcome.errors:
-        assert f"\n{error}\n" in text_of(GETTING_STARTED)
+    assert {str(error) for error in outcome.errors} <= errors_on(GETTING_STARTED)
+
+
+def test_every_first_error_on_the_page_is_caused(tmp_path: Path) -> None:
+    folder = inventory_on(GETTING_STARTED, tmp_path)
+    assert errors_on(GETTING_STARTED) == {str(one) for cause in FIRST_ERRORS for one in planned(folder, **cause).errors}
 
 
 BROKEN_CATALOGUES = [
@@ -198,8 +197,8 @@ def test_errors_of_own_catalogues_are_told_in_the_words_of_the_page(
     problems = Problems()
     catalogs.load([Path("doorman.yml")], problems)
     assert len(problems.errors) >= len(changes)
-    for error in problems.errors:
-        assert f"\n{error}\n" in text_of(OWN_PRODUCTS)
+    on_page = [set(block.body.splitlines()) for block in of_kind(OWN_PRODUCTS, "errors")]
+    assert {str(error) for error in problems.errors} in on_page
 
 
 # -- the example of an own product -----------------------------------------------------------------
@@ -214,9 +213,10 @@ def test_own_product_that_nobody_plays_changes_no_plan() -> None:
     assert planned(example).digest == planned(example, own=True).digest != ""
 
 
-def test_excerpts_of_the_catalogue_are_in_it() -> None:
-    for source, excerpt in blocks(OWN_PRODUCTS, "part of"):
-        assert not missing_lines(excerpt, text_of(CHECKOUT / source))
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_excerpts_of_files_are_in_them(page: Path) -> None:
+    for block in of_kind(page, "part of"):
+        assert not missing_lines(block.body, text_of(CHECKOUT / block.what))
 
 
 def test_variables_that_the_page_promises_exist() -> None:

@@ -10,7 +10,7 @@ from machine.faults.model import HELD, HOLD, NONE, OLD, SPARE, Held, Seen
 from machine.faults.shell import LIB, NFT, RUN, again, down_for, fill, freed, instead, read_only, restored, writable
 from machine.helpers.playbooks import finished
 
-_AT_ONCE = 2.0
+_AT_ONCE = 3.0
 """Seconds after the end of what kept the host from it."""
 _GONE = "were removed or cannot be read"
 _REPLACED = "table that was to be confirmed"

@@ -1,0 +1,60 @@
+# Copyright (c) 2026, the portbook.firewall authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The blocks of a page, and what a comment in front of each says of it.
+
+`run`: a reader types it, and tests/kernel/test_pages.py does so, page by page; with a name, another test does.
+`prints: NAME`, `output: SOURCE`, `errors`, `part of: FILE`: what is printed. `file: PATH`: what a reader writes.
+`tried: NAME`: what a test writes or runs on a machine. `drawing`: neither. `not run: REASON`: no test has it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+README = CHECKOUT / "README.md"
+PAGES = (README, *sorted((CHECKOUT / "docs").glob("*.md")))
+
+_BLOCK = re.compile(
+    r"^(?:<!-- (?P<marker>[^\n]*?) -->\n)?(?P<indent> *)```(?P<language>\w*)\n(?P<body>.*?)^ *```$",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    page: Path
+    line: int
+    language: str
+    body: str
+    kind: str
+    what: str
+
+    @property
+    def where(self) -> str:
+        return f"{self.page.relative_to(CHECKOUT)}:{self.line}"
+
+
+@cache
+def blocks(page: Path) -> tuple[Block, ...]:
+    text = page.read_text(encoding="utf-8")
+    found = []
+    for one in _BLOCK.finditer(text):
+        kind, _colon, what = (one["marker"] or "").partition(": ")
+        line = text.count("\n", 0, one.start("body"))
+        found.append(Block(page, line, one["language"], re.sub(rf"(?m)^{one['indent']}", "", one["body"]), kind, what))
+    return tuple(found)
+
+
+def of_kind(page: Path, kind: str, what: str | None = None) -> list[Block]:
+    return [one for one in blocks(page) if one.kind == kind and what in (None, one.what)]
+
+
+def commands(page: Path, name: str) -> str:
+    """What the page tells its reader to type, by the name that it has there."""
+    (found,) = of_kind(page, "run", name)
+    return found.body
