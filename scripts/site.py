@@ -30,6 +30,8 @@ def gather() -> None:
     for path in TEMPLATES.iterdir():
         shutil.copyfile(path, SOURCE / path.name)
     archive.link_to_repository(SOURCE, CHECKOUT)
+    with (SOURCE / "README.md").open("a") as first:
+        first.write((TEMPLATES / "navigation.md").read_text())
 
 
 def document_plugins() -> None:
@@ -53,6 +55,7 @@ def main() -> int:
     document_plugins()
     shutil.rmtree(SITE, ignore_errors=True)
     run("sphinx-build", "-W", "--keep-going", "-q", "-b", "html", SOURCE, SITE)
+    shutil.copyfile(SITE / "README.html", SITE / "index.html")
     print(f"{SITE / 'index.html'}: {sum(1 for _one in SITE.rglob('*.html'))} pages")
     return 0
 

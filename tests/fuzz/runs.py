@@ -105,7 +105,8 @@ def _catalog(hostvars: Mapping[str, Hostvars], problems: Problems) -> Catalog:
     return catalog_of(rendered(own, "portbook_catalogs", _TEMPLATE_ERRORS), problems)
 
 
-_PLACE = re.compile(r"^\S.*?: \S")
+_PLACE = re.compile(r"^ *\S.*?: \S")
+"""A host's name may begin with a blank: Ansible takes it."""
 
 
 def check_words(run_: Run) -> None:

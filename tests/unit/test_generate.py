@@ -389,10 +389,10 @@ def test_no_role_has_a_default_that_only_its_own_host_would_see(name: str) -> No
 
 
 @pytest.mark.parametrize("name", [one for one in shipped() if one.endswith(".md")])
-def test_links_lead_to_files_of_ours(name: str) -> None:
+def test_links_lead_somewhere(name: str) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", shipped()[name]):
         path = (CHECKOUT / name).parent.joinpath(target).resolve().relative_to(CHECKOUT)
-        assert any(one == str(path) or one.startswith(f"{path}/") for one in shipped())
+        assert (CHECKOUT / path).exists()
 
 
 @pytest.mark.parametrize("name", [one for one in shipped() if one.endswith(".md")])
