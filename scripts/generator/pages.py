@@ -123,6 +123,7 @@ def _environment(catalog: Catalog, mark: str) -> jinja2.Environment:
         defaults_note=variable_words.DEFAULTS_NOTE,
         words=FlowWords(catalog),
         variables_of=variable_words.lines_of,
+        own_variables_of=variable_words.own_lines_of,
         global_variables=variable_words.global_lines,
     )
     return environment

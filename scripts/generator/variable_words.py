@@ -74,8 +74,17 @@ class Option:
     example: str = ""
 
 
+_INHERITED = {"choice": "portbook_posture", "realm": "portbook_realm"}
+"""Of a component's variables those that overrule one of the host, by kind."""
+
+
 def lines_of(component: Component) -> list[VariableLine]:
     return [line(variable, component) for variable in variables.of_component(component)]
+
+
+def own_lines_of(component: Component) -> list[VariableLine]:
+    """Without those that every component has."""
+    return [line(one, component) for one in variables.of_component(component) if one.kind not in _INHERITED]
 
 
 def global_lines() -> list[VariableLine]:
@@ -99,9 +108,8 @@ def _default(variable: Variable, component: Component | None) -> str:
     if component is not None and variable.kind == "ports":
         below = component.ports[variable.key].next_to
         return f"{code(component.port_variable(below))} plus one" if below else "none"
-    inherited = {"choice": "portbook_posture", "realm": "portbook_realm"}
-    if component is not None and variable.kind in inherited:
-        return f"that of {code(inherited[variable.kind])}"
+    if component is not None and variable.kind in _INHERITED:
+        return f"that of {code(_INHERITED[variable.kind])}"
     return "none"
 
 
