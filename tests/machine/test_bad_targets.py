@@ -189,6 +189,8 @@ def operator_of(folder: Path, machine: Machine, key: Path, root: Path) -> Operat
     # Each run logs in, so that it finds what sshd may do now. Of an option that is given twice, the first holds.
     args = operator.environment["ANSIBLE_SSH_ARGS"]
     operator.environment["ANSIBLE_SSH_ARGS"] = f"-o ControlMaster=no -o ControlPath=none {args}"
+    # A busy computer may take more than the usual ten seconds to ask for a password.
+    operator.environment["ANSIBLE_TIMEOUT"] = "40"
     return operator
 
 

@@ -84,6 +84,15 @@ def test_all_scenarios_on_real_machines(home: Path) -> None:
 
 
 @pytest.mark.more
+@pytest.mark.parametrize("name", ["firewalld", "way_back"])
+def test_namespaces_lack_what_a_scenario_needs_and_it_says_so(home: Path, name: str) -> None:
+    lacking = needs_of_kernel()
+    if lacking:
+        pytest.skip(lacking)
+    assert "NOT RUN: this scenario needs systemd" in molecule("netns", home, "test", "-s", name)
+
+
+@pytest.mark.more
 def test_machines_without_rules_do_not_pass(home: Path) -> None:
     lacking = needs_of_kernel()
     if lacking:

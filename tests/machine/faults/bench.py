@@ -142,7 +142,8 @@ class Bench:
         # A connection whose packets are dropped fails sooner than after the usual ten seconds; programs have longer.
         operator.environment["ANSIBLE_TIMEOUT"] = "30"
         operator.environment["ANSIBLE_SSH_ARGS"] += " -o ConnectTimeout=4"
-        operator.environment["ANSIBLE_SSH_CONTROL_PATH_DIR"] = str(folder / "cp")
+        # Short, since a socket's path has 107 characters at most.
+        operator.environment["ANSIBLE_SSH_CONTROL_PATH_DIR"] = f"/run/laboratory/{self._count}-{name}"
         return operator
 
     def rebase(self) -> None:
