@@ -36,6 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "more: takes long and finds little that the others miss: `make test-all` has it")
+    config.addinivalue_line("markers", "longer: tries PORTBOOK_FUZZ times as much, which `make test-all` sets")
     config.addinivalue_line("markers", "once: no Debian does it in another way, so the machines of one run it")
 
 

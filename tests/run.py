@@ -363,7 +363,7 @@ def _all() -> list[Kind]:
                 "faults",
                 "properties and faults hold for many more inputs",
                 400,
-                *("-n", "auto", "--ignore=tests/windows/pwsh"),
+                *("-n", "auto", "--ignore=tests/windows/pwsh", "-m", "more or longer"),
                 folders=("tests/fuzz", "tests/windows"),
             ),
             environment={"PORTBOOK_FUZZ": "5"},

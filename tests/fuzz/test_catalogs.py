@@ -22,6 +22,8 @@ from hypothesis import strategies as st
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load as catalogs
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
 
+pytestmark = pytest.mark.longer
+
 _FILE_AND_LINE = re.compile(r"\.yml:\d+$")
 
 

@@ -20,6 +20,8 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.inventory.names 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run import planning
 
+pytestmark = pytest.mark.longer
+
 GROUPS: dict[str, list[str]] = {
     "all": ["siem", "probe", "web", "pxe", "hub", "desk", "desk2", "dc", "threat", "sql", "files"],
     "masters": ["siem"],

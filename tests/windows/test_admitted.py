@@ -36,6 +36,8 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.store import Store as Read
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.way_in import Watch, ports
 
+pytestmark = pytest.mark.longer
+
 EXAMPLES = settings(
     max_examples=60 * LONGER,
     derandomize=LONGER == 1,

@@ -25,6 +25,8 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.foreign import covers, meet
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows.rule import StoredRule, Traffic
 
+pytestmark = pytest.mark.longer
+
 HERE = machine(7)
 MANY = settings(
     max_examples=100 * LONGER,

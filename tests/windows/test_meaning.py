@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from windows.fake.histories import HISTORIES, Step
@@ -14,6 +15,8 @@ from windows.fake.plans import Want, bring, machine, meant, take_away
 from windows.fake.store import Store
 from windows.fake.worlds import WANTS, others, ours, stores
 from windows.fake.worlds import settings as settings_of
+
+pytestmark = pytest.mark.longer
 
 EXAMPLES = settings(
     max_examples=60 * LONGER,

@@ -26,6 +26,8 @@ from windows.fake.store import Faults, Store
 from windows.fake.worlds import WANTS, others, ours, stores
 from windows.fake.worlds import settings as settings_of
 
+pytestmark = pytest.mark.longer
+
 EXAMPLES = settings(
     max_examples=15 * LONGER,
     derandomize=LONGER == 1,
