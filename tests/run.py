@@ -108,27 +108,31 @@ def kernel_kind(name: str = "kernel", limit: float = 200, *options: str) -> Kind
 MACHINE_SUITE = "PORTBOOK_MACHINE_SUITE"
 
 
+AT_ONCE = ("-n", "4", "--dist", "worksteal")
+"""Machines wait most of the time, so there are more of them than processors. Who is done takes what another has not
+begun; until then a file's tests have one machine, where they share it."""
+
+
 def on_machines(kind: Kind) -> Kind:
     return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
 
 
 def machine_kind(*options: str) -> Kind:
-    """Most of the time it waits, so there are more of it than processors."""
     proves = "a real machine with systemd, over real ssh, holds what it should"
-    kind = pytest_kind("machine", proves, 360, "-n", "4", *options)
+    kind = pytest_kind("machine", proves, 360, *AT_ONCE, *options)
     return on_machines(kind)
 
 
 def machine_more_kind() -> Kind:
     """What `make test` leaves out on the Debian that it has."""
     proves = "whatever happens to a real machine and its firewall, the same packets pass"
-    kind = pytest_kind("machine-more", proves, 600, "-n", "4", "-m", "more", folders=("tests/machine",))
+    kind = pytest_kind("machine-more", proves, 600, *AT_ONCE, "-m", "more", folders=("tests/machine",))
     return on_machines(kind)
 
 
 def machine_faults_kind() -> Kind:
     proves = "whatever breaks, management access comes back, and the next run works"
-    kind = pytest_kind("machine-faults", proves, 420, "-n", "4", folders=("tests/machine/test_faults.py",))
+    kind = pytest_kind("machine-faults", proves, 420, *AT_ONCE, folders=("tests/machine/test_faults.py",))
     return replace(on_machines(kind), environment={"PORTBOOK_FAULTS": "all"})
 
 
@@ -145,7 +149,7 @@ def clients_kind() -> Kind:
 
 def firewalld_kind(name: str = "firewalld", limit: float = 120, *options: str) -> Kind:
     proves = "a real firewalld opens, its own table refuses, and both come back together"
-    kind = pytest_kind(name, proves, limit, *("-n", "4", *options), folders=("tests/firewalld",))
+    kind = pytest_kind(name, proves, limit, *AT_ONCE, *options, folders=("tests/firewalld",))
     return on_machines(kind)
 
 

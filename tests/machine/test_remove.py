@@ -52,12 +52,14 @@ def test_remove_leaves_the_rules_of_others(machine: Machine, operator: Operator)
     assert everything(machine) == before
 
 
+@pytest.mark.once
 def test_remove_of_a_host_that_was_never_applied_to_changes_nothing(machine: Machine, operator: Operator) -> None:
     before = everything(machine)
     operator.run(REMOVE).ok(changed=False)
     assert everything(machine) == before
 
 
+@pytest.mark.once
 def test_remove_works_where_the_host_has_lost_its_state(machine: Machine, operator: Operator) -> None:
     before = everything(machine)
     operator.run().ok(changed=True)
@@ -66,6 +68,7 @@ def test_remove_works_where_the_host_has_lost_its_state(machine: Machine, operat
     assert everything(machine) == before
 
 
+@pytest.mark.once
 def test_a_state_of_wrong_types_is_repaired_and_blocks_no_removal(machine: Machine, operator: Operator) -> None:
     before = everything(machine)
     operator.run().ok(changed=True)

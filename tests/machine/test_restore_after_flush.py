@@ -58,6 +58,7 @@ def test_the_table_is_back_within_a_second(machine: Machine, operator: Operator,
     operator.run().ok(changed=False)
 
 
+@pytest.mark.once
 @pytest.mark.more
 def test_our_own_changes_are_none_of_its_business(machine: Machine, operator: Operator, table: str) -> None:
     for posture in ("strict", "guard"):
@@ -100,6 +101,7 @@ def test_one_that_was_stopped_is_started_by_the_next_run(machine: Machine, opera
     assert machine.table() == table
 
 
+@pytest.mark.once
 @pytest.mark.more
 def test_it_goes_with_the_variable(machine: Machine, operator: Operator, table: str) -> None:
     operator.inventory()

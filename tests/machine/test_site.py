@@ -49,6 +49,7 @@ def test_a_second_run_changes_nothing_writes_nothing_and_needs_no_new_connection
     assert (machine.run("nft", "--handle", "list", "ruleset"), files(machine), connections(machine)) == before
 
 
+@pytest.mark.once
 def test_check_mode_says_what_would_change_and_leaves_the_host_as_it_was(machine: Machine, operator: Operator) -> None:
     run = operator.run("portbook.firewall.site", "--check", "--diff").ok(changed=True)
     assert "+in tcp 5044 from utmstack_agent, guarded, in a container (utmstack.agent-beats)" in run.output
@@ -100,6 +101,7 @@ def test_two_runs_at_once_the_second_says_who_is_at_work(machine: Machine, opera
     finished(first).ok(changed=True)
 
 
+@pytest.mark.once
 def test_a_host_without_nft_is_told_what_to_install(machine: Machine, operator: Operator) -> None:
     machine.run("rm", "/usr/sbin/nft")
     before = files(machine)
@@ -107,6 +109,7 @@ def test_a_host_without_nft_is_told_what_to_install(machine: Machine, operator: 
     assert files(machine) == before
 
 
+@pytest.mark.once
 def test_a_host_without_root_is_told_to_become_root(machine: Machine, operator: Operator) -> None:
     operator.inventory(ansible_user="deploy")
     before = files(machine)
@@ -114,6 +117,7 @@ def test_a_host_without_root_is_told_to_become_root(machine: Machine, operator: 
     assert (files(machine), machine.table()) == (before, "")
 
 
+@pytest.mark.once
 def test_a_host_whose_python_is_too_old_is_told_so(machine: Machine, operator: Operator) -> None:
     pretend = "import sys\nsys.version_info = (3, 6, 9, 'final', 0)\nsys.version = '3.6.9 (default)'\n"
     machine.run("mkdir", "/opt/old")
@@ -126,6 +130,7 @@ def test_a_host_whose_python_is_too_old_is_told_so(machine: Machine, operator: O
     assert machine.table() == ""
 
 
+@pytest.mark.once
 def test_a_host_without_python_is_told_so(machine: Machine, operator: Operator) -> None:
     operator.inventory(ansible_python_interpreter="/usr/bin/python3.6")
     assert "/usr/bin/python3.6' was not found" in operator.run().failed().words

@@ -68,6 +68,7 @@ HICCUP = CUTS.replace(
 )
 
 
+@pytest.mark.once
 def test_a_hiccup_of_the_way_in_is_waited_for(machine: Machine, operator: Operator) -> None:
     operator.ssh(HICCUP)
     start = time.monotonic()
@@ -166,6 +167,7 @@ def about_to_be_cut(machine: Machine, operator: Operator, **variables: Any) -> t
     return state(machine)
 
 
+@pytest.mark.once
 def test_a_run_that_is_paused_longer_than_its_hold_cuts_nobody(machine: Machine, operator: Operator) -> None:
     before = about_to_be_cut(machine, operator)
     pause = f"touch /run/once; kill -STOP $PPID; sleep {HELD + 2}; kill -CONT $PPID"
@@ -187,6 +189,7 @@ def held(machine: Machine) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.once
 def test_while_a_change_waits_another_run_is_told_to_wait(machine: Machine, operator: Operator) -> None:
     """The first run gets stuck before it has a new connection."""
     operator.inventory(portbook_confirm_timeout=60)
@@ -217,6 +220,7 @@ def test_a_shared_connection_that_outlives_its_reset_confirms_nothing(machine: M
     operator.run().ok(changed=False)
 
 
+@pytest.mark.once
 @pytest.mark.more
 def test_a_shared_connection_that_outlives_its_reset_saves_no_change_that_cuts(
     machine: Machine, operator: Operator
@@ -231,6 +235,7 @@ def test_a_shared_connection_that_outlives_its_reset_saves_no_change_that_cuts(
     assert machine.answers_ssh(0.5)
 
 
+@pytest.mark.once
 def test_behind_a_jump_host_the_connection_from_there_confirms(machine: Machine, operator: Operator) -> None:
     """The connection to the jump host is kept; the machine is its own."""
     ssh_args = operator.environment["ANSIBLE_SSH_ARGS"]

@@ -35,8 +35,8 @@ def local_port() -> Iterator[int]:
 
 
 SHORT = (("wrapped.yml", "0"),)
-LONG = [(playbook, shuffled) for playbook in ("modules.yml", "contract.yml") for shuffled in ("0", "1")]
-"""The store in order, and in any. A minute each: `make test` holds the emulation to them, `make test-all` this."""
+LONG = (("modules.yml", "1"), ("contract.yml", "1"))
+"""With the store in any order. A minute each: `make test` holds the emulation to them, `make test-all` this."""
 
 
 @pytest.mark.parametrize(("playbook", "shuffled"), LONG if CROSS else SHORT)
