@@ -39,6 +39,11 @@ class Block:
     def where(self) -> str:
         return f"{self.page.relative_to(CHECKOUT)}:{self.line}"
 
+    @property
+    def words(self) -> str:
+        """With single spaces: a page breaks lines where it likes."""
+        return " ".join(self.body.split())
+
 
 @cache
 def blocks(page: Path) -> tuple[Block, ...]:
