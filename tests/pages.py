@@ -70,3 +70,17 @@ def printed(page: Path, name: str) -> Block:
     """What the page shows as printed, by the name that it has there."""
     (found,) = of_kind(page, "prints", name)
     return found
+
+
+def missing_lines(excerpt: str, text: str) -> list[str]:
+    """Those that the text does not have, in this order; `...` stands for any number."""
+    rest = text.splitlines()
+    missing = []
+    for line in excerpt.splitlines():
+        if line == "...":
+            continue
+        if line in rest:
+            rest = rest[rest.index(line) + 1 :]
+        else:
+            missing.append(line)
+    return missing

@@ -16,7 +16,7 @@ import pytest
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.vars.manager import VariableManager
-from pages import CHECKOUT, PAGES, README, of_kind, printed
+from pages import CHECKOUT, PAGES, README, missing_lines, of_kind, printed
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load as catalogs
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book import Catalog
@@ -115,20 +115,6 @@ def inventory_on(page: Path, folder: Path) -> Path:
         (folder / block.what).parent.mkdir(parents=True, exist_ok=True)
         (folder / block.what).write_text(block.body, encoding="utf-8")
     return folder / "inventory"
-
-
-def missing_lines(excerpt: str, text: str) -> list[str]:
-    """Those that the text does not have, in this order; `...` stands for any number."""
-    rest = text.splitlines()
-    missing = []
-    for line in excerpt.splitlines():
-        if line == "...":
-            continue
-        if line in rest:
-            rest = rest[rest.index(line) + 1 :]
-        else:
-            missing.append(line)
-    return missing
 
 
 # -- what is printed -------------------------------------------------------------------------------
