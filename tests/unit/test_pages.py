@@ -9,7 +9,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
+import run
 import yaml
+from lab import standing
 from pages import CHECKOUT, PAGES, Block, blocks
 
 NOT_RUN = 9
@@ -41,6 +43,19 @@ def test_what_no_test_has_grows_fewer(capsys: pytest.CaptureFixture[str]) -> Non
         print(f"\n{len(left)} blocks of the pages are not run")
     assert all(len(one.what.split()) >= 2 for one in left)
     assert len(left) == NOT_RUN, f"{len(left)} blocks are not run: {', '.join(one.where for one in left)}"
+
+
+def test_what_is_not_run_asks_for_what_there_is() -> None:
+    """Targets of make, kinds of tests, and machines of the lab."""
+    text = "\n".join(one.body for one in every() if one.kind == "not run")
+    targets = re.findall(r"(?m)^([a-z-]+):.*## ", (CHECKOUT / "Makefile").read_text(encoding="utf-8"))
+    asked = re.findall(r"\bmake ([a-z-]+)", text)
+    assert asked
+    assert set(asked) <= set(targets)
+    (only,) = re.findall(r"--only ([a-z,-]+)", text)
+    assert {*only.split(",")} <= {kind.name for kind in run.kinds()}
+    (machines,) = re.findall(r"make lab ARGS='(.*)'", text)
+    assert [standing.Asked.read(word).name for word in machines.split()]
 
 
 @pytest.mark.parametrize(
