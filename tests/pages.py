@@ -4,8 +4,9 @@
 """The blocks of a page, and what a comment in front of each says of it.
 
 `run`: a reader types it, and tests/kernel/test_pages.py does so, page by page; with a name, another test does.
-`prints: NAME`, `output: SOURCE`, `errors`, `part of: FILE`: what is printed. `file: PATH`: what a reader writes.
-`tried: NAME`: what a test writes or runs on a machine. `drawing`: neither. `not run: REASON`: no test has it.
+`prints: NAME`: what is printed, and a test has it by that name. `output: SOURCE`, `errors`, `part of: FILE`: that too,
+and tests/unit/test_docs.py has it. `file: PATH`: what a reader writes. `tried: NAME`: what a test writes or runs on a
+machine. `drawing`: neither. `not run: REASON`: no test has it.
 """
 
 from __future__ import annotations
@@ -38,6 +39,11 @@ class Block:
     def where(self) -> str:
         return f"{self.page.relative_to(CHECKOUT)}:{self.line}"
 
+    @property
+    def words(self) -> str:
+        """With single spaces: a page breaks lines where it likes."""
+        return " ".join(self.body.split())
+
 
 @cache
 def blocks(page: Path) -> tuple[Block, ...]:
@@ -58,3 +64,23 @@ def commands(page: Path, name: str) -> str:
     """What the page tells its reader to type, by the name that it has there."""
     (found,) = of_kind(page, "run", name)
     return found.body
+
+
+def printed(page: Path, name: str) -> Block:
+    """What the page shows as printed, by the name that it has there."""
+    (found,) = of_kind(page, "prints", name)
+    return found
+
+
+def missing_lines(excerpt: str, text: str) -> list[str]:
+    """Those that the text does not have, in this order; `...` stands for any number."""
+    rest = text.splitlines()
+    missing = []
+    for line in excerpt.splitlines():
+        if line == "...":
+            continue
+        if line in rest:
+            rest = rest[rest.index(line) + 1 :]
+        else:
+            missing.append(line)
+    return missing

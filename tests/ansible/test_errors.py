@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from pages import CHECKOUT, printed
 from playbook_runs import APPLY, PLAN, Desk, Run, play, site
 
 
@@ -175,3 +176,5 @@ def test_a_missing_library_is_told_with_how_to_install_it(desk: Desk, names: tup
     message = desk.run(options=["--limit", "siem"]).failed().message("siem")
     assert message.startswith(f"portbook.firewall needs {' and '.join(names)} on the controller")
     assert f"python -m pip install {' '.join(names)}" in message
+    if len(names) == 2:
+        assert message == printed(CHECKOUT / "docs" / "getting-started.md", "missing library").words

@@ -10,8 +10,14 @@ from lab.machine import Machine
 from lab.network import PEER6, STRANGER
 from machine.helpers.playbooks import REMOVE, SITE, Operator
 from machine.test_remove import everything
+from pages import CHECKOUT, missing_lines, printed
 
+PAGE = CHECKOUT / "docs" / "firewalld.md"
 PORT_OF_AN_ADMINISTRATOR = "8888/tcp"
+
+
+def without_indents(text: str) -> str:
+    return "\n".join(line.strip() for line in text.splitlines())
 
 
 @pytest.mark.usefixtures("listening")
@@ -26,8 +32,10 @@ def test_from_the_first_run_to_the_last(machine: Machine, operator: Operator, da
     assert everything(machine) == before
     first = operator.run().ok(changed=True)
     assert predicted.recap["changed"] == first.recap["changed"]
-    lost = f"zone=public add-port={PORT_OF_AN_ADMINISTRATOR}"
-    assert f"restored, and does not survive the next reload or restart: {lost}" in first.words
+    assert printed(PAGE, "restored").words in first.words
+    command, *policy = without_indents(printed(PAGE, "policy").body).splitlines()
+    assert command == "# firewall-cmd --info-policy=portbook_in"
+    assert not missing_lines("\n".join(policy), without_indents(daemon.cmd("--info-policy=portbook_in")))
     assert asked(machine) == PEER_ALONE
     assert PORT_OF_AN_ADMINISTRATOR in daemon.cmd("--zone=public", "--list-ports")
     assert daemon.rules() == daemon.rules("--permanent")

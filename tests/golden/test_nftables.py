@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ from golden.helpers.inventories import INVENTORIES
 from golden.helpers.rendering import given, request, same_host
 from golden.helpers.running import Machine
 from golden.test_golden import EXPECTED, left_over, taken_over, unlike
+from pages import CHECKOUT, commands
 
+ROLLOUT = CHECKOUT / "docs" / "rollout.md"
 BY_NAME = {inventory.name: inventory for inventory in INVENTORIES}
 HOSTS = (
     ("utmstack-9", "master1"),
@@ -97,6 +101,16 @@ def test_watch_guards_the_same_ports_and_refuses_nothing(inventory: str, host: s
     ports = [line for line in guard.splitlines() if "elements" in line and "jump" in line]
     assert [line for line in watch.splitlines() if "elements" in line and "jump" in line] == ports
     assert "drop" not in watch.replace("policy drop", "")
+
+
+@pytest.mark.parametrize("host", ["master1", "probe1"])
+def test_the_command_of_the_page_finds_all_that_a_watched_port_logs(host: str, tmp_path: Path) -> None:
+    *command, wanted = shlex.split(commands(ROLLOUT, "log"))
+    assert command == ["journalctl", "-k", "-g"]
+    watch = rendered("utmstack-9", host, {"portbook_posture": "watch"}, tmp_path / "portbook")
+    logged = re.findall(r'log prefix "(.*?)"', watch)
+    assert logged
+    assert [one for one in logged if not re.search(wanted, one)] == []
 
 
 @pytest.mark.parametrize(("inventory", "host"), HOSTS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -12,9 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from needs import needs_of_kernel, needs_of_machine
+from pages import CHECKOUT, commands, of_kind
 
-CHECKOUT = Path(__file__).parents[2]
+PAGE = CHECKOUT / "docs" / "molecule.md"
 SCENARIOS = CHECKOUT / "extensions" / "molecule"
 BIN = Path(sys.executable).parent
 NAMES = sorted(path.parent.name for path in SCENARIOS.glob("*/molecule.yml"))
@@ -30,9 +33,14 @@ def home() -> Iterator[Path]:
 
 def molecule(lab: str, home: Path, *words: str) -> str:
     """What it prints. Its own notes about the machines are in the home folder."""
+    return typed(lab, home, shlex.join(["molecule", *words]))
+
+
+def typed(lab: str, home: Path, command: str) -> str:
+    """In a shell."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_"))}
     done = subprocess.run(
-        [str(BIN / "molecule"), *words],
+        ["sh", "-euc", command],
         cwd=CHECKOUT,
         env=kept
         | {
@@ -90,6 +98,28 @@ def test_namespaces_lack_what_a_scenario_needs_and_it_says_so(home: Path, name: 
     if lacking:
         pytest.skip(lacking)
     assert "NOT RUN: this scenario needs systemd" in molecule("netns", home, "test", "-s", name)
+
+
+@pytest.mark.more
+def test_the_command_for_machines_of_your_own_works_with_an_inventory_like_that_of_the_page(home: Path) -> None:
+    """The machines are namespaces, and have the names and groups of the page."""
+    lacking = needs_of_kernel()
+    if lacking:
+        pytest.skip(lacking)
+    own = home / "my-machines.yml"
+    try:
+        molecule("netns", home, "create", "-s", "utmstack")
+        made = yaml.safe_load((CHECKOUT / "build" / "molecule" / "hosts.yml").read_text())["all"]["children"]
+        (block,) = of_kind(PAGE, "tried", "my-machines.yml")
+        content = yaml.safe_load(block.body)
+        for name, group in content["all"]["children"].items():
+            group["hosts"] = {host: made[name]["hosts"][host] for host in group["hosts"]}
+        own.write_text(yaml.safe_dump(content))
+        command = commands(PAGE, "own machines")
+        assert "$PWD/my-machines.yml" in command
+        assert passed(typed("", home, command.replace("$PWD/my-machines.yml", str(own)))) > 200
+    finally:
+        molecule("netns", home, "destroy", "-s", "utmstack")
 
 
 @pytest.mark.more

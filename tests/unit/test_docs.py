@@ -16,7 +16,7 @@ import pytest
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.vars.manager import VariableManager
-from pages import CHECKOUT, PAGES, README, of_kind
+from pages import CHECKOUT, PAGES, README, missing_lines, of_kind, printed
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load as catalogs
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book import Catalog
@@ -29,6 +29,7 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.plan.compute imp
 from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import Problems
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run import show
 from ansible_collections.portbook.firewall.plugins.plugin_utils.run.host_part import HostPart
+from ansible_collections.portbook.firewall.plugins.plugin_utils.run.planning import catalog_of
 
 OWN = CHECKOUT / "examples" / "catalog"
 GETTING_STARTED = CHECKOUT / "docs" / "getting-started.md"
@@ -74,10 +75,11 @@ def unresolved(names: Any) -> dict[str, tuple[str, ...] | str]:
 
 def planned(folder: Path, own: bool = False, **more: Any) -> Computed:
     """`more`: variables of all hosts, or with a host's name in front (`probe-1.x`) of one; `!` in
-    front takes a group away, or gives it another name."""
+    front takes a group away, or gives it another name; `+` adds a host of a group."""
     catalog = book(own)
     hosts, groups = inputs(folder, catalog)
     gone = {name[1:]: name_now for name, name_now in more.items() if name.startswith("!")}
+    added = {name[1:]: group for name, group in more.items() if name.startswith("+")}
     changed = [
         HostInput(
             host.name,
@@ -92,6 +94,9 @@ def planned(folder: Path, own: bool = False, **more: Any) -> Computed:
         for host in hosts
     ]
     kept = [gone.get(group, group) for group in groups if gone.get(group, group)]
+    for name, group in added.items():
+        changed.append(HostInput(name, frozenset({group}), changed[0].variables | {"ansible_host": "192.0.2.30"}))
+        kept.append(group)
     return compute(catalog, Problems(), changed, kept, TODAY, unresolved)
 
 
@@ -110,20 +115,6 @@ def inventory_on(page: Path, folder: Path) -> Path:
         (folder / block.what).parent.mkdir(parents=True, exist_ok=True)
         (folder / block.what).write_text(block.body, encoding="utf-8")
     return folder / "inventory"
-
-
-def missing_lines(excerpt: str, text: str) -> list[str]:
-    """Those that the text does not have, in this order; `...` stands for any number."""
-    rest = text.splitlines()
-    missing = []
-    for line in excerpt.splitlines():
-        if line == "...":
-            continue
-        if line in rest:
-            rest = rest[rest.index(line) + 1 :]
-        else:
-            missing.append(line)
-    return missing
 
 
 # -- what is printed -------------------------------------------------------------------------------
@@ -154,6 +145,7 @@ FIRST_ERRORS: list[dict[str, Any]] = [
     {"portbook_posture": "strikt"},
     {"siem-1.portbook_evidence": "strict"},
     {"!utmstack_agent": "utmstack_agents"},
+    {"+hub-1": "stifler_server"},
 ]
 
 
@@ -199,6 +191,15 @@ def test_errors_of_own_catalogues_are_told_in_the_words_of_the_page(
     assert len(problems.errors) >= len(changes)
     on_page = [set(block.body.splitlines()) for block in of_kind(OWN_PRODUCTS, "errors")]
     assert {str(error) for error in problems.errors} in on_page
+
+
+def test_wrong_paths_of_catalogues_are_told_in_the_words_of_the_page() -> None:
+    told = []
+    for paths in ("nosuch", {"path": "doorman.yml"}):
+        problems = Problems()
+        catalog_of(paths, problems)
+        told += [str(error) for error in problems.errors]
+    assert told == printed(OWN_PRODUCTS, "wrong paths").body.splitlines()
 
 
 # -- the example of an own product -----------------------------------------------------------------

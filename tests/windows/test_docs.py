@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from golden.helpers.running import Machine
+from pages import CHECKOUT
+from pages import printed as on_page
 from printed_diff import printed
 from windows.fake.bringing import look, site
 from windows.fake.store import Store
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows import exchange, shown
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "windows.md"
+PAGE = CHECKOUT / "docs" / "windows.md"
 
 
 def test_the_listing_of_a_boot_server_is_what_it_gets() -> None:
@@ -22,5 +22,4 @@ def test_the_listing_of_a_boot_server_is_what_it_gets() -> None:
     company = site([Machine("boot-1", "twopxe_server", ("192.0.2.10",), "windows", clients)])
     before = look(Store.sample(400), exchange.read_arguments(company.parts["boot-1"]))
     brought = company.bring(Store.sample(400), "boot-1")
-    lines = "\n".join(printed(shown.sections(before, brought.decision)))
-    assert f"```text\n{lines}\n```" in PAGE.read_text("utf-8")
+    assert on_page(PAGE, "first run").body.splitlines() == printed(shown.sections(before, brought.decision))

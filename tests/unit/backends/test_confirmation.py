@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from pages import CHECKOUT, printed
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends import linux
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.contract import Unreachable
@@ -94,6 +95,11 @@ def test_what_never_succeeds_is_told_shortly_before_the_host_acts(clock: Clock, 
     assert ": Connection refused. The last login and confirmation took " in done["msg"]
     assert len(target.started) > 1
     assert HELD - seconds - takes - 5 < target.started[-1] <= HELD - seconds - 3
+
+
+def test_it_is_told_in_the_words_of_the_page(clock: Clock) -> None:
+    done = BACKEND.confirm("t", Target(clock, lambda _number: fails(), 3.1), 0.2, 60)
+    assert done["msg"] == printed(CHECKOUT / "docs" / "way-back.md", "not confirmed").words
 
 
 def test_a_host_that_no_longer_waits_is_not_asked_again(clock: Clock) -> None:

@@ -86,7 +86,7 @@ function Get-NetFirewallProfile {
 
 function Set-NetFirewallProfile {
     [CmdletBinding(SupportsShouldProcess)]
-    param([Parameter(Position = 0)][string[]]$Name, [string]$Enabled, [string]$DefaultInboundAction, [string]$DefaultOutboundAction)
+    param([Parameter(Position = 0)][Alias('Profile')][string[]]$Name, [string]$Enabled, [string]$DefaultInboundAction, [string]$DefaultOutboundAction)
     $fw = [FakeFirewall.FwPolicy2]::new()
     foreach ($n in $Name) {
         $bit = $profileBits[$n]
