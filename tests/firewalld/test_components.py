@@ -68,11 +68,14 @@ def first_of(ports: list[object]) -> int | None:
     return next((int(one) for one in numbers if one.isdigit()), None)
 
 
+def listen(machine: Machine, ports: Iterable[Port]) -> None:
+    machine.listen(*sorted(one.number for one in ports if one.protocol == "tcp"))
+    machine.echo(*sorted(one.number for one in ports if one.protocol == "udp"))
+
+
 def let_in(machine: Machine, ports: Iterable[Port]) -> set[tuple[str, Port]]:
     tcp = {one.number: one for one in ports if one.protocol == "tcp"}
     udp = {one.number: one for one in ports if one.protocol == "udp"}
-    machine.listen(*sorted(tcp))
-    machine.echo(*sorted(udp))
     both = (PEER, STRANGER)
     reached = machine.reached([(source, port) for source in both for port in tcp])
     answered = machine.answered([(source, port, one.source) for source in both for port, one in udp.items()])
@@ -81,9 +84,12 @@ def let_in(machine: Machine, ports: Iterable[Port]) -> set[tuple[str, Port]]:
 
 @pytest.mark.parametrize("component", ON_LINUX)
 def test_packets_agree_with_the_plan(machine: Machine, operator: Operator, daemon: Daemon, component: str) -> None:
+    inventory(operator, component, portbook_backend="firewalld")
+    ports = planned(operator)
+    listen(machine, ports)
     for posture in ("guard", "strict"):
         inventory(operator, component, portbook_posture=posture, portbook_backend="firewalld")
-        ports = planned(operator)
+        assert planned(operator) == ports
         operator.run().ok(changed=True)
         assert let_in(machine, ports) == {(PEER, port) for port, opened in ports.items() if opened}, posture
         assert bool(daemon.rules()) == bool(daemon.rules("--permanent"))
