@@ -31,7 +31,9 @@ def gather() -> None:
         shutil.copyfile(path, SOURCE / path.name)
     archive.link_to_repository(SOURCE, CHECKOUT)
     with (SOURCE / "README.md").open("a") as first:
-        first.write((TEMPLATES / "navigation.md").read_text())
+        # Without the collection's name, which every role would have in front of its own.
+        roles = [f"{one.name} <roles/{one.name}/README>" for one in sorted((SOURCE / "roles").iterdir())]
+        first.write((TEMPLATES / "navigation.md").read_text().replace("ROLES", "\n".join(roles)))
 
 
 def document_plugins() -> None:
