@@ -299,7 +299,7 @@ def _test() -> list[Kind]:
         pytest_kind(
             "windows",
             "a model of Windows' rule store does what was recorded, and what we write to it",
-            200,
+            240,
             *("-n", "auto", "--ignore=tests/windows/pwsh"),
         ),
         kernel_kind(),

@@ -39,7 +39,7 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.backends.windows
 pytestmark = pytest.mark.longer
 
 EXAMPLES = settings(
-    max_examples=60 * LONGER,
+    max_examples=30 * LONGER,
     derandomize=LONGER == 1,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

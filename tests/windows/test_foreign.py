@@ -29,7 +29,7 @@ pytestmark = pytest.mark.longer
 
 HERE = machine(7)
 MANY = settings(
-    max_examples=100 * LONGER,
+    max_examples=50 * LONGER,
     derandomize=LONGER == 1,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )

@@ -19,7 +19,7 @@ from windows.fake.worlds import settings as settings_of
 pytestmark = pytest.mark.longer
 
 EXAMPLES = settings(
-    max_examples=60 * LONGER,
+    max_examples=30 * LONGER,
     derandomize=LONGER == 1,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -29,7 +29,7 @@ from windows.fake.worlds import settings as settings_of
 pytestmark = pytest.mark.longer
 
 EXAMPLES = settings(
-    max_examples=15 * LONGER,
+    max_examples=8 * LONGER,
     derandomize=LONGER == 1,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -92,7 +92,7 @@ def held(store: Store) -> Counter[str]:
     return Counter(repr(replace(rule, id="")) for rule in ours(store))
 
 
-@settings(EXAMPLES, max_examples=60 * LONGER)
+@settings(EXAMPLES, max_examples=30 * LONGER)
 @given(stores(most=5), FIRST, RUNS)
 def test_at_every_moment_only_what_was_or_will_be_passes(world: Store, first: Want | None, run: Run) -> None:
     before = held_before(world, first)
