@@ -266,7 +266,7 @@ def _quick() -> list[Kind]:
             in_environment("lint-imports"),
             limit=20,
         ),
-        pytest_kind("unit", "each part does what it says", 60, "-n", "auto"),
+        pytest_kind("unit", "each part does what it says", 80, "-n", "auto"),
         pytest_kind("golden", "plans and renderings are the ones on file", 45),
     ]
     return [replace(kind, size=QUICK) for kind in every]
@@ -308,7 +308,7 @@ def _test() -> list[Kind]:
         firewalld_kind(),
         molecule_kinds()[0],
         replace(
-            pwsh_kind("pwsh", "a real PowerShell runs the Windows modules, on a fake of the rule store", 90),
+            pwsh_kind("pwsh", "a real PowerShell runs the Windows modules, on a fake of the rule store", 120),
             beside=True,
         ),
         pytest_kind("ansible", "real ansible-playbook runs give the right plans", 240, "-n", "auto"),
