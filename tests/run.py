@@ -356,7 +356,7 @@ def _all() -> list[Kind]:
             pwsh_kind(
                 "pwsh-all",
                 "in every posture it leaves what the emulation leaves, and keeps the contract",
-                480,
+                600,
                 # A playbook takes a minute: who is done takes what the other has not begun.
                 *("-n", "2", "--dist", "worksteal"),
             ),
@@ -375,12 +375,12 @@ def _all() -> list[Kind]:
         kernel_kind("kernel-more", 200, "-m", "more"),
         machine_more_kind(),
         machine_faults_kind(),
-        replace(firewalld_kind("firewalld-more", 400, "-m", "more"), size=ALL),
+        replace(firewalld_kind("firewalld-more", 500, "-m", "more"), size=ALL),
         molecule_kinds()[1],
         clients_kind(),
         other_root_kind(firewalld_kind("firewalld", 300, *_WHAT_DIFFERS), "trixie", 300),
         of_archived(other_root_kind(machine_kind("-m", "not more and not once"), "bullseye", 300)),
-        other_root_kind(machine_kind(*_WHAT_DIFFERS), "trixie", 400),
+        other_root_kind(machine_kind(*_WHAT_DIFFERS), "trixie", 500),
         # In the lane of those that compute, which has time left; they raise few machines.
         *(replace(other_root_kind(docker_kind(), suite, 260), beside=False) for suite in ("bookworm", "trixie")),
         pytest_kind("release", "the archive works alone, is the same each time, and a release is one command", 150),
