@@ -366,7 +366,7 @@ def _all() -> list[Kind]:
             pytest_kind(
                 "faults",
                 "properties and faults hold for many more inputs",
-                400,
+                300,
                 *("-n", "auto", "--ignore=tests/windows/pwsh", "-m", "more or longer"),
                 folders=("tests/fuzz", "tests/windows"),
             ),
