@@ -59,8 +59,6 @@ def check(version: str, before: str) -> None:
         raise Refused(f"the version is {version}, and galaxy.yml has {before}: give a higher one")
     if git("status", "--porcelain"):
         raise Refused("there are changes that are not committed: commit them, or take them back")
-    if (CHECKOUT / "build" / "machines").exists():
-        raise Refused("antsibull-changelog copies the checkout, and cannot copy build/machines: remove that folder")
     if not any((CHECKOUT / "changelogs" / "fragments").glob("*.yml")):
         raise Refused("changelogs/fragments is empty, so there is nothing to release")
 
