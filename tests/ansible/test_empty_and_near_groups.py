@@ -119,7 +119,7 @@ def test_portbook_groups_says_which_is_meant(desk: Desk, groups: list[str], ther
     assert ("web-1" in run.plan["hosts"]) == there
 
 
-def test_a_near_name_beside_a_filled_group_or_without_hosts_is_a_warning(desk: Desk):
+def test_a_near_name_next_to_a_filled_group_or_without_hosts_is_a_warning(desk: Desk):
     made = site()
     made["all"]["children"]["utmstack_agents"] = {"hosts": {"web-1": {}}}
     made["all"]["children"]["utmstack_probes"] = {}

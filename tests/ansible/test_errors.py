@@ -43,17 +43,17 @@ def test_an_error_names_host_variable_value_and_what_is_right(wrong_run: Run):
     assert "'192.0.2.300'" in error(wrong_run, "web-1: portbook_addresses")
 
 
-def test_an_error_of_many_hosts_is_told_once(wrong_run: Run):
+def test_an_error_of_many_hosts_is_reported_once(wrong_run: Run):
     told = error(wrong_run, "desk, probe, siem and 3 more: ")
     assert told.endswith("portbook_posture is 'gaurd'. Did you mean guard? Valid values: guard, open, strict, watch")
 
 
-def test_a_misspelt_variable_is_told_with_the_nearest_one(wrong_run: Run):
+def test_a_misspelt_variable_is_reported_with_the_nearest_one(wrong_run: Run):
     told = error(wrong_run, "probe: utmstack_probe_sylog_port ")
     assert told.endswith("is not a variable of this collection. Did you mean utmstack_probe_syslog_port?")
 
 
-def test_a_template_that_cannot_be_rendered_is_told_with_host_and_variable(wrong_run: Run):
+def test_a_template_that_cannot_be_rendered_is_reported_with_host_and_variable(wrong_run: Run):
     told = error(wrong_run, "probe: portbook_allow cannot be rendered: ")
     assert "undefined" in told
     assert "nowhere" in told
@@ -143,7 +143,7 @@ def test_whatever_is_wrong_with_a_template_is_an_error_of_its_variable(desk: Des
     assert len(told) < 400
 
 
-def test_a_template_deep_inside_a_value_is_told_too(desk: Desk):
+def test_a_template_deep_inside_a_value_is_reported_too(desk: Desk):
     allow = [{"name": "web", "ports": [443], "peers": ["198.51.100.7"], "why": "for {{ nowhere }}"}]
     desk.inventory(site(web_2={"portbook_allow": allow}))
     run = desk.run().failed()
@@ -151,14 +151,14 @@ def test_a_template_deep_inside_a_value_is_told_too(desk: Desk):
     assert "Move it to the inventory" not in run.output
 
 
-def test_a_required_peer_that_nobody_defined_is_told_with_group_and_variable(desk: Desk):
+def test_a_required_peer_that_nobody_defined_is_reported_with_group_and_variable(desk: Desk):
     desk.inventory({"utmstack_agent": {"hosts": {"web": {"ansible_host": "192.0.2.1"}}}})
     told = error(desk.run().failed(), "web: ")
     assert "utmstack_agent needs utmstack_master or utmstack_probe" in told
     assert "portbook_peers: {utmstack_master: [addresses]}" in told
 
 
-def test_a_variable_of_the_whole_run_that_differs_is_told_with_both_values(desk: Desk):
+def test_a_variable_of_the_whole_run_that_differs_is_reported_with_both_values(desk: Desk):
     desk.inventory(site({"portbook_unsupported": "warn"}, siem={"portbook_unsupported": "fail"}))
     told = error(desk.run(keep=False).failed(), "all hosts: portbook_unsupported differs: ")
     assert "'fail' on siem" in told
@@ -171,7 +171,7 @@ def test_an_unknown_option_of_the_task_is_refused(desk: Desk):
 
 
 @pytest.mark.parametrize("names", [("netaddr",), ("jsonschema",), ("netaddr", "jsonschema")], ids=" and ".join)
-def test_a_missing_library_is_told_with_how_to_install_it(desk: Desk, names: tuple[str, ...]):
+def test_a_missing_library_is_reported_with_how_to_install_it(desk: Desk, names: tuple[str, ...]):
     desk.block_libraries(*names)
     message = desk.run(options=["--limit", "siem"]).failed().message("siem")
     assert message.startswith(f"portbook.firewall needs {' and '.join(names)} on the controller")

@@ -113,7 +113,7 @@ def test_what_the_new_version_needs_is_missing_at_this_host_alone(desk: Desk):
 # -- a plan file, and two tasks -----------------------------------------------------------------------------
 
 
-def test_beside_a_plan_file_a_role_variable_that_differs_is_an_error(desk: Desk):
+def test_next_to_a_plan_file_a_role_variable_that_differs_is_an_error(desk: Desk):
     desk.run().ok()
     run = desk.run(play(role(portbook_posture="open"), hosts="probe")).failed()
     message = run.message("probe")

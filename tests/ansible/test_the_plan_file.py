@@ -34,7 +34,7 @@ def test_it_has_format_1_and_a_digest(plain_run: Run):
     assert set(plain_run.plan["hosts"]) == {"siem", "probe", "web-1", "web-2", "web-3"}
 
 
-def test_nothing_else_is_left_beside_it(plain_run: Run):
+def test_nothing_else_is_left_next_to_it(plain_run: Run):
     before = {"ansible.cfg", "home", "inventory", "ssh", "tmp"}
     assert {one.name for one in plain_run.plan_file.parent.iterdir()} == {*before, "plan.json"}
 

@@ -66,7 +66,7 @@ def test_a_plan_with_errors_is_computed_once_too(counted: Desk):
     assert len(planners(counted)) == 1
 
 
-def test_values_that_differ_at_each_look_do_not_make_each_host_plan_anew(desk: Desk):
+def test_values_that_differ_each_time_do_not_make_each_host_plan_again(desk: Desk):
     leave_another = _LEAVE_A_LINE.replace("echo counted", "date +%N")
     allow = [{"name": "restless", "ports": [8443], "peers": ["198.51.100.7"], "why": leave_another}]
     # What other hosts cannot see is refused, so the task itself must not look at it twice either.

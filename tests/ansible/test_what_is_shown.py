@@ -157,7 +157,7 @@ def test_only_what_changed_or_was_not_applied_is_shown(desk: Desk):
     assert "6 hosts: 1 unchanged, 5 not applied" in shown
 
 
-def test_the_line_of_the_plan_stands_once_a_run(desk: Desk):
+def test_the_line_of_the_plan_is_shown_once_a_run(desk: Desk):
     run = desk.run(play(PLAN), play(PLAN), play(APPLY)).ok()
     assert sum(line.startswith("Plan ") for lines in run.texts for line in lines) == 1
 

@@ -148,7 +148,7 @@ def test_strings_of_an_ini_file_mean_what_they_say(desk: Desk):
     assert "utmstack.scanner-gmp" not in flows
 
 
-def test_group_vars_beside_the_playbook_count(desk: Desk):
+def test_group_vars_next_to_the_playbook_count(desk: Desk):
     desk.write("group_vars/utmstack_probe.yml", "portbook_posture: watch\n")
     desk.write("own.yml", '[{"hosts": "siem", "gather_facts": false, "tasks": [{"portbook.firewall.plan": null}]}]')
     assert desk.run("own.yml").ok().plan["hosts"]["probe"]["posture"] == "watch"
@@ -221,7 +221,7 @@ def test_a_vaulted_value_is_read(desk: Desk):
     assert "$ANSIBLE_VAULT" not in run.output + run.plan_file.read_text()
 
 
-def test_a_secret_that_is_none_of_ours_appears_nowhere(desk: Desk):
+def test_a_secret_that_is_none_of_the_collection_appears_nowhere(desk: Desk):
     secret = vaulted(desk, "password_of_the_database", "xyzzy-plugh")
     more = "portbook_realm: '{{ \"main\" if password_of_the_database else nowhere }}'\n"
     desk.write("inventory/group_vars/utmstack_probe.yml", secret + more)

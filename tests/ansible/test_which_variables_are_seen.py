@@ -33,14 +33,14 @@ def test_a_fact_that_is_set_before_the_plan_counts(desk: Desk):
     assert {one["ports"][0] for host in run.plan["hosts"] for one in run.rules(host, "allow.late")} == {"8443"}
 
 
-def test_a_fact_that_is_set_between_two_tasks_makes_the_plan_anew(desk: Desk):
+def test_a_fact_that_is_set_between_two_tasks_makes_the_plan_again(desk: Desk):
     run = desk.run(play(PLAN, SHOW, SET_LATE, PLAN)).ok()
     first, second = run.blocks[: len(run.recap)], run.blocks[len(run.recap) :]
     assert all("came late" not in text for _host, text in first)
     assert all("came late" in text for _host, text in second)
 
 
-def test_the_plan_made_anew_is_told_and_written(desk: Desk):
+def test_the_plan_made_again_is_reported_and_written(desk: Desk):
     run = desk.run(play(PLAN, SHOW, SET_LATE, PLAN)).ok()
     assert len(summaries(run)) == 2
     assert run.plan["digest"][:12] in summaries(run)[1]
@@ -69,7 +69,7 @@ def test_a_fact_that_is_set_on_one_host_is_seen_by_its_peers_in_the_next_task(de
     assert {host: "5555" in run.shown[host] for host in ("siem", "web-1")} == {"siem": True, "web-1": True}
 
 
-def test_a_group_that_a_host_joins_between_two_tasks_makes_the_plan_anew(desk: Desk):
+def test_a_group_that_a_host_joins_between_two_tasks_makes_the_plan_again(desk: Desk):
     join = {"ansible.builtin.group_by": {"key": "utmstack_agent"}, "when": "inventory_hostname == 'desk'"}
     run = desk.run(play(PLAN, join, PLAN)).ok()
     assert run.shown["desk"].startswith("desk: utmstack_agent\n")
@@ -129,6 +129,6 @@ def test_a_play_may_repeat_what_the_inventory_says(desk: Desk, plain_run: Run):
     assert run.plan["digest"] == plain_run.plan["digest"]
 
 
-def test_variables_that_are_none_of_ours_may_stand_anywhere(desk: Desk, plain_run: Run):
+def test_variables_that_are_none_of_the_collection_may_stand_anywhere(desk: Desk, plain_run: Run):
     run = desk.run(play(PLAN, vars={"of_mine": 1, "utmstack_master_backup_day": "monday"})).ok()
     assert run.plan == plain_run.plan

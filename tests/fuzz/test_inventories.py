@@ -304,7 +304,7 @@ def test_a_host_of_any_name_is_planned_or_refused_in_words_that_can_be_printed(n
         )
 
 
-def test_a_variable_whose_name_is_no_text_is_none_of_ours(tmp_path):
+def test_a_variable_whose_name_is_no_text_is_none_of_the_collection(tmp_path):
     hosts = {**small_book.HOSTS, "server": {**small_book.HOSTS["server"], None: 1, 5: 2, ("a",): 3, True: {}}}
     assert run(hosts, small_book.GROUPS, small_book.small(tmp_path / "catalog")).planned
 

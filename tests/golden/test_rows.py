@@ -14,7 +14,7 @@ def test_each_document_has_the_rows_and_flows_that_were_counted() -> None:
     assert accounts.counts(shipped()) == []
 
 
-def test_rows_and_flows_are_those_of_the_reference_where_it_lies_beside_the_checkout() -> None:
+def test_rows_and_flows_are_those_of_the_reference_where_it_lies_next_to_the_checkout() -> None:
     theirs = accounts.vendor_rows()
     if theirs is None:
         # Nothing to compare with: the numbers kept in the catalogue have to do.

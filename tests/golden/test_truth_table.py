@@ -209,7 +209,7 @@ def test_a_rule_repeats_what_the_catalogue_says_of_its_flow(scenario: Scenario) 
 
 
 @EACH
-def test_each_flow_that_is_not_planned_says_why(scenario: Scenario) -> None:
+def test_each_flow_that_gets_no_rule_says_why(scenario: Scenario) -> None:
     """Both ends of a flow have a rule or a reason; another version's flow is nobody's concern."""
     tried = trial(scenario)
     seen = {(name, rule["flow"]) for name, rule in _rules(scenario)}

@@ -41,7 +41,7 @@ def test_the_order_of_rules_and_addresses_is_no_change(host: Host) -> None:
     assert not host.apply({"one": turned}).changed
 
 
-def test_a_change_is_told_by_rule(host: Host) -> None:
+def test_a_change_is_reported_by_rule(host: Host) -> None:
     host.apply(ONE)
     done = host.apply({"one": slice_of(rule(514, [PEER]), rule(515, [PEER]), rule(516, [PEER]))})
     assert {word: ids for word, ids in done.words.items() if ids} == {
@@ -51,7 +51,7 @@ def test_a_change_is_told_by_rule(host: Host) -> None:
     }
 
 
-def test_slices_add_up_and_one_is_taken_away_alone(host: Host) -> None:
+def test_slices_add_up_and_one_is_removed_alone(host: Host) -> None:
     host.apply(ONE)
     alone = host.table()
     host.apply(OTHER_SLICE)
@@ -89,7 +89,7 @@ def test_strict_refuses_on_a_host_without_any_component(host: Host, settings: di
     assert host.apply({}, settings=known, replace_all=True).mended
 
 
-def test_what_was_strict_without_a_component_is_taken_away(host: Host) -> None:
+def test_what_was_strict_without_a_component_is_removed(host: Host) -> None:
     for end in ({"removes": True}, {"settings": {"posture": "guard"}}):
         host.strict({})
         assert tables() == ["portbook"]
@@ -106,7 +106,7 @@ def test_removing_the_last_component_of_a_strict_host_leaves_nothing(host: Host)
     assert (tables(), host.folder.exists()) == ([], False)
 
 
-def test_a_table_without_memory_is_taken_away_too(host: Host) -> None:
+def test_a_table_without_memory_is_removed_too(host: Host) -> None:
     nft("table inet portbook { chain x { accept; }; }")
     assert host.apply({}).changed
     assert tables() == []
@@ -172,7 +172,7 @@ def test_a_single_flow_that_is_to_be_logged_is_a_change(host: Host) -> None:
         "flush chain inet portbook inbound",
     ],
 )
-def test_a_change_by_hand_is_found_and_mended(host: Host, change: str) -> None:
+def test_a_change_by_hand_is_found_and_repaired(host: Host, change: str) -> None:
     host.apply(ONE)
     before = host.all()
     nft(change)
@@ -185,7 +185,7 @@ def test_a_change_by_hand_is_found_and_mended(host: Host, change: str) -> None:
     assert not host.apply(ONE).changed
 
 
-def test_an_element_added_by_hand_is_found_and_mended(host: Host) -> None:
+def test_an_element_added_by_hand_is_found_and_repaired(host: Host) -> None:
     host.apply(ONE)
     before = host.table()
     (name,) = [line.split()[1] for line in host.listing().splitlines() if line.strip().startswith("set p4_")]
@@ -206,7 +206,7 @@ def test_packets_that_are_counted_are_no_change(host: Host) -> None:
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", '{"format": 1}', '{"format": 0, "slices": {}}', '{"format": "2"}', "\udcff\udcfe"]
 )
-def test_a_file_that_is_broken_is_mended(host: Host, name: str, text: str) -> None:
+def test_a_file_that_is_broken_is_repaired(host: Host, name: str, text: str) -> None:
     host.apply(ONE)
     before = host.all()
     (host.folder / name).write_bytes(text.encode("utf-8", "surrogateescape"))

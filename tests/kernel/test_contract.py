@@ -165,7 +165,7 @@ def test_components_add_up_in_any_order(backend: Backend, bench: Bench, name: st
         assert other.ours() == bench.ours()
 
 
-def test_what_is_removed_is_ours_alone(backend: Backend, bench: Bench) -> None:
+def test_what_is_removed_is_of_the_collection_alone(backend: Backend, bench: Bench) -> None:
     nothing, others = bench.ours(), bench.others()
     apply(backend, bench, ONE)
     alone = bench.ours()

@@ -190,7 +190,7 @@ def handle(chain: str, text: str) -> str:
     return next(line.rpartition(" ")[2] for line in listing.splitlines() if text in line)
 
 
-def test_a_table_that_is_gone_refuses_again(host: Host) -> None:
+def test_a_table_that_is_missing_refuses_again(host: Host) -> None:
     host.apply(ONE)
     nft("delete table inet portbook")
     assert both(host, ONE) == [
@@ -198,7 +198,7 @@ def test_a_table_that_is_gone_refuses_again(host: Host) -> None:
     ]
 
 
-def test_where_no_network_namespace_can_be_had_a_hands_change_is_still_told(
+def test_where_no_network_namespace_can_be_had_a_hands_change_is_still_reported(
     host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host.apply(ONE)

@@ -266,7 +266,7 @@ def test_an_nft_that_dies_of_a_load_may_have_done_it(host: Host, tmp_path: Path)
     fails(host, apply, "nft was killed by signal 11")
 
 
-def test_an_nft_that_is_taken_away_while_we_are_at_work(host: Host, tmp_path: Path) -> None:
+def test_an_nft_that_is_removed_while_we_are_at_work(host: Host, tmp_path: Path) -> None:
     def apply() -> None:
         host.nft_path = fake_nft(tmp_path, '[ "$1" = -c ] && rm "$0"')
         host.apply(TWO)
@@ -447,7 +447,7 @@ def test_a_run_that_was_killed_holds_nothing(host: Host) -> None:
     assert host.apply(TWO).changed
 
 
-def test_the_way_in_is_not_known(host: Host) -> None:
+def test_management_access_is_not_known(host: Host) -> None:
     with pytest.raises(StateError, match=r"the controller's address was not found .* portbook_management_ports"):
         host.apply(ONE, transport="ssh")
     assert (tables(), host.folder.exists()) == ([], False)
@@ -457,7 +457,7 @@ def test_the_way_in_is_not_known(host: Host) -> None:
     ("management", "ports", "applied"),
     [([], [], False), (["192.0.2.9"], [], False), ([], [22], False), (["192.0.2.9"], [22], True)],
 )
-def test_the_way_in_is_told_by_addresses_and_ports(
+def test_management_access_is_reported_by_addresses_and_ports(
     host: Host, management: list[str], ports: list[int], applied: bool
 ) -> None:
     settings = {"posture": "strict", "management": management, "management_ports": ports}
@@ -466,11 +466,11 @@ def test_the_way_in_is_told_by_addresses_and_ports(
     assert (host.table() != "") == applied
 
 
-def test_what_refuses_nothing_needs_no_way_in(host: Host) -> None:
+def test_what_refuses_nothing_needs_no_management_access(host: Host) -> None:
     assert host.apply({"one": slice_of(rule(514, refusal="open"))}, transport="ssh").changed
 
 
-def test_a_local_connection_needs_no_way_in(host: Host) -> None:
+def test_a_local_connection_needs_no_management_access(host: Host) -> None:
     assert host.strict(ONE).changed
 
 

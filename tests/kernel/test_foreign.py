@@ -27,20 +27,20 @@ def outcomes(host: Host, **settings: str) -> set[str]:
     return {one["outcome"] for one in host.apply(ONE, settings=settings).foreign}
 
 
-def test_a_policy_that_drops_is_told_before_anything_is_applied(host: Host) -> None:
+def test_a_policy_that_drops_is_reported_before_anything_is_applied(host: Host) -> None:
     other("tcp dport 22 accept")
     with pytest.raises(StateError, match=r"Add to table inet other, chain input, .* \(for one\.0, one\.1\)"):
         host.apply(ONE)
     assert (tables(), host.folder.exists()) == (["other"], False)
 
 
-def test_check_mode_tells_it_too(host: Host) -> None:
+def test_check_mode_says_it_too(host: Host) -> None:
     other()
     with pytest.raises(StateError, match="refuse what the plan permits"):
         host.apply(ONE, check=True)
 
 
-def test_with_foreign_warn_it_is_applied_and_told(host: Host) -> None:
+def test_with_foreign_warn_it_is_applied_and_reported(host: Host) -> None:
     other()
     assert outcomes(host, foreign="warn") == {"lost"}
     assert "portbook" in tables()
@@ -88,7 +88,7 @@ def test_chains_are_followed(host: Host, open_: list[str]) -> None:
         ["ip saddr . tcp dport vmap { 192.0.2.10 . 514 : accept }"],
     ],
 )
-def test_what_is_not_understood_is_applied_and_told(host: Host, rules: list[str]) -> None:
+def test_what_is_not_understood_is_applied_and_reported(host: Host, rules: list[str]) -> None:
     other(*rules)
     assert "unknown" in outcomes(host, foreign="warn")
     assert "portbook" in tables()
@@ -225,6 +225,6 @@ def test_tables_that_only_rewrite_are_no_matter(host: Host, legacy: Callable[...
     assert host.apply(ONE).foreign == []
 
 
-def test_our_own_table_is_no_rule_of_others(host: Host) -> None:
+def test_our_own_table_is_no_unmanaged_rule(host: Host) -> None:
     host.strict(ONE)
     assert host.strict({"two": slice_of(rule(600, [PEER]), name="two")}).foreign == []

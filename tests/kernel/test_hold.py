@@ -350,7 +350,7 @@ def test_a_hold_that_ended_before_the_load_loads_nothing(
     assert (host.all(), host.listing()) == (before, listing)
 
 
-def test_a_table_that_is_gone_right_after_the_load_is_a_failure(host: Host, tmp_path: Path) -> None:
+def test_a_table_that_is_missing_right_after_the_load_is_a_failure(host: Host, tmp_path: Path) -> None:
     for hold in (0.0, LATER):
         host.apply(ONE)
         before = host.all()
@@ -431,7 +431,7 @@ def test_a_change_that_fails_after_it_was_held_is_taken_back_at_once(host: Host,
     assert host.all() == before
 
 
-def test_ways_in_are_kept_once_confirmed_and_a_second_controller_is_no_change(
+def test_management_addresses_are_kept_once_confirmed_and_a_second_controller_is_no_change(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ways = {}

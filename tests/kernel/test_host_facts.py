@@ -52,7 +52,7 @@ def table(family: str, name: str, **chains: str) -> None:
 # -- ours -------------------------------------------------------------------------------------------
 
 
-def test_a_host_without_anything_of_ours_says_none(host: Host) -> None:
+def test_a_host_without_anything_of_the_collection_says_none(host: Host) -> None:
     found = read(host)
     assert (found["backend"], found["ours"]["kernel"], found["ours"]["rules"]) == ("", "none", [])
     assert not host.folder.exists()
@@ -202,7 +202,7 @@ def test_without_nft_the_rest_is_read_and_the_result_says_so(host: Host, monkeyp
 
 
 @pytest.mark.more
-def test_ten_thousand_rules_of_others_take_less_than_two_seconds(host: Host) -> None:
+def test_ten_thousand_unmanaged_rules_take_less_than_two_seconds(host: Host) -> None:
     host.apply(ONE)
     peers = (f"198.51.{one // 250}.{one % 250}" for one in range(10_000))
     rules = ";\n".join(f"ip saddr {peer} tcp dport 8080 counter accept" for peer in peers)

@@ -74,7 +74,7 @@ def test_a_host_that_was_strict_over_ssh_stays_as_it_was(host: Host) -> None:
     assert ADMIN in host.listing()
 
 
-def test_a_management_address_that_is_taken_out_is_refused(host: Host) -> None:
+def test_a_management_address_that_is_removed_is_refused(host: Host) -> None:
     local(host, {**STRICT, "management": ["203.0.113.0/24"]})
     with pytest.raises(StateError, match=r"203\.0\.113\.128-203\.0\.113\.255"):
         local(host, {**STRICT, "management": ["203.0.113.0/25"]}, TWO)

@@ -422,7 +422,7 @@ def test_rules_of_iptables_count_alike(host: Host, kind: str, words: str, what: 
         host.apply({"one": slice_of(rule(PORT, PEER))}, settings={"mark": MARK})
 
 
-def test_a_mark_that_is_taken_away_leaves_the_table_as_it_was_without(host: Host) -> None:
+def test_a_mark_that_is_removed_leaves_the_table_as_it_was_without(host: Host) -> None:
     slices = {"one": slice_of(rule(PORT, PEER))}
     host.apply(slices)
     before = host.table()

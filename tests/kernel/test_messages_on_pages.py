@@ -33,7 +33,7 @@ table inet filter {
 """
 
 
-def test_a_ruleset_that_drops_by_default_is_told_of_in_the_words_of_the_page(
+def test_a_ruleset_that_drops_by_default_is_reported_in_the_words_of_the_page(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The page has the first flow and leaves out the others."""

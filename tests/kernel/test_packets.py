@@ -140,7 +140,7 @@ def _open(wire: Wire, port: int = GUARDED, address: str = HOST[0]) -> Iterator[t
 
 
 @pytest.mark.parametrize("cut", [True, False])
-def test_a_peer_that_is_taken_out_loses_its_connections_if_they_are_to_be_cut(
+def test_a_peer_that_is_removed_loses_its_connections_if_they_are_to_be_cut(
     wire: Wire, apply: Applied, cut: bool
 ) -> None:
     apply(*both(), cut=cut)
@@ -220,13 +220,13 @@ def test_strict_lets_in_a_protocol_without_ports_from_its_peers_to_a_group_too(
             assert run("nft", "list", "table", "inet", "heard").count("counter packets 1 ") == 2, "the peer's alone"
 
 
-def test_strict_lets_in_the_way_in(wire: Wire, apply: Applied) -> None:
+def test_strict_lets_in_management_access(wire: Wire, apply: Applied) -> None:
     apply(*both(), posture="strict", management=[STRANGER[0]], management_ports=[22])
     assert tcp(wire.stranger, wire.host, HOST[0], 22) == PASSES
     assert tcp(wire.peer, wire.host, HOST[0], 22) == SILENCE
 
 
-def test_the_way_in_is_stronger_than_a_guard_on_its_port(wire: Wire, apply: Applied) -> None:
+def test_management_access_is_stronger_than_a_guard_on_its_port(wire: Wire, apply: Applied) -> None:
     apply(rule(22, [PEER[0]]), management=[STRANGER[0]], management_ports=[22])
     assert tcp(wire.stranger, wire.host, HOST[0], 22) == PASSES
 

@@ -60,7 +60,7 @@ def test_a_component_goes_if_its_group_has_others_and_the_result_names_it(host: 
     assert applied.words["delete"] == ["two/0"]
 
 
-def test_a_component_stays_if_its_group_is_gone(host: Host) -> None:
+def test_a_component_stays_if_its_group_is_missing(host: Host) -> None:
     host.apply({**ONE, **TWO})
     message = refused(host, ONE, Inventory(hosts=4, members={"one": 1}))
     assert "its 1 rule of two, of which the inventory has no host" in message

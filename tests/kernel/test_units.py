@@ -100,7 +100,7 @@ def test_a_change_that_fails_leaves_the_units_as_they_were(
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_an_apply_that_is_killed_is_mended_by_the_next(
+def test_an_apply_that_is_killed_is_repaired_by_the_next(
     host: Host, manager: ServiceManager, tmp_path: Path, step: int
 ) -> None:
     if killed_at(step, tmp_path, lambda: host.apply(TWO, **RESTORE)):
@@ -113,7 +113,7 @@ def test_an_apply_that_is_killed_is_mended_by_the_next(
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_removal_that_is_killed_is_mended_by_the_next(
+def test_a_removal_that_is_killed_is_repaired_by_the_next(
     host: Host, manager: ServiceManager, tmp_path: Path, step: int
 ) -> None:
     host.apply(ONE, **RESTORE)

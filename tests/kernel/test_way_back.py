@@ -135,7 +135,7 @@ def test_with_notes_and_folder_lost_a_change_that_cuts_goes(host: Host, manager:
 
 
 @pytest.mark.more
-def test_a_text_that_nft_never_takes_costs_the_table_and_not_the_way_in(
+def test_a_text_that_nft_never_takes_costs_the_table_and_not_management_access(
     host: Host, manager: ServiceManager, tmp_path: Path
 ) -> None:
     """As an nft that dies of what a newer one wrote: all that it loads from files is refused."""
@@ -216,7 +216,7 @@ def test_a_process_takes_back_whatever_became_of_its_note(host: Host, lost: str)
     assert until(lambda: host.all() == before, 3)
 
 
-def test_a_process_takes_back_with_its_folder_gone(host: Host) -> None:
+def test_a_process_takes_back_with_its_folder_missing(host: Host) -> None:
     host.apply(ONE)
     before = host.table()
     host.apply(TWO, hold=SOON, token="t")

@@ -311,7 +311,7 @@ def test_without_systemd_the_rules_hold_and_the_run_says_that_a_restart_ends_the
 
 
 @pytest.mark.more
-def test_without_systemd_a_change_that_cuts_the_way_in_is_taken_back(bare: Bench) -> None:
+def test_without_systemd_a_change_that_cuts_management_access_is_taken_back(bare: Bench) -> None:
     """By a process of ours, to the second that systemd would take."""
     machine, operator = bare
     before = about_to_be_cut(machine, operator)

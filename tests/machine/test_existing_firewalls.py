@@ -15,7 +15,7 @@ ASKED = [(source, port) for source in (CONTROLLER, PEER, STRANGER) for port in (
 
 @pytest.mark.more
 @pytest.mark.parametrize("kind", ["nft", "legacy"])
-def test_beside_ufw(machine: Machine, operator: Operator, kind: str) -> None:
+def test_next_to_ufw(machine: Machine, operator: Operator, kind: str) -> None:
     ufw(machine, kind)
     refused = operator.run().failed().words
     assert "Set portbook_mark: 0x10/0x10 for this host." in refused
@@ -55,7 +55,7 @@ def test_ufw_and_the_mark_are_there_after_a_restart_of_the_host(machine: Machine
     operator.run().ok(changed=False)
 
 
-def test_beside_a_hand_made_ruleset(machine: Machine, operator: Operator) -> None:
+def test_next_to_a_hand_made_ruleset(machine: Machine, operator: Operator) -> None:
     machine.write("/etc/nftables.conf", shown("nftables.conf"))
     machine.run("systemctl", "--quiet", "enable", "nftables")
     machine.run("systemctl", "restart", "nftables")

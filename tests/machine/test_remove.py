@@ -21,7 +21,7 @@ def everything(machine: Machine) -> set[str]:
 
 
 @pytest.mark.parametrize("posture", ["guard", "strict"])
-def test_remove_leaves_nothing_of_ours(machine: Machine, operator: Operator, posture: str) -> None:
+def test_remove_leaves_nothing_of_the_collection(machine: Machine, operator: Operator, posture: str) -> None:
     before = everything(machine)
     operator.inventory(portbook_posture=posture)
     operator.run().ok(changed=True)
@@ -32,7 +32,9 @@ def test_remove_leaves_nothing_of_ours(machine: Machine, operator: Operator, pos
 
 
 @pytest.mark.more
-def test_remove_leaves_nothing_of_ours_after_a_restart_of_the_host(machine: Machine, operator: Operator) -> None:
+def test_remove_leaves_nothing_of_the_collection_after_a_restart_of_the_host(
+    machine: Machine, operator: Operator
+) -> None:
     """systemd has started what is removed then."""
     before = everything(machine)
     operator.run().ok(changed=True)
@@ -41,7 +43,7 @@ def test_remove_leaves_nothing_of_ours_after_a_restart_of_the_host(machine: Mach
     assert everything(machine) == before
 
 
-def test_remove_leaves_the_rules_of_others(machine: Machine, operator: Operator) -> None:
+def test_remove_leaves_unmanaged_rules(machine: Machine, operator: Operator) -> None:
     machine.run(
         "nft", "-f", "-", text="table inet mine {\n chain input {\n type filter hook input priority 0\n }\n }\n"
     )

@@ -52,7 +52,7 @@ def test_the_table_is_back_after_a_reboot_before_there_is_a_network(
     operator.run().ok(changed=False)
 
 
-def test_a_flush_by_hand_is_mended_by_the_next_run(machine: Machine, operator: Operator) -> None:
+def test_a_flush_by_hand_is_repaired_by_the_next_run(machine: Machine, operator: Operator) -> None:
     operator.run().ok(changed=True)
     table = machine.table()
     machine.run("nft", "flush", "ruleset")
@@ -62,7 +62,7 @@ def test_a_flush_by_hand_is_mended_by_the_next_run(machine: Machine, operator: O
 
 
 @pytest.mark.more
-def test_units_that_are_gone_or_off_are_mended_by_the_next_run(machine: Machine, operator: Operator) -> None:
+def test_units_that_are_missing_or_off_are_repaired_by_the_next_run(machine: Machine, operator: Operator) -> None:
     operator.run().ok(changed=True)
     machine.run("systemctl", "disable", "portbook-firewall")
     operator.run().ok(changed=True)

@@ -67,7 +67,7 @@ def test_a_peer_reaches_a_guarded_port_and_a_stranger_does_not(machine: Machine,
 
 
 @pytest.mark.parametrize("pipelining", [True, pytest.param(False, marks=pytest.mark.more)])
-def test_the_way_in_is_found_behind_sudo(machine: Machine, operator: Operator, pipelining: bool) -> None:
+def test_management_access_is_found_behind_sudo(machine: Machine, operator: Operator, pipelining: bool) -> None:
     """sudo takes SSH_CONNECTION out of what the module sees."""
     user = {"ansible_user": "deploy", "ansible_become": True, "ansible_pipelining": pipelining}
     operator.inventory(**user, portbook_posture="strict")
@@ -102,7 +102,7 @@ def test_two_runs_at_once_the_second_says_who_is_at_work(machine: Machine, opera
 
 
 @pytest.mark.once
-def test_a_host_without_nft_is_told_what_to_install(machine: Machine, operator: Operator) -> None:
+def test_a_host_without_nft_says_what_to_install(machine: Machine, operator: Operator) -> None:
     machine.run("rm", "/usr/sbin/nft")
     before = files(machine)
     assert "nft is not installed on this host. Install the package nftables" in operator.run().failed().words
@@ -110,7 +110,7 @@ def test_a_host_without_nft_is_told_what_to_install(machine: Machine, operator: 
 
 
 @pytest.mark.once
-def test_a_host_without_root_is_told_to_become_root(machine: Machine, operator: Operator) -> None:
+def test_a_host_without_root_says_to_become_root(machine: Machine, operator: Operator) -> None:
     operator.inventory(ansible_user="deploy")
     before = files(machine)
     assert "Set become: true" in operator.run().failed().words
@@ -118,7 +118,7 @@ def test_a_host_without_root_is_told_to_become_root(machine: Machine, operator: 
 
 
 @pytest.mark.once
-def test_a_host_whose_python_is_too_old_is_told_so(machine: Machine, operator: Operator) -> None:
+def test_a_host_whose_python_is_too_old_says_so(machine: Machine, operator: Operator) -> None:
     pretend = "import sys\nsys.version_info = (3, 6, 9, 'final', 0)\nsys.version = '3.6.9 (default)'\n"
     machine.run("mkdir", "/opt/old")
     machine.write("/opt/old/sitecustomize.py", pretend)
@@ -131,6 +131,6 @@ def test_a_host_whose_python_is_too_old_is_told_so(machine: Machine, operator: O
 
 
 @pytest.mark.once
-def test_a_host_without_python_is_told_so(machine: Machine, operator: Operator) -> None:
+def test_a_host_without_python_says_so(machine: Machine, operator: Operator) -> None:
     operator.inventory(ansible_python_interpreter="/usr/bin/python3.6")
     assert "/usr/bin/python3.6' was not found" in operator.run().failed().words

@@ -49,7 +49,7 @@ def wait_until(before: tuple[str, str], machine: Machine, end: float) -> None:
     assert state(machine) == before
 
 
-def test_a_first_change_that_cuts_the_way_in_is_taken_back(machine: Machine, operator: Operator) -> None:
+def test_a_first_change_that_cuts_management_access_is_taken_back(machine: Machine, operator: Operator) -> None:
     before = state(machine)
     operator.ssh(CUTS)
     run = operator.run().failed()
@@ -69,7 +69,7 @@ HICCUP = CUTS.replace(
 
 
 @pytest.mark.once
-def test_a_hiccup_of_the_way_in_is_waited_for(machine: Machine, operator: Operator) -> None:
+def test_a_hiccup_of_management_access_is_waited_for(machine: Machine, operator: Operator) -> None:
     operator.ssh(HICCUP)
     start = time.monotonic()
     operator.run().ok(changed=True)
@@ -80,7 +80,7 @@ def test_a_hiccup_of_the_way_in_is_waited_for(machine: Machine, operator: Operat
     operator.run().ok(changed=False)
 
 
-def test_a_later_change_that_cuts_the_way_in_is_taken_back_to_the_table_that_was(
+def test_a_later_change_that_cuts_management_access_is_taken_back_to_the_table_that_was(
     machine: Machine, operator: Operator
 ) -> None:
     """Also where logind ends all that a user has started when he leaves."""
@@ -139,7 +139,7 @@ FLUSHES = {
 
 
 @pytest.mark.parametrize("happens", FLUSHES)
-def test_a_change_that_cuts_is_not_confirmed_because_its_table_is_gone(
+def test_a_change_that_cuts_is_not_confirmed_because_its_table_is_missing(
     machine: Machine, operator: Operator, happens: str
 ) -> None:
     before = about_to_be_cut(machine, operator, portbook_restore_after_flush="restored" in happens)
@@ -190,7 +190,7 @@ def held(machine: Machine) -> None:
 
 
 @pytest.mark.once
-def test_while_a_change_waits_another_run_is_told_to_wait(machine: Machine, operator: Operator) -> None:
+def test_while_a_change_waits_another_run_says_to_wait(machine: Machine, operator: Operator) -> None:
     """The first run gets stuck before it has a new connection."""
     operator.inventory(portbook_confirm_timeout=60)
     stuck = operator.folder / "stuck"
@@ -247,7 +247,9 @@ def test_behind_a_jump_host_the_connection_from_there_confirms(machine: Machine,
 
 
 @pytest.mark.parametrize("posture", ["strict", "guard"])
-def test_without_a_way_in_a_posture_that_refuses_is_refused(machine: Machine, operator: Operator, posture: str) -> None:
+def test_without_management_access_a_posture_that_refuses_is_refused(
+    machine: Machine, operator: Operator, posture: str
+) -> None:
     hide_the_way_in(machine)
     operator.inventory(portbook_posture=posture)
     words = operator.run().failed().words
@@ -255,7 +257,7 @@ def test_without_a_way_in_a_posture_that_refuses_is_refused(machine: Machine, op
     assert state(machine)[0] == ""
 
 
-def test_without_a_way_in_management_addresses_get_in(machine: Machine, operator: Operator) -> None:
+def test_without_management_access_management_addresses_get_in(machine: Machine, operator: Operator) -> None:
     hide_the_way_in(machine)
     operator.inventory(portbook_posture="strict", portbook_management=["192.0.2.0/29"], portbook_management_ports=[22])
     operator.run().ok(changed=True)

@@ -95,7 +95,7 @@ def test_of_a_network_that_is_cut_only_what_is_cut_off_is_shown() -> None:
     ]
 
 
-def test_a_set_of_many_rules_stands_once() -> None:
+def test_a_set_of_many_rules_is_shown_once() -> None:
     before, after = (
         view(*(rule(port, one, flow=f"acme.{port}") for port in range(10))) for one in (AGENTS, ["10.0.0.9"])
     )
@@ -106,7 +106,7 @@ def test_another_name_of_the_same_set_is_no_difference() -> None:
     assert shown(view(rule()), view(rule(who="agent@branch"))) == []
 
 
-def test_sets_of_one_name_are_told_apart_by_their_flows() -> None:
+def test_sets_of_one_name_are_distinguished_by_their_flows() -> None:
     other = rule(80, ["10.7.0.1"], flow="acme.web")
     assert shown(view(rule(), other), view(rule(peers=["10.0.0.9"]), other)) == [
         *("newly refused:", "-peers agent (acme.beats): 10.0.0.10")

@@ -150,7 +150,7 @@ FIRST_ERRORS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("cause", FIRST_ERRORS, ids=str)
-def test_first_errors_are_told_in_the_words_of_the_page(cause: dict[str, Any], tmp_path: Path) -> None:
+def test_first_errors_are_reported_in_the_words_of_the_page(cause: dict[str, Any], tmp_path: Path) -> None:
     outcome = planned(inventory_on(GETTING_STARTED, tmp_path), **cause)
     assert outcome.errors
     assert {str(error) for error in outcome.errors} <= errors_on(GETTING_STARTED)
@@ -177,7 +177,7 @@ BROKEN_CATALOGUES = [
 
 
 @pytest.mark.parametrize("changes", BROKEN_CATALOGUES, ids=["names", "schema"])
-def test_errors_of_own_catalogues_are_told_in_the_words_of_the_page(
+def test_errors_of_own_catalogues_are_reported_in_the_words_of_the_page(
     changes: list[tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = text_of(OWN / "doorman.yml")
@@ -193,7 +193,7 @@ def test_errors_of_own_catalogues_are_told_in_the_words_of_the_page(
     assert {str(error) for error in problems.errors} in on_page
 
 
-def test_wrong_paths_of_catalogues_are_told_in_the_words_of_the_page() -> None:
+def test_wrong_paths_of_catalogues_are_reported_in_the_words_of_the_page() -> None:
     told = []
     for paths in ("nosuch", {"path": "doorman.yml"}):
         problems = Problems()
@@ -205,11 +205,11 @@ def test_wrong_paths_of_catalogues_are_told_in_the_words_of_the_page() -> None:
 # -- the example of an own product -----------------------------------------------------------------
 
 
-def test_own_product_loads_beside_the_vendors_products() -> None:
+def test_own_product_loads_next_to_the_vendors_products() -> None:
     assert {"doorman_server", "doorman_controller", "doorman_reception"} <= set(book(own=True).components)
 
 
-def test_own_product_that_nobody_plays_changes_no_plan() -> None:
+def test_own_product_that_no_host_has_changes_no_plan() -> None:
     example = CHECKOUT / "examples" / "inventory"
     assert planned(example).digest == planned(example, own=True).digest != ""
 

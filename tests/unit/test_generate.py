@@ -187,7 +187,7 @@ def test_a_hand_edit_is_a_difference(tmp_path: Path, acme: dict[str, str]) -> No
     assert differences.lines() == ["change   roles/acme_server/README.md"]
 
 
-def test_a_role_whose_component_is_gone_is_removed(tmp_path: Path, acme: dict[str, str]) -> None:
+def test_a_role_whose_component_is_missing_is_removed(tmp_path: Path, acme: dict[str, str]) -> None:
     write(tmp_path, acme)
     left = {name: text_ for name, text_ in acme.items() if "acme_client" not in name}
     assert len(write(tmp_path, left).delete) == 5

@@ -83,12 +83,12 @@ def test_how_many_peers_may_go(before: list[str], after: list[str], text: str) -
     assert not text or (text in found[0] and "tcp 514 (acme.logs)" in found[0])
 
 
-def test_everyone_is_no_address_to_lose() -> None:
+def test_everyone_is_not_an_address_to_lose() -> None:
     assert lost(None, TEN) == []
     assert lost(TEN, None) == []
 
 
-def test_a_port_that_is_not_guarded_cuts_nobody() -> None:
+def test_a_port_that_has_no_guard_cuts_nobody() -> None:
     assert lost(TEN, TEN[:1], guarded=False) == []
 
 
@@ -151,7 +151,7 @@ def test_ports_with_the_same_fate_stand_together_and_few_are_named() -> None:
 
 
 # -- components and all ------------------------------------------------------------------------------
-def test_a_component_whose_group_is_gone_is_a_loss() -> None:
+def test_a_component_whose_group_is_missing_is_a_loss() -> None:
     before, after = held(master=3, agent=2), held(master=3)
     gone = Inventory(5, {"master": 1})
     assert losses(before, after, gone) == ["its 2 rules of agent, of which the inventory has no host"]

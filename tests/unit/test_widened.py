@@ -62,7 +62,7 @@ def test_platforms_are_wider_where_there_are_any_and_nowhere_else(name: str) -> 
         assert set(wide) >= {*before[path], "linux"}
 
 
-def test_no_name_of_ours_is_defined_twice() -> None:
+def test_no_name_of_the_collection_is_defined_twice() -> None:
     for section in ("components", "flows", "rows"):
         ours = {name for data in OURS.values() for name in data.get(section, {})}
         assert ours.isdisjoint(name for data in GENERATED.values() for name in data.get(section, {}))

@@ -1,12 +1,15 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""No text that users see has a word that the table in CONTRIBUTING.md, section "Words", replaces by another one."""
+"""No text that users and readers of the code see has a word that the table in CONTRIBUTING.md, section "Words", replaces
+by another one."""
 
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -173,7 +176,25 @@ def pages() -> Iterator[Text]:
             yield f"{path.relative_to(CHECKOUT)}, paragraph {number}", _CODE.sub(_ANY, paragraph)
 
 
-SOURCES = (messages, powershell, documentation, catalogue, tasks, pages)
+def remarks() -> Iterator[Text]:
+    """Comments and docstrings of the collection's own code."""
+    for path in sorted(PLUGINS.rglob("*.py")):
+        where, text = str(path.relative_to(CHECKOUT)), path.read_text(encoding="utf-8")
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == tokenize.COMMENT:
+                yield f"{where}:{token.start[0]}", _CODE.sub("", token.string)
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                yield f"{where}: {getattr(node, 'name', 'module')}", _CODE.sub("", ast.get_docstring(node) or "")
+
+
+def names_of_tests() -> Iterator[Text]:
+    for path in sorted((CHECKOUT / "tests").rglob("test_*.py")):
+        for name in re.findall(r"def test_(\w+)", path.read_text(encoding="utf-8")):
+            yield str(path.relative_to(CHECKOUT)), name.replace("_", " ")
+
+
+SOURCES = (messages, powershell, documentation, catalogue, tasks, pages, remarks, names_of_tests)
 
 # -- the tests --------------------------------------------------------------------------------------
 

@@ -218,7 +218,7 @@ def test_a_posture_that_refuses_nothing_is_no_worse_than_before() -> None:
     assert decide(read_it(Store()), open_).errors == []
 
 
-def test_going_back_to_open_keeps_the_way_in_that_only_ours_permitted() -> None:
+def test_going_back_to_open_keeps_management_access_that_only_the_collection_permitted() -> None:
     store = Store()
     bring(store, Want(posture="guard"))
     found = decide(read_it(store), asked(wanted(rule()), posture="open"))
@@ -226,7 +226,7 @@ def test_going_back_to_open_keeps_the_way_in_that_only_ours_permitted() -> None:
 
 
 # -- what else is in use -------------------------------------------------------------------------------
-def test_connections_that_would_not_be_allowed_again_are_told_with_examples() -> None:
+def test_connections_that_would_not_be_allowed_again_are_reported_with_examples() -> None:
     others = [(1433, "192.0.2.50"), (445, "192.0.2.51"), (3389, "192.0.2.52"), (80, "192.0.2.7")]
     here = replace(HOST, connections=((WINRM, CONTROLLER), *others))
     store = holding(foreign(Name="everything", Protocol=256))
@@ -251,7 +251,7 @@ def test_what_the_host_opened_itself_is_tried_as_such() -> None:
     assert text == "1 established connection would not be allowed again: to 192.0.2.60 tcp 443"
 
 
-def test_nothing_is_told_where_nothing_is_written() -> None:
+def test_nothing_is_reported_where_nothing_is_written() -> None:
     here = replace(HOST, connections=((WINRM, CONTROLLER), (1433, "192.0.2.50")))
     store = holding(foreign(Name="everything", Protocol=256))
     found = read_it(store, here)

@@ -68,7 +68,7 @@ OPTIONAL = ["policy", "policy_rules", "products", "services_missing", "programs"
 
 
 @pytest.mark.parametrize("key", OPTIONAL)
-def test_what_need_not_be_told_may_lack(key: str) -> None:
+def test_what_need_not_be_reported_may_lack(key: str) -> None:
     left = answer()
     left.pop(key, None)
     store_of(left)
@@ -129,11 +129,11 @@ def test_no_rule_is_a_crash(number: int, value: Any) -> None:
         ("0x800706BA", "RPC server unavailable"),
     ],
 )
-def test_an_error_number_is_told_with_what_it_means(number: str, meaning: str) -> None:
+def test_an_error_number_is_reported_with_what_it_means(number: str, meaning: str) -> None:
     assert meaning in meaning_of_failure(f"reading the firewall failed: it said {number}")
 
 
-def test_an_error_without_a_meaning_is_told_as_it_is() -> None:
+def test_an_error_without_a_meaning_is_reported_as_it_is() -> None:
     assert meaning_of_failure("Something else (0x80004005)") == "Something else (0x80004005)"
 
 
@@ -165,7 +165,7 @@ def test_a_rule_that_may_not_be_changed_is_not_the_fault_of_the_rights() -> None
     assert "must be an administrator" not in exchange.failed_write({**denied, "done": 2})
 
 
-def test_a_profile_that_changed_during_the_run_and_a_leftover_are_told() -> None:
+def test_a_profile_that_changed_during_the_run_and_a_leftover_are_reported() -> None:
     store = store_of(answer())
     assert exchange.after_write(store, {"current_profiles": 4}) == []
     told = exchange.after_write(store, {"current_profiles": 1, "leftover": ["portbook/a/in/1: denied"]})
@@ -189,13 +189,13 @@ def test_a_rule_of_a_policy_that_is_off_counts_for_nothing() -> None:
     assert policy_rule("") is None
 
 
-def test_a_condition_that_is_not_known_makes_it_unlike_any_of_ours() -> None:
+def test_a_condition_that_is_not_known_makes_it_unlike_any_of_the_collection() -> None:
     one = policy_rule("v2.30|Action=Allow|Active=TRUE|Dir=Out|App=%SystemRoot%\\a.exe|Svc=x|LUAuth=D:|Name=Yes|")
     assert one is not None
     assert one.traffic.others == (("SecureFlags", "LUAuth"),)
 
 
-def test_who_gets_by_blocks_by_ipsec_is_unlike_any_of_ours() -> None:
+def test_who_gets_by_blocks_by_ipsec_is_unlike_any_of_the_collection() -> None:
     """Such a permission holds against guards, for those who are authenticated."""
     given_ = {"Name": "theirs", "Enabled": True, "SecureFlags": 4, "RemoteMachineAuthorizedList": "O:LSD:(A;;CC;;;BA)"}
     (rule_,) = Store.of({**given_, "Source": "gpo"}).rules

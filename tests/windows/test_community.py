@@ -174,7 +174,7 @@ def test_default_actions_are_set_with_it() -> None:
     assert store.profiles[4].inbound == 0
 
 
-def test_who_may_not_write_is_told() -> None:
+def test_who_may_not_write_is_reported() -> None:
     store = Store()
     store.with_faults(deny=True)
     result = win_firewall(store, {"state": "disabled"})

@@ -96,7 +96,7 @@ def test_a_list_of_addresses_is_any_of_them(remote: str) -> None:
 
 
 @pytest.mark.parametrize("remote", ["198.51.99.255", "198.51.101.0", "203.0.113.4", "203.0.113.10", "2001:db8:2::"])
-def test_and_of_nothing_beside_them(remote: str) -> None:
+def test_and_of_nothing_else(remote: str) -> None:
     assert not matched(allow(RemoteAddresses="198.51.100.0/24,203.0.113.5-203.0.113.9,2001:db8:1::/48"), remote=remote)
 
 

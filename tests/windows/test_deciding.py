@@ -40,7 +40,7 @@ def ways(store: Store) -> list[tuple[str, str | None]]:
 
 
 # -- the way in ---------------------------------------------------------------------------------------
-def test_the_way_in_is_where_the_connection_comes_from() -> None:
+def test_management_access_is_where_the_connection_comes_from() -> None:
     store = Store()
     apply(store, asked(WEB))
     assert ways(store) == [("198.51.100.200", "5986")]
@@ -55,7 +55,7 @@ def test_over_ssh_it_is_what_the_host_says() -> None:
 
 
 @pytest.mark.parametrize("posture", ["guard", "strict"])
-def test_a_way_in_that_is_not_found_refuses_a_posture_that_refuses(posture: str) -> None:
+def test_management_access_that_is_not_found_refuses_a_posture_that_refuses(posture: str) -> None:
     found = decided(host=NOWHERE, posture=posture)
     assert found.operations == []
     assert f"posture {posture}: the controller's address is not known" in found.errors[0]
@@ -66,12 +66,12 @@ def test_without_ports_the_error_names_their_variable_too() -> None:
     assert "portbook_management_ports" in decided(ports=(), host=NOWHERE).errors[0]
 
 
-def test_open_needs_no_way_in() -> None:
+def test_open_needs_no_management_access() -> None:
     bare = asked(wanted(rule()), posture="open")
     assert decide(read_it(Store(), NOWHERE), bare).errors == []
 
 
-def test_management_addresses_come_in_beside_the_connection_that_is_seen() -> None:
+def test_management_addresses_come_in_next_to_the_connection_that_is_seen() -> None:
     store = Store()
     brought = apply(store, asked(WEB, management=("203.0.113.0/28",)))
     assert brought.decision.errors == []
@@ -79,20 +79,20 @@ def test_management_addresses_come_in_beside_the_connection_that_is_seen() -> No
     assert {one.partition("/")[0] for one in way.remote_addresses.split(",")} == {"198.51.100.200", "203.0.113.0"}
 
 
-def test_management_addresses_are_no_way_in_that_is_known() -> None:
+def test_management_addresses_are_no_management_access_that_is_known() -> None:
     """W1: the port may be another one than the controller believes."""
     found = decided(host=NOWHERE, management=("203.0.113.0/28",))
     assert found.operations == []
     assert "no established connection to tcp 5985, 5986" in found.errors[0]
 
 
-def test_a_local_connection_needs_no_way_in() -> None:
+def test_a_local_connection_needs_no_management_access() -> None:
     store = Store()
     assert apply(store, asked(WEB, over_network=False, ports=()), NOWHERE).decision.errors == []
     assert ways(store) == []
 
 
-def test_a_guard_never_covers_the_way_in() -> None:
+def test_a_guard_never_covers_management_access() -> None:
     store = Store()
     apply(store, asked(wanted(rule(ports="5980-5990", peers="192.0.2.7"), guarded=True)))
     here = machine(4)
@@ -120,7 +120,7 @@ def test_watch_says_that_windows_cannot_count() -> None:
     assert [one["rule"]["Action"] for one in found.operations] == [1]
 
 
-def test_all_errors_are_told_at_once() -> None:
+def test_all_errors_are_reported_at_once() -> None:
     store = Store.of(foreign(Action=0, LocalPorts="80"))
     store.policy = {"PublicProfile": {"AllowLocalPolicyMerge": 0}}
     assert len(decided(store, host=replace(MEMBER, connections=()), outbound="strict").errors) == 4
@@ -195,7 +195,7 @@ def test_two_rules_of_our_name_become_one() -> None:
     assert len([rule for rule in store.rules if rule.name == one.name]) == 1
 
 
-def test_a_program_that_makes_its_rule_anew_finds_it_refused_and_has_it_back_afterwards() -> None:
+def test_a_program_that_makes_its_rule_again_finds_it_refused_and_has_it_back_afterwards() -> None:
     """As 2PXE does at each start."""
     store = Store.of(foreign())
     want = Want((Line(),), posture="strict", disable=True)

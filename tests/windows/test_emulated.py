@@ -107,7 +107,7 @@ def test_check_mode_says_what_would_change_and_writes_nothing(store: Store) -> N
     assert store.store_writes == 0
 
 
-def test_created_rules_are_ours_and_read_back_as_windows_keeps_them(store: Store) -> None:
+def test_created_rules_are_of_the_collection_and_read_back_as_windows_keeps_them(store: Store) -> None:
     before = look(store)
     made = put(store, *create(WEB, PING, DNS))
     after = look(store)
@@ -162,7 +162,7 @@ def test_an_operation_that_windows_refuses_is_taken_back(three: Store) -> None:
     assert look(three) == before
 
 
-def test_a_fault_while_taking_back_is_told(three: Store) -> None:
+def test_a_fault_while_taking_back_is_reported(three: Store) -> None:
     result = put(three, *create(PING, LAST), fail_write=frozenset({2, 3}))
     assert result["failed"]
     assert not result["undone"]
@@ -182,7 +182,7 @@ def test_reading_touches_each_property_once(store: Store) -> None:
     assert store.store_writes == 0
 
 
-def test_rules_of_others_that_are_off_are_read_in_brief_unless_something_is_remembered(store: Store) -> None:
+def test_unmanaged_rules_that_are_off_are_read_in_brief_unless_something_is_remembered(store: Store) -> None:
     args = {"prefix": PREFIX, "whole": r'\["disabled",'}
     result = read(store, args)
     off = sum(not rule.enabled for rule in store.rules if not rule.of_policy)
@@ -194,14 +194,14 @@ def test_rules_of_others_that_are_off_are_read_in_brief_unless_something_is_reme
     assert store.store_reads == 2 + 15 + 2 + 399 * 25
 
 
-def test_a_foreign_rule_that_is_off_is_told_in_brief(store: Store) -> None:
+def test_an_unmanaged_rule_that_is_off_is_reported_in_brief(store: Store) -> None:
     args = {"prefix": PREFIX, "whole": "remembered"}
     rule = named(read(store, args), "BranchCache Content Retrieval (HTTP-In)", False)
     assert rule["brief"]
     assert set(rule) == {"owned", "Name", "Grouping", "Enabled", "Direction", "Action", "brief"}
 
 
-def test_a_foreign_rule_that_is_on_is_told_without_what_is_usual(store: Store) -> None:
+def test_an_unmanaged_rule_that_is_on_is_reported_without_what_is_usual(store: Store) -> None:
     rule = named(look(store), "Backup agent", False)
     assert {name: rule[name] for name in rule if name not in ("id", "owned", "Name", "Grouping", "Enabled")} == {
         "Direction": 1,
@@ -214,7 +214,7 @@ def test_a_foreign_rule_that_is_on_is_told_without_what_is_usual(store: Store) -
     }
 
 
-def test_a_rule_of_ours_has_every_property(three: Store) -> None:
+def test_a_rule_of_the_collection_has_every_property(three: Store) -> None:
     assert len(named(look(three), "web")) == 24 + 2
 
 
@@ -232,14 +232,14 @@ def test_rules_that_are_alike_have_ids_of_their_own_the_enabled_first(store: Sto
     assert off["id"] == on["id"] + "#2"
 
 
-def test_the_fingerprint_forgets_the_order_and_foreign_rules(three: Store) -> None:
+def test_the_fingerprint_forgets_the_order_and_unmanaged_rules(three: Store) -> None:
     before = look(three)["fingerprint"]
     three.rules.reverse()
     three.firewall().rules.remove("Backup agent")
     assert look(three)["fingerprint"] == before
 
 
-def test_a_rule_that_somebody_renamed_or_regrouped_is_still_ours(store: Store) -> None:
+def test_a_rule_that_somebody_renamed_or_regrouped_is_still_of_the_collection(store: Store) -> None:
     put(store, *create(WEB | {"Name": "portbook/web"}, DNS | {"Name": "portbook/dns"}))
     store.firewall().rules.item("portbook/web").put("Grouping", "Elsewhere")
     store.firewall().rules.item("portbook/dns").put("Name", "renamed")
@@ -269,7 +269,7 @@ def test_what_the_host_says_of_itself_is_there(store: Store) -> None:
     assert json.loads(json.dumps(result)) == result
 
 
-def test_a_stopped_service_is_told_with_its_number(store: Store) -> None:
+def test_a_stopped_service_is_reported_with_its_number(store: Store) -> None:
     store.with_faults(service_stopped=True)
     result = read(store, {"prefix": PREFIX})
     assert result["failed"]
@@ -294,7 +294,7 @@ def test_every_operation_is_checked_before_the_first_is_made(store: Store, opera
     assert store.store_writes == 0
 
 
-def test_a_rule_that_is_not_ours_is_not_deleted(store: Store) -> None:
+def test_a_rule_that_is_not_of_the_collection_is_not_deleted(store: Store) -> None:
     foreign = named(look(store), "Backup agent", False)["id"]
     result = put(store, {"op": "delete", "id": foreign}, {"op": "disable", "id": foreign})
     assert "is not of this collection" in result["msg"]
@@ -331,7 +331,7 @@ def test_what_was_done_last_is_taken_back_first(three: Store) -> None:
 
 
 @pytest.mark.parametrize("first", range(5))
-def test_who_may_not_write_is_told_and_nothing_is_left(three: Store, first: int) -> None:
+def test_who_may_not_write_is_reported_and_nothing_is_left(three: Store, first: int) -> None:
     before = look(three)
     result = put(three, *five(three)[first:], deny=True)
     assert result["failed"]
@@ -340,7 +340,7 @@ def test_who_may_not_write_is_told_and_nothing_is_left(three: Store, first: int)
     assert look(three) == before
 
 
-def test_a_foreign_rule_named_in_the_operation_saves_reading_the_others(store: Store) -> None:
+def test_an_unmanaged_rule_named_in_the_operation_saves_reading_the_others(store: Store) -> None:
     identifier = named(look(store), "Backup agent", False)["id"]
     store.reset_counts()
     assert put(store, {"op": "disable", "id": identifier, "name": "Backup agent"}, expect=look(store)["fingerprint"])

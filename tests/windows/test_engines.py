@@ -117,7 +117,7 @@ def test_the_comparison_can_fail() -> None:
     assert not same_meaning(native.store, theirs.store)
 
 
-def test_rules_of_others_stay_as_they_are() -> None:
+def test_unmanaged_rules_stay_as_they_are() -> None:
     bench = brought("pxe", "community", Store.sample(400))
     others = [rule for rule in bench.store.rules if not str(rule.grouping).startswith("portbook")]
     assert others == Store.sample(400).rules
@@ -172,7 +172,7 @@ def test_whoever_manages_the_host_is_let_in_at_every_moment_and_guards_hold() ->
 
 
 @pytest.mark.longer
-def test_a_run_that_ends_at_any_call_is_mended_by_the_next() -> None:
+def test_a_run_that_ends_at_any_call_is_repaired_by_the_next() -> None:
     """At each fourth one in `make test`."""
     old, new = company(), company("192.0.2.64/26")
     both = [CONTROLLER, "198.51.100.201"]
@@ -207,7 +207,7 @@ def test_a_mark_that_is_enabled_lets_nobody_in_and_refuses_nobody() -> None:
     assert truth(packets, bench.store) == truth(packets, enabled)
 
 
-def test_remove_leaves_nothing_of_ours() -> None:
+def test_remove_leaves_nothing_of_the_collection() -> None:
     bench = brought("client", "community", Store.sample(400), outbound="open")
     bench.remove("community")
     assert bench.rules() == []

@@ -45,7 +45,7 @@ def facts_of(windows: Windows) -> dict[str, Any]:
     return dict(found)
 
 
-def test_a_host_without_rules_of_ours_has_those_of_others_and_its_sockets() -> None:
+def test_a_host_without_rules_of_the_collection_has_those_of_others_and_its_sockets() -> None:
     store = Store.sample(40)
     answer = json.loads(json.dumps(read(store, facts.arguments(), Host(sockets=SOCKETS, products=("Other",)))))
     found = {**facts.facts(answer, 0), "seconds": 0.0}
@@ -75,7 +75,7 @@ def test_an_answer_of_another_version_is_refused() -> None:
 
 
 @pytest.mark.more
-def test_after_a_run_the_facts_have_every_rule_of_ours_and_reading_is_one_call(windows: Windows) -> None:
+def test_after_a_run_the_facts_have_every_rule_of_the_collection_and_reading_is_one_call(windows: Windows) -> None:
     windows.bring().ok()
     before = windows.hosts.store("pxe").to_json()
     windows.hosts.forget_calls()

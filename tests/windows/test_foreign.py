@@ -144,7 +144,7 @@ def block(**properties: Any) -> dict[str, Any]:
     return theirs(Name="no", Action=0, **properties)
 
 
-def test_a_block_that_covers_a_rule_of_ours_is_an_error_before_anything_is_written() -> None:
+def test_a_block_that_covers_a_rule_of_the_collection_is_an_error_before_anything_is_written() -> None:
     found = decided(block(LocalPorts="80"))
     assert found.operations == []
     assert len(found.errors) == 1
@@ -159,7 +159,7 @@ def test_it_is_a_finding_alone_where_that_was_decided() -> None:
     assert [(one.flow, one.outcome) for one in found.foreign] == [(WEB.name, "lost")]
 
 
-def test_a_block_that_may_meet_is_told_and_an_error_only_where_that_was_decided() -> None:
+def test_a_block_that_may_meet_is_reported_and_an_error_only_where_that_was_decided() -> None:
     some = block(LocalPorts="80", RemoteAddresses="192.0.2.7")
     assert [one.outcome for one in decided(some).foreign] == ["unknown"]
     assert decided(some).errors == []
@@ -171,7 +171,7 @@ def test_a_block_that_does_not_act_on_it_is_no_hindrance(properties: dict[str, A
     assert decided(block(**{"LocalPorts": "80", **properties})).foreign == []
 
 
-def test_a_block_of_the_way_in_is_an_error_where_the_firewall_is_switched_on() -> None:
+def test_a_block_of_management_access_is_an_error_where_the_firewall_is_switched_on() -> None:
     """As long as its profile is off, it does not show."""
     off = Store().profile(4, enabled=False)
     found = decided(
@@ -182,7 +182,7 @@ def test_a_block_of_the_way_in_is_an_error_where_the_firewall_is_switched_on() -
     assert "198.51.100.200 to tcp 5986) would not be allowed again: the rule 'no' refuses it" in error
 
 
-def test_a_permission_for_everyone_is_told_where_nothing_is_refused() -> None:
+def test_a_permission_for_everyone_is_reported_where_nothing_is_refused() -> None:
     found = decided(theirs(LocalPorts="80"), posture="open")
     assert [(one.flow, one.outcome) for one in found.foreign] == [(WEB.name, "open to others")]
 
@@ -194,7 +194,7 @@ def test_a_guard_holds_against_permissions_of_others_and_leaves_them_alone() -> 
 
 
 @pytest.mark.parametrize("peers", ["LocalSubnet", ",".join(f"10.0.{n // 128}.{n % 128 * 2 + 1}" for n in range(600))])
-def test_a_port_that_cannot_be_guarded_is_told_with_the_rules_that_open_it(peers: str) -> None:
+def test_a_port_that_cannot_be_guarded_is_reported_with_the_rules_that_open_it(peers: str) -> None:
     store = holding(theirs(LocalPorts="80"), theirs(LocalPorts="80", RemoteAddresses="LocalSubnet", Name="near"))
     want = wanted(rule(peers=peers), guarded=True)
     told = decide(read_it(store), asked(want))
@@ -218,7 +218,7 @@ def test_strict_disables_permissions_of_others_in_every_profile_and_leaves_block
     assert found.disabled == ["home", "theirs"]
 
 
-def test_strict_leaves_a_permission_that_says_no_more_than_ours() -> None:
+def test_strict_leaves_a_permission_that_says_no_more_than_that_of_the_collection() -> None:
     same = theirs(LocalPorts="80", RemoteAddresses="192.0.2.7")
     assert decided(same, posture="strict", others="disable").disabled == []
     assert decided({**same, "EdgeOptions": 1}, posture="strict", others="disable").disabled == ["theirs"]

@@ -43,7 +43,7 @@ def test_a_guard_of_peers_in_one_family_blocks_the_whole_other() -> None:
     assert texts(made(rule(peers=ONE)))["80"].endswith("::2-feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
 
 
-def test_a_port_that_is_not_guarded_has_no_guard() -> None:
+def test_a_port_that_the_plan_leaves_open_has_no_guard() -> None:
     assert made(free=(rule(peers=ONE),)) == Guards((), ())
 
 
@@ -71,12 +71,12 @@ def test_a_guard_is_a_block_without_program_and_service() -> None:
     assert found.traffic.local_ports.spans.items == ((80, 80),)
 
 
-def test_a_port_that_everyone_may_reach_is_not_guarded() -> None:
+def test_a_port_that_everyone_may_reach_has_no_guard() -> None:
     assert made(rule(peers="*")) == Guards((), ())
     assert made(rule("a/in/1", peers=ONE), free=(rule("b/in/1"),)) == Guards((), ())
 
 
-def test_a_port_for_nobody_is_refused_to_all_but_who_has_no_address() -> None:
+def test_a_port_without_peers_is_refused_to_all_but_who_has_no_address() -> None:
     found = texts(made(rule(peers="255.255.255.255")))
     assert found["80"].startswith("0.0.0.1-255.255.255.254,")
 
@@ -87,7 +87,7 @@ def test_peers_that_only_windows_knows_are_reported() -> None:
     assert [(one.text, "LocalSubnet" in one.why) for one in found.unguarded] == [("tcp 80", True)]
 
 
-def test_only_the_ports_that_a_word_touches_are_left_unguarded() -> None:
+def test_only_the_ports_that_a_word_touches_are_left_without_a_guard() -> None:
     found = made(rule("a/in/1", "80-90", ONE), free=(rule("b/in/1", "85", "LocalSubnet"),))
     assert list(texts(found)) == ["80-84,86-90"]
     assert [one.text for one in found.unguarded] == ["tcp 85"]
@@ -103,7 +103,7 @@ def test_more_ranges_than_a_rule_takes_are_reported() -> None:
     assert "502 ranges" in found.unguarded[0].why
 
 
-def test_a_guard_beside_the_ports_of_the_endpoint_mapper_lets_their_peers_through() -> None:
+def test_a_guard_next_to_the_ports_of_the_endpoint_mapper_lets_their_peers_through() -> None:
     found = made(rule("a/in/1", "50000", ONE), free=(rule("rpc/in/1", "RPC,RPC-EPMap", OTHER),))
     assert found == made(rule("a/in/1", "50000", f"{ONE},{OTHER}"))
 

@@ -140,7 +140,7 @@ def test_a_memory_of_another_version_names_both() -> None:
         remembered([described(one, one.rule.description.replace('"format":2', '"format":7'))])
 
 
-def test_other_rules_of_ours_are_no_memory() -> None:
+def test_other_rules_of_the_collection_are_no_memory() -> None:
     assert remembered(kept([rule(), FirewallRule("portbook/guard/in/tcp-80", f"{PREFIX}guard", Traffic())])) == Memory()
 
 
@@ -168,7 +168,7 @@ def theirs(id_: str, enabled: bool = False) -> StoredRule:
     return StoredRule(id_, False, not enabled, FirewallRule("theirs", "", enabled=enabled))
 
 
-def test_a_rule_that_was_made_anew_leaves_ours_to_be_found() -> None:
+def test_a_rule_that_was_made_again_leaves_that_of_the_collection_to_be_found() -> None:
     """The new one has taken the id of the one that we disabled."""
     memory = Memory(disabled={"aa": Disabled("theirs", "in")})
     store = [theirs("aa", enabled=True), theirs("aa#2"), theirs("bb")]
@@ -204,7 +204,7 @@ def test_a_host_whose_memory_was_rewritten_is_not_touched_and_says_why() -> None
         assert "changed by hand" in decision.errors[0]
 
 
-def test_everything_of_ours_can_be_removed_although_the_memory_was_rewritten() -> None:
+def test_everything_of_the_collection_can_be_removed_although_the_memory_was_rewritten() -> None:
     store = forgetful()
     decision = decide_removal(read_it(store), None)
     assert decision.errors == []

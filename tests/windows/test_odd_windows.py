@@ -75,7 +75,7 @@ def test_after_a_change_of_language_removal_enables_every_rule_again(start: Star
     assert host.content()["Rules"] == before
 
 
-def test_rules_of_windows_that_only_a_name_tells_apart_are_found_by_their_names(start: Start) -> None:
+def test_rules_of_windows_that_only_a_name_distinguishes_are_found_by_their_names(start: Start) -> None:
     host = start(Store.of(*(theirs(Name=name, Grouping=WINRM) for name in ("one", "two", "three"))))
     two = host.one("two")
     assert two["id"].endswith("#2")
@@ -123,7 +123,7 @@ def test_a_rule_that_is_off_is_unreadable_by_what_is_read_of_it(start: Start) ->
     assert one["properties"] == ["Action"]
 
 
-def test_one_of_ours_that_cannot_be_read_is_told_as_ours_and_nothing_is_written(start: Start) -> None:
+def test_one_of_the_collection_that_cannot_be_read_is_reported_as_such_and_nothing_is_written(start: Start) -> None:
     host = start(Store.of(theirs(), {**theirs(), "Name": "portbook/web", "Grouping": "portbook: app"}))
     expect = host.read()["fingerprint"]
     unreadable = Faults(null_read="^Action portbook")
@@ -216,7 +216,7 @@ def test_only_a_refusal_lets_a_rule_stay(start: Start) -> None:
     assert (answer["undone"], answer["stays"]) == (True, [])
 
 
-def test_what_somebody_disabled_meanwhile_is_not_taken_for_ours(start: Start) -> None:
+def test_what_somebody_disabled_meanwhile_is_not_taken_for_the_collections_work(start: Start) -> None:
     host = start(Store.of(theirs(), theirs(Name="other")))
     rule = host.one("theirs")
     host.change("theirs", enabled=False)

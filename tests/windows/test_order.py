@@ -127,7 +127,9 @@ def test_a_write_that_fails_is_taken_back_and_on_the_way_only_what_was_or_would_
 
 @EXAMPLES
 @given(stores(most=5), FIRST, WANTS)
-def test_a_run_that_is_killed_at_any_write_is_mended_by_the_next(world: Store, first: Want | None, want: Want) -> None:
+def test_a_run_that_is_killed_at_any_write_is_repaired_by_the_next(
+    world: Store, first: Want | None, want: Want
+) -> None:
     before = held_before(world, first)
     after, whole, _done = film(before, bringing(want))
     for number in range(1, len(whole)):
@@ -170,7 +172,7 @@ THEIRS: dict[str, Any] = {"Name": "theirs", "Enabled": True, "Direction": 1, "Ac
 
 
 @pytest.mark.more
-def test_a_hundred_rules_of_others_are_disabled_and_remembered_whenever_the_run_is_killed() -> None:
+def test_a_hundred_unmanaged_rules_are_disabled_and_remembered_whenever_the_run_is_killed() -> None:
     """What is remembered takes several rules, and may be killed between them."""
     world = Store.of(*({**THEIRS, "Name": f"Rule {number} of somebody's " + "long " * 20} for number in range(100)))
     whole = world.copy()
@@ -205,7 +207,7 @@ def test_taking_back_that_fails_too_forgets_nothing() -> None:
             assert (others(store), ours(store)) == (others(world), []), (number, second)
 
 
-def test_a_killed_update_leaves_the_old_rule_disabled_beside_the_new_one_and_the_next_run_cleans_up() -> None:
+def test_a_killed_update_leaves_the_old_rule_disabled_next_to_the_new_one_and_the_next_run_cleans_up() -> None:
     old, new = Want((Line(peers=("192.0.2.7",)),)), Want((Line(peers=("192.0.2.8",)),))
     before = Store()
     bring(before, old)

@@ -218,7 +218,9 @@ def test_every_windows_component_is_brought_by_its_own_role(tmp_path: Path) -> N
 TWO_PXE = "2Pint Software 2PXE - HTTP Tcp Ports:8050"
 
 
-def test_a_rule_that_the_product_made_is_told_with_who_made_it_and_a_guard_holds_against_it(windows: Windows) -> None:
+def test_a_rule_that_the_product_made_is_reported_with_who_made_it_and_a_guard_holds_against_it(
+    windows: Windows,
+) -> None:
     theirs = {"Name": TWO_PXE, "Enabled": True, "Action": 1, "Protocol": 6, "LocalPorts": "8050"}
     windows.hosts.add("pxe", Store.of(theirs))
     run = windows.bring().ok()
@@ -227,7 +229,7 @@ def test_a_rule_that_the_product_made_is_told_with_who_made_it_and_a_guard_holds
     assert windows.hosts.store("pxe").rules[0].enabled
 
 
-def test_disabling_a_rule_that_is_made_anew_is_told_not_to_last(windows: Windows) -> None:
+def test_disabling_a_rule_that_is_made_again_is_reported_not_to_last(windows: Windows) -> None:
     theirs = {"Name": TWO_PXE, "Enabled": True, "Action": 1, "Protocol": 6, "LocalPorts": "8050"}
     windows.hosts.add("pxe", Store.of(theirs))
     windows.site({"portbook_posture": "strict", "portbook_windows_foreign": "disable"})
@@ -310,14 +312,14 @@ def test_a_policy_that_ignores_local_rules_is_an_error_and_can_be_a_warning(wind
     assert "AllowLocalPolicyMerge" in windows.bring().ok().words
 
 
-def test_without_a_known_way_in_nothing_is_refused_to_anyone(windows: Windows) -> None:
+def test_without_a_known_management_access_nothing_is_refused_to_anyone(windows: Windows) -> None:
     windows.hosts.add("pxe", connections=[])
     assert "the host has no established connection to tcp 5985, 5986" in windows.refused()
     windows.site({"portbook_management": ["198.51.100.0/24"]})
     assert "the controller's address is not known" in windows.refused()
 
 
-def test_strict_beside_permissions_of_others_says_that_it_is_not(windows: Windows) -> None:
+def test_strict_next_to_permissions_of_others_says_that_it_is_not(windows: Windows) -> None:
     windows.site({"portbook_posture": "strict"})
     run = windows.bring().ok()
     assert "not strict: " in run.words
@@ -326,7 +328,7 @@ def test_strict_beside_permissions_of_others_says_that_it_is_not(windows: Window
     assert others == Store.sample(400).rules
 
 
-def test_errors_of_a_host_are_told_all_at_once(windows: Windows) -> None:
+def test_errors_of_a_host_are_reported_all_at_once(windows: Windows) -> None:
     store = Store.sample(400)
     store.policy = {"PublicProfile": {"AllowLocalPolicyMerge": 0, "EnableFirewall": 0}}
     windows.hosts.add("pxe", store, connections=[])

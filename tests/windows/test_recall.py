@@ -202,7 +202,7 @@ def test_of_two_rules_of_a_name_it_is_not_guessed_which_was_disabled() -> None:
 
 
 # -- memory is for nobody (W2) ------------------------------------------------------------------------
-def test_enabling_every_rule_of_ours_refuses_nobody_and_lets_nobody_in() -> None:
+def test_enabling_every_rule_of_the_collection_refuses_nobody_and_lets_nobody_in() -> None:
     """`netsh advfirewall firewall set rule name=all new enable=yes`."""
     store = server()
     strict(store)
@@ -217,7 +217,7 @@ def test_enabling_every_rule_of_ours_refuses_nobody_and_lets_nobody_in() -> None
 
 
 # -- rules that may not be disabled (N1) --------------------------------------------------------------
-def test_a_rule_that_may_not_be_disabled_is_told_and_not_tried_again() -> None:
+def test_a_rule_that_may_not_be_disabled_is_reported_and_not_tried_again() -> None:
     store = Store.of(foreign(Name="fixed"), foreign(Name="theirs", LocalPorts="81"))
     first = decide(read_it(store), asked(WEB, **STRICT))
     assert [one["name"] for one in first.operations if one.get("may_stay")] == ["fixed", "theirs"]
@@ -294,7 +294,7 @@ def test_a_package_of_which_a_rule_was_off_before_us_is_remembered_by_rules() ->
     assert others(store) == before
 
 
-def test_a_package_whose_rules_are_gone_is_named_and_kept() -> None:
+def test_a_package_whose_rules_are_missing_is_named_and_kept() -> None:
     store = session_host(2)
     strict(store)
     store.rules = [one for one in store.rules if one.local_app_package_id != "S-1-15-2-1"]
@@ -305,7 +305,7 @@ def test_a_package_whose_rules_are_gone_is_named_and_kept() -> None:
 
 
 @pytest.mark.more
-def test_thirty_thousand_rules_of_others_are_decided_on_in_seconds() -> None:
+def test_thirty_thousand_unmanaged_rules_are_decided_on_in_seconds() -> None:
     store = server()
     apps = session_host(10_000).rules
     store.rules += [replace(one, id=f"{{app-{number}}}") for number, one in enumerate(apps)]
@@ -349,7 +349,7 @@ def test_a_removal_that_would_cut_the_connection_is_refused() -> None:
     assert not at(store, Faults()).remove(None).get("failed")
 
 
-def test_a_removal_tells_what_else_would_not_be_allowed_again() -> None:
+def test_a_removal_says_what_else_would_not_be_allowed_again() -> None:
     store = Store.of(foreign(Name="Windows Remote Management", LocalPorts="5986"))
     strict(store)
     in_use = replace(HOST, connections=(*HOST.connections, (80, "192.0.2.7")))
@@ -365,7 +365,9 @@ def test_a_removal_that_lets_it_in_as_before_is_made() -> None:
 
 
 # -- of others, what is not known ----------------------------------------------------------------------
-def test_what_somebody_disables_while_it_is_disabled_by_us_cannot_be_told_and_what_was_off_before_is_left() -> None:
+def test_what_somebody_disables_while_it_is_disabled_by_us_cannot_be_determined_and_what_was_off_before_is_left() -> (
+    None
+):
     store = Store.of(foreign(Name="off", Enabled=False), foreign(Name="on", LocalPorts="81"))
     strict(store)
     taken_away(store)

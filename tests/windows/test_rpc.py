@@ -33,7 +33,7 @@ def test_dynamic_ports_are_those_that_windows_gave_out() -> None:
     assert texts(rendered(["rpc_dynamic"])["in/1"]) == ("RPC", "*")
 
 
-def test_the_mapper_stands_beside_what_it_gives_out() -> None:
+def test_the_mapper_stands_next_to_what_it_gives_out() -> None:
     assert texts(rendered(["135", "139", "rpc_dynamic"])["in/1"]) == ("RPC,RPC-EPMap,139", "*")
 
 

@@ -127,7 +127,7 @@ def test_what_was_set_in_a_network_that_the_host_left_is_given_back_too() -> Non
     assert now(store) == (False, 0, 1)
 
 
-def test_a_component_with_guards_of_its_own_switches_the_profile_on_and_keeps_the_way_in() -> None:
+def test_a_component_with_guards_of_its_own_switches_the_profile_on_and_keeps_management_access() -> None:
     store = Store().profile(4, enabled=False)
     run(store, posture="open", guarded=True)
     assert now(store)[0]
@@ -149,7 +149,7 @@ POLICIES = [
 
 
 @pytest.mark.parametrize(("name", "value", "how"), POLICIES)
-def test_a_policy_that_makes_ours_void_is_an_error_that_names_profile_and_policy(
+def test_a_policy_that_makes_the_collections_rules_void_is_an_error_that_names_profile_and_policy(
     name: str, value: int, how: dict[str, str]
 ) -> None:
     store = Store()
@@ -181,13 +181,13 @@ def test_all_profiles_that_are_concerned_are_named_at_once() -> None:
 
 
 @pytest.mark.parametrize("state", [1, 2])
-def test_what_windows_says_of_its_policy_is_told_where_the_registry_said_nothing(state: int) -> None:
+def test_what_windows_says_of_its_policy_is_reported_where_the_registry_said_nothing(state: int) -> None:
     store = Store()
     store.modify_state = state
     assert f"LocalPolicyModifyState {state}" in decided(store).errors[0]
 
 
-def test_a_profile_that_blocks_everything_is_told_as_such_and_not_as_a_policy() -> None:
+def test_a_profile_that_blocks_everything_is_reported_as_such_and_not_as_a_policy() -> None:
     store = Store().profile(4, block_all=True)
     store.modify_state = 2
     error, cut = decided(store).errors
@@ -196,25 +196,25 @@ def test_a_profile_that_blocks_everything_is_told_as_such_and_not_as_a_policy() 
     assert decided(store, foreign="warn", over_network=False).errors == []
 
 
-def test_a_block_of_a_policy_is_told() -> None:
+def test_a_block_of_a_policy_is_reported() -> None:
     store = Store.of(
         {"Name": "theirs", "Enabled": True, "Action": 0, "Protocol": 6, "LocalPorts": "80", "Source": "gpo"}
     )
     assert "rule of a group policy 'theirs' refuses what portbook/app.web/in/1" in decided(store).errors[0]
 
 
-def test_interfaces_that_are_left_out_are_told() -> None:
+def test_interfaces_that_are_left_out_are_reported() -> None:
     store = Store().profile(4, excluded_interfaces=("Ethernet 2",))
     assert any("Ethernet 2 unfiltered" in one for one in decided(store).warnings)
 
 
-def test_another_firewall_is_told_and_an_error_where_that_was_decided() -> None:
+def test_another_firewall_is_reported_and_an_error_where_that_was_decided() -> None:
     other = replace(HOST, products=("Shield 9",))
     assert any("Shield 9" in one for one in decided(Store(), host=other).warnings)
     assert "Shield 9" in decided(Store(), host=other, foreign="fail").errors[0]
 
 
-def test_a_program_or_service_that_the_host_lacks_is_told() -> None:
+def test_a_program_or_service_that_the_host_lacks_is_reported() -> None:
     store, path = Store(), "C:\\Nowhere\\a.exe"
     host = replace(HOST, services=frozenset({"dnscache"}))
     want = wanted(rule(program=path, service="AppSvc"))
@@ -241,7 +241,7 @@ def test_a_default_that_somebody_hardened_after_us_stays_hard() -> None:
     assert now(store) == (True, 0, 1)
 
 
-def test_a_block_of_a_policy_that_may_concern_us_is_told_and_no_error() -> None:
+def test_a_block_of_a_policy_that_may_concern_us_is_reported_and_no_error() -> None:
     given = {"Name": "theirs", "Enabled": True, "Action": 0, "Protocol": 6, "Source": "gpo"}
     found = decided(Store.of({**given, "RemoteAddresses": "192.0.2.0/29", "ApplicationName": "C:\\theirs.exe"}))
     assert found.errors == []
@@ -317,7 +317,7 @@ def test_the_private_profile_is_read_where_windows_keeps_it() -> None:
     assert decided(store).errors == []
 
 
-def test_a_policy_of_mdm_makes_ours_void_as_one_of_a_group_does() -> None:
+def test_a_policy_of_mdm_makes_the_collections_rules_void_as_one_of_a_group_does() -> None:
     store = by(Store(), "mdm", AllowLocalPolicyMerge=0)
     assert "the MDM policy HKLM\\SYSTEM" in decided(store).errors[0]
 
@@ -332,7 +332,7 @@ def test_a_permission_of_a_policy_is_why_strict_is_not(source: str) -> None:
     assert decided(store, posture="strict", others="disable").disabled == []
 
 
-def test_a_permission_of_a_policy_is_told_where_nothing_is_refused() -> None:
+def test_a_permission_of_a_policy_is_reported_where_nothing_is_refused() -> None:
     store = Store.of(foreign(Name="any by policy", Protocol=256, Source="gpo"))
     assert [one.where for one in decided(store, posture="open").foreign] == ["rule of a group policy 'any by policy'"]
 
@@ -349,7 +349,7 @@ def test_what_goes_out_by_default_is_lost_to_a_block_of_a_policy() -> None:
     assert decided(store, planned_out=(OUT,), policy="warn").errors == []
 
 
-def test_a_block_of_others_for_what_goes_out_by_default_is_told() -> None:
+def test_a_block_of_others_for_what_goes_out_by_default_is_reported() -> None:
     store = Store.of(foreign(Name="no https", Action=0, Direction=2, RemotePorts="443"))
     found = decided(store, planned_out=(OUT,))
     assert found.errors == []
@@ -357,7 +357,7 @@ def test_a_block_of_others_for_what_goes_out_by_default_is_told() -> None:
 
 
 @EITHER
-def test_a_default_that_lets_nothing_out_is_told_where_nothing_is_written_for_it(kind: str) -> None:
+def test_a_default_that_lets_nothing_out_is_reported_where_nothing_is_written_for_it(kind: str) -> None:
     store = by(Store(), kind, DefaultOutboundAction=1)
     (text,) = told(store, "refuses outbound traffic without a rule", planned_out=(OUT,))
     assert "portbook/app.call/out/1" in text
@@ -366,7 +366,7 @@ def test_a_default_that_lets_nothing_out_is_told_where_nothing_is_written_for_it
 
 
 # -- IPv6 (W8) ----------------------------------------------------------------------------------------
-def test_guards_that_refuse_all_of_ipv6_are_told_before_they_are_written() -> None:
+def test_guards_that_refuse_all_of_ipv6_are_reported_before_they_are_written() -> None:
     (text,) = told(Store(), "over IPv6")
     assert "link-local (fe80::) too" in text
     assert "in tcp 80" in text
@@ -386,7 +386,7 @@ def unreadable(name: str, *, owned: bool) -> Decision:
     return decide(with_unreadable(name, owned=owned), asked(GUARDED, posture="strict", foreign="auto"))
 
 
-def test_a_rule_of_others_that_cannot_be_read_is_named_and_counts_as_unknown() -> None:
+def test_an_unmanaged_rule_that_cannot_be_read_is_named_and_counts_as_unknown() -> None:
     found = unreadable("theirs", owned=False)
     assert found.errors == []
     ((where, outcome),) = [(one.where, one.outcome) for one in found.foreign]
@@ -395,7 +395,7 @@ def test_a_rule_of_others_that_cannot_be_read_is_named_and_counts_as_unknown() -
     assert any("not strict, maybe" in one and "theirs" in one for one in found.warnings)
 
 
-def test_a_rule_of_ours_that_cannot_be_read_stops_the_host() -> None:
+def test_a_rule_of_the_collection_that_cannot_be_read_stops_the_host() -> None:
     found = unreadable("portbook/app.web/in/1", owned=True)
     assert found.operations == []
     assert "the rule 'portbook/app.web/in/1' (Group) of portbook cannot be read (Action, Protocol)" in found.errors[0]

@@ -62,7 +62,7 @@ def test_words_and_addresses_of_nobody_are_no_peers_to_lose(peers: str) -> None:
     assert decided(host(web(TEN)), web(peers)).losses == []
 
 
-def test_a_component_stays_if_its_group_is_gone() -> None:
+def test_a_component_stays_if_its_group_is_missing() -> None:
     assert "its 1 rule of db" in refused(decided(host(with_db()), web(TEN), Inventory(4, {"app": 1})))
 
 
@@ -104,6 +104,6 @@ def test_outbound_rules_go_with_the_mode_that_asks_for_them() -> None:
     assert refused(decided(host(out, outbound="guard"), {}, outbound="guard"))
 
 
-def test_a_host_that_has_only_rules_of_others_has_nothing_to_lose() -> None:
+def test_a_host_that_has_only_unmanaged_rules_has_nothing_to_lose() -> None:
     decision = decide_removal(read_it(Store.of(foreign())), None, Inventory(hosts=1))
     assert (decision.errors, decision.operations) == ([], [])

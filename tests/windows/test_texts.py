@@ -171,7 +171,7 @@ def test_link_local_neighbours_are_refused_by_a_complement() -> None:
 
 
 @pytest.mark.parametrize("peers", [Addresses(), Addresses(AddressSet(v6=Spans(((1, 1),))))])
-def test_nobody_is_never_written_as_anybody(peers: Addresses) -> None:
+def test_no_peers_are_never_written_as_any_peer(peers: Addresses) -> None:
     """An empty list of addresses would be Windows' default, which is everyone."""
     one = rule()
     with pytest.raises(ValueError, match="without remote addresses"):

@@ -238,7 +238,7 @@ def test_a_guard_that_is_spoilt_is_noticed(spoil: Callable[[Store], None]) -> No
 
 
 @pytest.mark.parametrize("name", ["stifler_client-1", "netwrix_cee-1", "netwrix_activity_agent-1", "twopxe_server-1"])
-def test_each_rule_that_is_taken_away_is_noticed(name: str) -> None:
+def test_each_rule_that_is_removed_is_noticed(name: str) -> None:
     """But for one all of whose packets other rules let pass as well."""
     there = held(Scenario("on"), name, empty(), "strict", "strict")
     groups = (f"portbook: {name.rpartition('-')[0]}", "portbook: way in")

@@ -64,7 +64,7 @@ EVERY_WAY = pytest.mark.parametrize("transport", CAME_BY)
 
 
 @EVERY_WAY
-def test_a_way_in_that_is_said_to_have_another_port_is_refused_and_nothing_is_written(
+def test_management_access_that_is_said_to_have_another_port_is_refused_and_nothing_is_written(
     transport: str, start: Start
 ) -> None:
     port, came = CAME_BY[transport]

@@ -86,7 +86,9 @@ def test_a_hiccup_is_tried_again(clock: Clock, failing: Callable[[], dict[str, A
 
 @pytest.mark.parametrize("takes", [0.1, 4, 10])
 @pytest.mark.parametrize("seconds", [0.2, 5])
-def test_what_never_succeeds_is_told_shortly_before_the_host_acts(clock: Clock, takes: float, seconds: float) -> None:
+def test_what_never_succeeds_is_reported_shortly_before_the_host_acts(
+    clock: Clock, takes: float, seconds: float
+) -> None:
     """`seconds` is how long the host had been holding when it answered."""
     target = Target(clock, lambda _number: fails(), takes)
     done = BACKEND.confirm("t", target, seconds, HELD)
@@ -97,7 +99,7 @@ def test_what_never_succeeds_is_told_shortly_before_the_host_acts(clock: Clock, 
     assert HELD - seconds - takes - 5 < target.started[-1] <= HELD - seconds - 3
 
 
-def test_it_is_told_in_the_words_of_the_page(clock: Clock) -> None:
+def test_it_is_reported_in_the_words_of_the_page(clock: Clock) -> None:
     done = BACKEND.confirm("t", Target(clock, lambda _number: fails(), 3.1), 0.2, 60)
     assert done["msg"] == printed(CHECKOUT / "docs" / "way-back.md", "not confirmed").words
 

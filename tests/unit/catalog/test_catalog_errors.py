@@ -151,7 +151,7 @@ def test_an_alias_that_contains_itself_is_an_error(tmp_path):
     assert "contains itself" in error
 
 
-def test_an_id_that_stands_twice_in_a_file_is_an_error(tmp_path):
+def test_an_id_that_is_defined_twice_in_a_file_is_an_error(tmp_path):
     text = json.dumps(good(), indent=1)
     repeated = text.replace('"acme.talk": {', '"acme.talk": {},\n  "acme.talk": {')
     found = errors(tmp_path, repeated)
@@ -180,7 +180,7 @@ def test_a_row_that_leads_nowhere_is_an_error(tmp_path):
     assert any("A1 is of the unknown document d" in one for one in found)
 
 
-def test_all_errors_of_all_files_are_told_at_once(tmp_path):
+def test_all_errors_of_all_files_are_reported_at_once(tmp_path):
     built_in = write(
         tmp_path / "catalog",
         acme=with_flow(ports=["mian"], feature="extras"),
@@ -221,7 +221,7 @@ def test_a_component_may_not_be_called_like_a_symbolic_peer(tmp_path, name):
     assert any(name in one for one in errors(tmp_path, data))
 
 
-def test_a_flow_of_nobody_is_decided_by_its_responder(tmp_path):
+def test_a_flow_without_an_initiator_is_decided_by_its_responder(tmp_path):
     assert errors(tmp_path, with_flow(**{"from": [], "ports": [9000], "decided_by": "initiator"}))
 
 

@@ -105,7 +105,7 @@ def test_after_a_flush_firewalld_is_restarted_and_not_reloaded(shell: Shell) -> 
     assert shell.back(Text("table inet x\n", FILES, (), RELOAD)) == [f"{LOADS} TEXT", RESTARTS, RELOADS, again]
 
 
-def test_files_of_ours_that_are_not_in_the_text_go_and_those_of_others_stay(shell: Shell) -> None:
+def test_files_of_the_collection_that_are_not_in_the_text_go_and_those_of_others_stay(shell: Shell) -> None:
     for path in ("policies/portbook_in.xml", "ipsets/pb-old-4.xml", "ipsets/pb-old-4.xml.old", "services/theirs.xml"):
         (shell.etc / path).write_text("x\n")
     shell.back(Text("table inet x\n"))

@@ -48,7 +48,7 @@ def test_what_is_permanent_only_would_begin_with_a_reload_and_is_held_off_or_ref
     assert more.stuck == ("the policy theirs is there permanently only",)
 
 
-def test_ours_is_no_drift() -> None:
+def test_what_the_collection_has_is_no_drift() -> None:
     ours = Configuration(policies={"portbook_in": {"rich_rules": ["x"]}}, ipsets={"pb-0123456789ab-4": ["192.0.2.1"]})
     assert drift(ours, Configuration()) == Drift()
 

@@ -61,7 +61,7 @@ def test_layout_and_order_mean_nothing() -> None:
     assert files.read(other) == OPENINGS
 
 
-def test_files_of_others_are_not_ours() -> None:
+def test_files_of_others_are_not_of_the_collection() -> None:
     assert files.is_ours("policies/portbook_in.xml")
     assert files.is_ours("ipsets/pb-0123456789ab-4.xml")
     for path in (

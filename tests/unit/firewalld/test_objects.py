@@ -70,7 +70,7 @@ def test_everybody_needs_no_set() -> None:
     assert not found.ipsets
 
 
-def test_nobody_is_let_in_by_a_flow_without_peers() -> None:
+def test_a_flow_without_peers_lets_nobody_in() -> None:
     found = opened(permission())
     assert not found.exists
 

@@ -57,14 +57,14 @@ def daemon(monkeypatch: pytest.MonkeyPatch) -> Reloading:
     return made
 
 
-def test_it_is_told_in_the_words_of_the_page(daemon: Reloading) -> None:
+def test_it_is_reported_in_the_words_of_the_page(daemon: Reloading) -> None:
     opened = Opener(Tables(), daemon)
     opened.open(NEW)
     assert opened.notes == [printed(PAGE, "restored").words]
     assert daemon.ports == Reloading.ports
 
 
-def test_without_a_loss_nothing_is_told(daemon: Reloading) -> None:
+def test_without_a_loss_nothing_is_reported(daemon: Reloading) -> None:
     daemon.ports = ()
     opened = Opener(Tables(), daemon)
     opened.open(NEW)

@@ -92,7 +92,7 @@ def test_facts_give_the_addresses_where_a_variable_says_so():
 
 
 @pytest.mark.parametrize("facts", [None, ()])
-def test_a_host_without_facts_is_told_to_gather_them(facts):
+def test_a_host_without_facts_says_to_gather_them(facts):
     said = {"portbook_addresses_from": "facts"}
     (error,) = SIMPLE.errors(
         host("c1", "client", "192.0.2.11", facts=facts, **said),
@@ -124,7 +124,7 @@ def test_localhost_as_an_address_is_refused_by_what_it_resolves_to():
     assert "Set portbook_addresses on the host" in error
 
 
-def test_loopback_beside_a_good_address_is_left_out():
+def test_loopback_next_to_a_good_address_is_left_out():
     assert seen(host("c1", "client"), resolver=Resolver({"c1": ("127.0.1.1", "192.0.2.31", "fe80::1")})) == [
         "192.0.2.31"
     ]

@@ -178,7 +178,7 @@ def test_planning_changes_nothing_that_was_read():
     assert [one.variables for one in inputs] == before
 
 
-def test_the_fingerprint_tells_values_apart_that_python_calls_equal():
+def test_the_fingerprint_distinguishes_values_that_python_calls_equal():
     def of(value: Any) -> str:
         return mark(read(hostvars(HOSTS[:2], portbook_management=value)))
 

@@ -222,7 +222,7 @@ def test_a_text_is_a_list_of_one(name: str) -> None:
     assert read_value(catalog, variable, given)[1] == []
 
 
-def test_all_of_these_are_told_at_once():
+def test_all_of_these_are_reported_at_once():
     said: dict[str, object] = {}
     expected = []
     for one, says in WRONG:
@@ -235,7 +235,7 @@ def test_all_of_these_are_told_at_once():
         assert any(says in error for error in found), says
 
 
-def test_errors_of_all_hosts_are_told_at_once_with_every_kind_of_problem():
+def test_errors_of_all_hosts_are_reported_at_once_with_every_kind_of_problem():
     found = BOOK.errors(
         host("a", "stifler_client", "192.0.2.1", stifler_client_port=0),
         host("b", "stifler_client", "nowhere.example"),
@@ -253,12 +253,12 @@ def test_errors_of_all_hosts_are_told_at_once_with_every_kind_of_problem():
         assert any(says in error for error in found), (says, found)
 
 
-def test_the_same_wrong_value_on_many_hosts_is_told_once_with_the_hosts():
+def test_the_same_wrong_value_on_many_hosts_is_reported_once_with_the_hosts():
     found = BOOK.errors(*(host(f"h{n}", "stifler_client", f"192.0.2.{n}", portbook_posture="x") for n in range(1, 10)))
     assert found == ["h1, h2, h3 and 6 more: portbook_posture is 'x'. Valid values: guard, open, strict, watch"]
 
 
-def test_several_wrong_entries_of_one_variable_are_all_told():
+def test_several_wrong_entries_of_one_variable_are_all_reported():
     found = errors(
         portbook_peers={"siem": ["10.0.0.1/8"], "bogus": [], "stifler_client": ["1.2.3"]},
         portbook_flows={"a.b": {}, "stifler.talk": {"state": 1}},
@@ -275,7 +275,7 @@ def test_several_wrong_entries_of_one_variable_are_all_told():
         {"portbook_allow": [{"name": "x", "direction": "bogus_one", "protocol": "bogus_two"}]},
     ],
 )  # fmt: skip
-def test_several_wrong_items_of_one_list_are_all_told(said):
+def test_several_wrong_items_of_one_list_are_all_reported(said):
     found = "\n".join(errors(**said))
     assert "bogus_two" in found
     assert "bogus_one" in found or "10.0.0.1/8" in found

@@ -71,7 +71,9 @@ def test_the_engine_of_a_change(
     assert choice.for_change(engines(own), state, yields_to, migrate) == chosen
 
 
-def test_one_that_is_enabled_and_does_not_run_cannot_be_told(state: HostState, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_is_enabled_and_does_not_run_cannot_be_determined(
+    state: HostState, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runs(monkeypatch, "enabled")
     with pytest.raises(StateError, match="bigd is enabled on this host and does not run"):
         choice.for_change(engines("small"), state, AUTO, migrate=False)

@@ -41,7 +41,7 @@ def nobody_came(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.skip("this test itself came by ssh")
 
 
-def test_the_way_in_is_the_clients_address_and_the_hosts_port() -> None:
+def test_management_access_is_the_clients_address_and_the_hosts_port() -> None:
     assert way_in(WAY) == ["192.0.2.250", 2222]
 
 
@@ -184,7 +184,7 @@ def test_time_servers_that_have_a_name_may_be_anywhere(tmp_path: Path, text: str
 
 
 @pytest.mark.parametrize(("name", "found"), [("timesyncd.conf", ["any"]), ("chrony.conf", [])])
-def test_a_client_that_nobody_has_told_of_servers(tmp_path: Path, name: str, found: list[str]) -> None:
+def test_a_client_that_lists_no_servers(tmp_path: Path, name: str, found: list[str]) -> None:
     """Only systemd's brings some along."""
     assert host_local.time_servers([write(tmp_path, name, "# NTP=\n"), str(tmp_path / "none")]) == found
 

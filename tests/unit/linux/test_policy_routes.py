@@ -33,7 +33,7 @@ def using(*rules: dict[str, Any]) -> list[str]:
         ({"fwmark": "0x100", "fwmask": "what"}, "ip rule 7 (fwmark 0x100/what)"),
     ],
 )
-def test_a_rule_that_looks_at_the_bits_is_named(more: dict[str, Any], named: str) -> None:
+def test_a_rule_that_checks_the_bits_is_named(more: dict[str, Any], named: str) -> None:
     assert using({"priority": 7, "src": "all", "table": "100", **more}) == [named]
 
 
@@ -54,7 +54,7 @@ def test_nothing_is_read_off_nothing(told: str) -> None:
     assert policy_routes.using(told, MARK, "ip rule") == []
 
 
-def test_without_ip_it_cannot_be_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_ip_it_cannot_be_determined(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(policy_routes, "_PATH", str(tmp_path))
     assert policy_routes.users(MARK) == ([], "the program ip (package iproute2) is missing")
     (tmp_path / "ip").write_text("#!/bin/sh\necho no right >&2\nexit 2\n")

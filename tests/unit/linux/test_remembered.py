@@ -184,7 +184,9 @@ def test_any_file_leads_to_a_state_or_to_unreadable(tmp_path_factory: pytest.Tem
         ('{"format": 2, "slices": []}', True),
     ],
 )
-def test_a_state_that_is_not_readable_is_told_from_none(tmp_path: Path, text: str | None, unreadable: bool) -> None:
+def test_a_state_that_is_not_readable_is_distinguished_from_none(
+    tmp_path: Path, text: str | None, unreadable: bool
+) -> None:
     if text is not None:
         (tmp_path / "state.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     state = HostState(str(tmp_path), str(tmp_path))

@@ -48,7 +48,7 @@ def test_slices_add_up() -> None:
     assert slices.united({"a": A}, {"b": B}, False) == {"a": A, "b": B}
 
 
-def test_a_slice_is_taken_away_alone() -> None:
+def test_a_slice_is_removed_alone() -> None:
     assert slices.united({"a": A, "b": B}, {"b": NONE}, False) == {"a": A}
     assert slices.united({"a": A, "b": B}, {"b": one()}, False) == {"a": A}
 
@@ -62,7 +62,7 @@ def test_all_are_replaced_on_request() -> None:
     assert slices.united({"a": A, "b": B}, {}, True) == {}
 
 
-def test_one_that_is_not_there_is_taken_away_in_silence() -> None:
+def test_one_that_is_not_there_is_removed_in_silence() -> None:
     assert slices.united({"a": A}, {"z": NONE}, False) == {"a": A}
 
 
@@ -125,7 +125,7 @@ def test_a_permission_has_all_that_the_rule_has() -> None:
 # -- the five words -----------------------------------------------------------------------------------
 
 
-def test_the_difference_is_told_by_rule() -> None:
+def test_the_difference_is_reported_by_rule() -> None:
     before = {"a": one(rule("kept"), rule("changed"), rule("gone"))}
     after = {"a": one(rule("kept"), rule("changed", spans=[[600, 600]]), rule("new"))}
     assert slices.difference(before, after) == {

@@ -27,7 +27,7 @@ def _now(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(way_back, "time", SimpleNamespace(monotonic=lambda: SINCE_BOOT))
 
 
-def test_it_is_told_in_the_words_of_the_page() -> None:
+def test_it_is_reported_in_the_words_of_the_page() -> None:
     note = {"client": "192.0.2.1 port 50022", "until": SINCE_BOOT + 41}
     assert way_back.described(note) == printed(PAGE, "waits").words
 

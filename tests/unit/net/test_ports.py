@@ -71,7 +71,7 @@ def test_a_reversed_range_is_refused_and_turned_round_in_the_advice():
 @pytest.mark.parametrize(
     "written", ["", "http", "80,443", "80:90", "8 0", True, False, None, 80.0, {}, "1e3", "٨٠", "80-", "rpc_dynamic"]
 )
-def test_what_is_no_port_is_refused(written):
+def test_what_is_not_a_port_is_refused(written):
     with pytest.raises(BadPort, match="is not a valid port"):
         parse(written)
 
@@ -136,7 +136,7 @@ def test_only_a_set_without_numbers_and_tokens_is_empty(ports):
     assert bool(ports) == bool(ports.texts)
 
 
-def test_ports_that_are_taken_out_leave_the_tokens():
+def test_ports_that_are_removed_leave_the_tokens():
     assert read(["80-90", "rpc_dynamic"]) - Spans(((85, 65535),)) == read(["80-84", "rpc_dynamic"])
     assert read(["80", "rpc_dynamic"]).without("rpc_dynamic") == read(["80"])
 
@@ -155,7 +155,7 @@ def test_the_port_above_is_known_of_a_single_port_alone(written, above):
     assert read(written).above() == (None if above is None else read(above))
 
 
-def test_the_lowest_port_is_none_where_only_contact_tells():
+def test_the_lowest_port_is_none_where_only_a_connection_shows_it():
     assert (read(["90", "80-81"]).lowest, read(["rpc_dynamic"]).lowest) == (80, None)
 
 

@@ -33,7 +33,7 @@ def mended(folder: Path, tables: str, loads: str = "exit 0") -> tuple[int, str]:
     return (log.read_text().count(f"load {folder}/table.nft") if log.exists() else 0), said
 
 
-def test_a_table_that_is_gone_is_loaded_again_and_that_is_told(folder: Path) -> None:
+def test_a_table_that_is_missing_is_loaded_again_and_that_is_reported(folder: Path) -> None:
     (folder / "table.nft").touch()
     assert mended(folder, "echo table inet other") == (1, "the table inet portbook was missing; it is loaded again\n")
 

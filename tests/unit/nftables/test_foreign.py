@@ -102,7 +102,7 @@ def test_rules_on_the_way_out(rules: list[Any], found: str) -> None:
 # -- plain rules --------------------------------------------------------------------------------------
 
 
-def test_without_rules_of_others_everything_is_allowed() -> None:
+def test_without_unmanaged_rules_everything_is_allowed() -> None:
     assert judge([], TCP).outcome == ALLOWED
 
 
@@ -139,7 +139,7 @@ def test_every_base_chain_has_to_let_it_pass() -> None:
 @pytest.mark.parametrize(
     ("hook", "found"), [("input", LOST), ("prerouting", LOST), ("forward", ALLOWED), ("output", ALLOWED)]
 )
-def test_only_hooks_on_the_way_in_count(hook: str, found: str) -> None:
+def test_only_inbound_hooks_count(hook: str, found: str) -> None:
     assert outcome(hook=hook) == found
 
 

@@ -93,7 +93,7 @@ def test_tables_are_looked_for_in_included_files_too(tmp_path: Path) -> None:
     }
 
 
-def test_a_port_that_a_rule_and_a_process_publish_stands_once() -> None:
+def test_a_port_that_a_rule_and_a_process_publish_is_shown_once() -> None:
     proxy = ("/usr/bin/docker-proxy", "-proto", "tcp", "-host-ip", "0.0.0.0", "-host-port", "8080")
     proxy += ("-container-ip", "172.17.0.2", "-container-port", "80")
     there = [Socket("tcp", address, 8080, 7, "/usr/bin/docker-proxy", "", proxy) for address in ("0.0.0.0", "::")]

@@ -195,7 +195,7 @@ def test_a_verdict_map_may_ask_for_it() -> None:
     ("hook", "priority", "found"),
     [("prerouting", -150, UNKNOWN), ("prerouting", -100, ALLOWED), ("input", -200, ALLOWED)],
 )
-def test_in_front_of_ours_nothing_is_marked_yet(hook: str, priority: int, found: str) -> None:
+def test_in_front_of_the_collection_nothing_is_marked_yet(hook: str, priority: int, found: str) -> None:
     one = base(hook=hook)
     one["chain"]["prio"] = priority
     rule = {"rule": {"family": "inet", "table": "other", "chain": "input", "expr": [bits(0x30, 0x10), ACCEPT]}}

@@ -95,7 +95,7 @@ def test_a_guarded_port_is_refused_to_all_but_its_peers() -> None:
     assert table.chain("inbound")[-1] == "meta l4proto . th dport vmap @in_ports"
 
 
-def test_a_port_that_is_not_guarded_is_looked_up_in_strict_only() -> None:
+def test_a_port_that_has_no_guard_is_looked_up_in_strict_only() -> None:
     free = replace(ONE, spans=((600, 600),), refusal="open")
     assert "in_tcp_600" not in Table(ONE, free).text
     strict = Table(ONE, free, verdict_in="refuse")
@@ -139,7 +139,7 @@ PERMITTED = 'ct state new limit rate 5/second log prefix "portbook permitted a.f
 FLOW = replace(ONE, flow="a.flow")
 
 
-def test_all_logs_new_connections_of_every_flow_beside_what_is_refused() -> None:
+def test_all_logs_new_connections_of_every_flow_next_to_what_is_refused() -> None:
     table = Table(FLOW, replace(FLOW, flow="b.flow", networks=("192.0.2.11",)), log="all")
     first, second, accept, refused = table.chain("in_tcp_514")
     assert first.endswith(PERMITTED)
@@ -163,7 +163,7 @@ def test_one_flow_alone_is_logged_both_ways() -> None:
     assert table.chain("refused") == ["counter drop"]
 
 
-def test_a_flow_that_is_not_guarded_is_logged_and_its_port_refuses_nobody() -> None:
+def test_a_flow_that_has_no_guard_is_logged_and_its_port_refuses_nobody() -> None:
     table = Table(replace(FLOW, refusal="open", logged=True))
     (only,) = table.chain("in_tcp_514")
     assert only.endswith(PERMITTED)
@@ -346,7 +346,7 @@ def test_a_containers_own_port_is_refused_to_routed_neighbours_on_every_bridge()
     ]
 
 
-def test_networks_of_the_administrators_are_not_guarded() -> None:
+def test_networks_of_the_administrators_have_no_guard() -> None:
     table = Table(PUBLISHED, local=OWN)
     assert table.elements("set", "own_bridges") == ['"br-lan"', '"br0"']
     assert table.chain("into_bridges")[1] == "oifname @own_bridges accept"
@@ -409,7 +409,7 @@ def test_without_kinds_and_bridges_there_is_nothing_to_guard() -> None:
 # -- baseline -----------------------------------------------------------------------------------------
 
 
-def test_the_way_in_is_let_in_before_anything_is_looked_up() -> None:
+def test_management_access_is_let_in_before_anything_is_looked_up() -> None:
     table = Table(ONE, local=Local(way_in=("192.0.2.250", "2001:db8::250"), way_in_ports=(22, 2222)))
     rules = table.chain("inbound")
     ways = [rule for rule in rules if "tcp dport { 22, 2222 } accept" in rule]
@@ -430,7 +430,7 @@ def test_time_servers_that_are_known_by_name_only_may_be_anywhere() -> None:
     assert "udp dport 123 accept" in Table(verdict_out="refuse", local=Local(time_servers=("any",))).chain("outbound")
 
 
-def test_outbound_looks_at_the_destination() -> None:
+def test_outbound_checks_the_destination() -> None:
     assert Table(OUT).chain("out_tcp_514")[0].startswith("ip daddr @")
 
 

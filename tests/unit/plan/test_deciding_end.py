@@ -79,7 +79,7 @@ def test_a_version_has_its_own_flows_at_both_ends():
     }
 
 
-def test_flows_of_another_version_are_not_listed_as_not_planned():
+def test_flows_of_another_version_are_not_listed_as_without_a_rule():
     plan = VERSIONED.plan(CLIENT, SERVER)
     assert plan.why_not("s1", "acme.old") == plan.why_not("c1", "acme.old") == []
 
@@ -119,7 +119,7 @@ def test_a_port_next_to_the_last_one_is_unknown():
     assert plan.why_not("s1", "acme.tls") == ["no port is known: set server_tls_port"]
 
 
-def test_a_port_that_nobody_knows_is_not_planned_and_names_its_variable():
+def test_a_port_that_nobody_knows_gets_no_rule_and_names_its_variable():
     plan = NEIGHBOURS.plan(CLIENT, SERVER)
     assert plan.rules("s1", "acme.late") == plan.rules("c1", "acme.late") == []
     for name in ("s1", "c1"):

@@ -177,7 +177,7 @@ def test_hosts_in_a_group_of_a_near_name_are_an_error() -> None:
     assert "portbook_groups" in error
 
 
-def test_a_near_name_beside_the_right_one_is_a_warning() -> None:
+def test_a_near_name_next_to_the_right_one_is_a_warning() -> None:
     errors, warnings = near(host("p1", "probes", "192.0.2.21"), host("p2", "probe", "192.0.2.22"), AGENT)
     assert errors == []
     assert any("group probes" in one for one in warnings)

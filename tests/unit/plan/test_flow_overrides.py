@@ -213,7 +213,7 @@ def test_peers_of_the_users_need_no_initiator_in_the_inventory():
     assert plan.brief("s1") == {("in", "tcp", "8080", "203.0.113.0/24")}
 
 
-def test_the_same_peers_said_for_all_hosts_keep_ids_apart_beside_a_responder_from_outside():
+def test_the_same_peers_said_for_all_hosts_keep_ids_apart_next_to_a_responder_from_outside():
     every = {"portbook_flows": {"acme.talk": {"peers": ["192.0.2.0/24"]}}}
     plan = SIMPLE.plan(
         host("c1", "client", "192.0.2.11", portbook_peers={"server": ["203.0.113.9"]}, **every),

@@ -46,7 +46,7 @@ def test_hosts_that_play_no_part_are_not_in_the_plan():
     assert set(plan.hosts) == {"c1", "s1"}
 
 
-def test_every_host_of_the_plan_has_the_way_in():
+def test_every_host_of_the_plan_has_management_access():
     plan = SIMPLE.plan(CLIENT, SERVER)
     for name in ("c1", "s1"):
         (way_in,) = [rule for rule in plan.hosts[name].rules if rule.peers == "management"]

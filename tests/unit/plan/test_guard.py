@@ -70,7 +70,7 @@ def test_a_strict_component_guards_all_its_ports_but_shared_ones_and_tokens():
     assert guarded(server_posture="strict") == OWN | {"common"}
 
 
-def test_a_port_that_a_variable_moves_onto_a_shared_one_is_not_guarded():
+def test_a_port_that_a_variable_moves_onto_a_shared_one_has_no_guard():
     assert "own" not in guarded(server_port=445)
     assert "own" not in guarded(server_port=[8080, 22])
 
@@ -84,7 +84,7 @@ def test_a_port_that_a_variable_moves_off_a_shared_one_is_guarded():
     assert "web" in guarded(server_web_port=8443)
 
 
-def test_more_than_64_ports_are_not_guarded():
+def test_more_than_64_ports_have_no_guard():
     assert "wide" in guarded(server_wide_port="30000-30063")
     assert "wide" not in guarded(server_wide_port="30000-30064")
     assert "wide" not in guarded(server_wide_port=["30000-30062", "31000-31001"])
@@ -96,7 +96,7 @@ def test_the_user_may_guard_what_the_catalogue_does_not(flow_id):
     assert flow_id.removeprefix("acme.") in guarded(**word)
 
 
-def test_the_user_may_leave_a_port_unguarded():
+def test_the_user_may_leave_a_port_without_a_guard():
     assert guarded(portbook_flows={"acme.own": {"guard": False}}) == OWN - {"own"}
 
 
@@ -105,7 +105,7 @@ def test_an_open_posture_guards_nothing_even_on_the_users_word():
     assert guarded(portbook_posture="open", portbook_flows=word) == set()
 
 
-def test_flows_of_parties_are_not_guarded():
+def test_flows_of_parties_have_no_guard():
     plan = BOOK.plan(
         host("c1", "client", "192.0.2.11"),
         host("k1", "", "192.0.2.30", portbook_components="console"),

@@ -213,7 +213,7 @@ def views(monkeypatch: pytest.MonkeyPatch, *hosts: HostInput) -> int:
 
 
 @pytest.mark.parametrize("name", ["portbook_allow", "portbook_management", "portbook_peers"])
-def test_hosts_are_told_apart_only_where_a_flow_reads_what_they_differ_in(
+def test_hosts_are_distinguished_only_where_a_flow_reads_what_they_differ_in(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def own(number: int) -> dict[str, Any]:

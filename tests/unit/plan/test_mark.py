@@ -29,6 +29,6 @@ def test_on_windows_hosts_it_is_one_warning_and_no_part_of_the_plan() -> None:
     assert plans[0].data == plans[1].data
 
 
-def test_a_windows_host_that_plays_no_part_is_not_warned_of() -> None:
+def test_a_windows_host_that_has_no_component_is_not_warned_of() -> None:
     plan = SIMPLE.plan(host("s1", "server", "192.0.2.1"), CLIENT, windows("w1", "", "192.0.2.9", portbook_mark=16))
     assert plan.warnings == []

@@ -41,7 +41,7 @@ def test_a_required_peer_that_nobody_defined_is_an_error_that_says_what_to_set()
     assert "portbook_peers: {server: [addresses]}" in error
 
 
-def test_hosts_that_miss_the_same_peer_are_told_in_one_error():
+def test_hosts_that_miss_the_same_peer_are_reported_in_one_error():
     (error,) = SIMPLE.errors(*(host(f"c{n}", "client", f"192.0.2.{n}") for n in range(1, 9)))
     assert error.startswith("c1, c2, c3 and 5 more: client needs server")
 
@@ -84,7 +84,7 @@ def test_an_empty_list_of_peers_is_a_decision():
     assert plan.why_not("c1", "acme.talk") == ["server is empty"]
 
 
-def test_an_empty_list_of_peers_takes_nobody_of_the_inventory_away():
+def test_an_empty_list_of_peers_removes_no_host_of_the_inventory():
     server = host("s1", "server", "192.0.2.1", portbook_peers={"client": []})
     assert SIMPLE.plan(CLIENT, server).brief("s1") == {("in", "tcp", "8080", "192.0.2.11")}
 

@@ -81,7 +81,7 @@ def test_a_required_peer_of_another_realm_only_is_an_error_that_says_so():
     assert "server_realm" in error
 
 
-def test_an_optional_peer_of_another_realm_is_not_planned():
+def test_an_optional_peer_of_another_realm_gets_no_rule():
     plan = SIMPLE.plan(server(1, "a"), client(1, "b"), server(2, "b"))
     assert plan.why_not("s1", "acme.talk") == ["no client shares a realm with it"]
 
