@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the portbook.firewall authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""No text that users and readers of the code see has a word that the table in CONTRIBUTING.md, section "Words", replaces
-by another one."""
+"""No text that users and readers of the code see has a word that the table in CONTRIBUTING.md, section "Words",
+replaces by another one."""
 
 from __future__ import annotations
 
