@@ -5,8 +5,8 @@
 
 `run`: a reader types it, and tests/kernel/test_pages.py does so, page by page; with a name, another test does.
 `prints: NAME`: what is printed, and a test has it by that name. `output: SOURCE`, `errors`, `part of: FILE`: that too,
-and tests/unit/test_docs.py has it. `file: PATH`: what a reader writes. `tried: NAME`: what a test writes or runs on a
-machine. `drawing`: neither. `not run: REASON`: no test has it.
+and tests/unit/project/test_docs.py has it. `file: PATH`: what a reader writes. `tried: NAME`: what a test writes or
+runs on a machine. `drawing`: neither. `not run: REASON`: no test has it.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from firewalld.helpers.packets import GUARDED, PEER_ALONE, asked
 from lab.machine import Machine
 from lab.network import STRANGER
 from machine.helpers.playbooks import HELD, Operator
-from machine.test_way_back import CUTS, WORKS, join, state
+from machine.test_way_back import WORKS, cut, join, state
 
 pytestmark = pytest.mark.more
 
@@ -60,8 +60,7 @@ def test_what_cuts_the_management_access_is_taken_back(
     """A later change: other peers and another posture, none of which takes a reload."""
     operator.run().ok(changed=True)
     before = held(machine, daemon)
-    operator.inventory(portbook_posture="strict", portbook_peers_more=MORE)
-    operator.ssh(CUTS)
+    cut(operator, portbook_posture="strict", portbook_peers_more=MORE)
     failed = operator.start()
     end = time.monotonic() + 60
     while "chain inbound" not in machine.table() or "syn" not in machine.table():
@@ -81,7 +80,7 @@ def test_what_cuts_the_management_access_is_taken_back(
 def test_a_first_change_is_taken_back_to_nothing(machine: Machine, operator: Operator, daemon: Daemon) -> None:
     daemon.cmd("--zone=public", "--add-port=8888/tcp")
     before = (*state(machine), daemon.files())
-    operator.ssh(CUTS)
+    cut(operator)
     operator.run().failed()
     end = time.monotonic() + HELD + SPARE
     while (*state(machine), daemon.files()) != before and time.monotonic() < end:
@@ -98,8 +97,7 @@ def test_a_restart_of_the_host_before_the_confirmation_brings_the_old(
     if not first:
         operator.run().ok(changed=True)
     before = (*state(machine), daemon.files(), daemon.rules())
-    operator.inventory(portbook_posture="strict", portbook_peers_more=MORE)
-    operator.ssh(CUTS)
+    cut(operator, portbook_posture="strict", portbook_peers_more=MORE)
     operator.run().failed()
     join(machine)
     machine.reboot()
@@ -108,5 +106,6 @@ def test_a_restart_of_the_host_before_the_confirmation_brings_the_old(
     machine.listen(GUARDED)
     assert machine.reaches(STRANGER, GUARDED) is False
     operator.ssh(WORKS)
+    operator.inventory(portbook_posture="strict", portbook_peers_more=MORE)
     operator.run().ok(changed=True)
     assert machine.reaches(STRANGER, GUARDED)

@@ -219,6 +219,12 @@ def holding(root: Path, key: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         prepared(bench[0])
         bench[1].run().ok(changed=True)
         yield bench
+        bench[1].inventory()
+        bench[1].run().ok(changed=False)
+
+
+def runs(name: str, every: tuple[str, ...]) -> tuple[str, ...]:
+    return (APPLY,) if OF_ANSIBLE.search(name) else every
 
 
 def started(operator: Operator, run: str) -> Run:
@@ -247,7 +253,7 @@ def test_nothing_is_done_to_a_host_that_never_had_rules(fresh: Bench, name: str)
     machine.run("sh", "-c", bad.breaks)
     try:
         machine.wait_for_ssh()
-        for run in ALL:
+        for run in runs(name, ALL):
             done = started(operator, run)
             if run in bad.fresh:
                 refuses(bad, done)
@@ -269,14 +275,13 @@ def test_a_host_that_holds_rules_keeps_them(holding: Bench, name: str) -> None:
     machine.run("sh", "-c", bad.breaks)
     try:
         machine.wait_for_ssh()
-        for run in (APPLY,) if OF_ANSIBLE.search(name) else bad.held:
+        # Check mode is tried above: it would change nothing anyway.
+        for run in runs(name, tuple(run for run in bad.held if run != CHECK)):
             refuses(bad, started(operator, run))
     finally:
         machine.run("sh", "-c", bad.undone)
         machine.wait_for_ssh()
     assert everything(machine) == before
-    operator.inventory()
-    operator.run().ok(changed=False)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from lab.machine import Machine
 from lab.network import CONTROLLER
-from machine.helpers.playbooks import HELD, SITE, Operator, finished
+from machine.helpers.playbooks import CONFIRMED, HELD, SITE, Operator, finished
 from machine.test_remove import everything
 
 SPARE = 5
@@ -49,9 +49,15 @@ def wait_until(before: tuple[str, str], machine: Machine, end: float) -> None:
     assert state(machine) == before
 
 
+def cut(operator: Operator, **variables: Any) -> None:
+    """With the next run."""
+    operator.inventory(**{"portbook_confirm_timeout": HELD, **variables})
+    operator.ssh(CUTS)
+
+
 def test_a_first_change_that_cuts_management_access_is_taken_back(machine: Machine, operator: Operator) -> None:
     before = state(machine)
-    operator.ssh(CUTS)
+    cut(operator)
     run = operator.run().failed()
     end = time.monotonic() + HELD + SPARE
     assert f"not confirmed over a new connection, so the host takes it back within {HELD} s" in run.words
@@ -59,6 +65,7 @@ def test_a_first_change_that_cuts_management_access_is_taken_back(machine: Machi
     wait_until(before, machine, end)
     join(machine)
     operator.ssh(WORKS)
+    operator.inventory()
     operator.run().ok(changed=True)
 
 
@@ -90,8 +97,7 @@ def test_a_later_change_that_cuts_management_access_is_taken_back_to_the_table_t
     operator.inventory(**user)
     operator.run().ok(changed=True)
     before = state(machine)
-    operator.inventory(**user, portbook_posture="strict")
-    operator.ssh(CUTS)
+    cut(operator, **user, portbook_posture="strict")
     operator.run().failed()
     end = time.monotonic() + HELD + SPARE
     assert machine.table() != before[0]
@@ -101,14 +107,14 @@ def test_a_later_change_that_cuts_management_access_is_taken_back_to_the_table_t
 def test_a_reboot_before_the_confirmation_takes_the_change_back(machine: Machine, operator: Operator) -> None:
     operator.run().ok(changed=True)
     before = state(machine)
-    operator.inventory(portbook_posture="strict")
-    operator.ssh(CUTS)
+    cut(operator, portbook_posture="strict")
     operator.run().failed()
     assert machine.table() != before[0]
     join(machine)
     machine.reboot()
     assert state(machine) == before
     operator.ssh(WORKS)
+    operator.inventory(portbook_posture="strict")
     operator.run().ok(changed=True)
 
 
@@ -116,8 +122,7 @@ def test_after_a_reboot_nothing_is_left_of_a_first_change_that_was_not_confirmed
     machine: Machine, operator: Operator
 ) -> None:
     before = everything(machine)
-    operator.inventory(portbook_restore_after_flush=True)
-    operator.ssh(CUTS)
+    cut(operator, portbook_restore_after_flush=True)
     operator.run().failed()
     assert machine.succeeds("test", "-e", "/etc/systemd/system/portbook-firewall.service")
     join(machine)
@@ -126,6 +131,7 @@ def test_after_a_reboot_nothing_is_left_of_a_first_change_that_was_not_confirmed
     assert everything(machine) == before
     assert machine.run("systemctl", "list-units", "--failed", "--no-legend", "--plain") == ""
     operator.ssh(WORKS)
+    operator.inventory(portbook_restore_after_flush=True)
     operator.run().ok(changed=True)
 
 
@@ -163,7 +169,7 @@ def about_to_be_cut(machine: Machine, operator: Operator, **variables: Any) -> t
     wrong = {**variables, "portbook_management": ["203.0.113.7"], "portbook_management_ports": [22]}
     operator.inventory(**wrong)
     operator.run().ok(changed=True)
-    operator.inventory(**wrong, portbook_posture="strict")
+    operator.inventory(**{"portbook_confirm_timeout": HELD, **wrong}, portbook_posture="strict")
     return state(machine)
 
 
@@ -183,7 +189,7 @@ def test_a_run_that_is_paused_longer_than_its_hold_cuts_nobody(machine: Machine,
 
 def held(machine: Machine) -> None:
     """Until a change waits, and what it loads is there."""
-    end = time.monotonic() + HELD
+    end = time.monotonic() + CONFIRMED
     while not machine.succeeds("grep", "-q", "token", "/var/lib/portbook/state.json.next"):
         assert time.monotonic() < end
         time.sleep(0.1)

@@ -23,7 +23,9 @@ SITE, REMOVE = "portbook.firewall.site", "portbook.firewall.remove"
 TIMEOUT = 120
 HOST = "siem"
 HELD = 15
-"""Seconds that changes wait to be confirmed."""
+"""Seconds that a change waits which nobody will confirm."""
+CONFIRMED = 60
+"""Seconds that any other may wait: on a busy computer a login takes long."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Operator:
             "ansible_host": self._machine.address,
             "ansible_user": "root",
             "ansible_python_interpreter": "/usr/bin/python3",
-            "portbook_confirm_timeout": HELD,
+            "portbook_confirm_timeout": CONFIRMED,
             **variables,
         }
         peers = {"utmstack_agent": [PEER], "utmstack_probe": ["192.0.2.4"]}

@@ -23,7 +23,7 @@ from ansible_collections.portbook.firewall.plugins.module_utils.linux.state impo
 from ansible_collections.portbook.firewall.plugins.module_utils.nftables import kernel
 from ansible_collections.portbook.firewall.plugins.plugin_utils.backends import no_answer
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 PAGE = CHECKOUT / "docs" / "troubleshooting.md"
 FILE = "/var/lib/portbook/table.nft"
 _CRASHED = {"msg": "Module result deserialization failed: No start of json char found", "module_stdout": "", "rc": 1}

@@ -32,7 +32,7 @@ from ansible_collections.portbook.firewall.plugins.plugin_utils.problems import 
 from ansible_collections.portbook.firewall.scripts import generate
 from ansible_collections.portbook.firewall.scripts.generator import pages, text
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 
 PLATFORM = {
     "catalog": 1,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 COMPLETE, INCOMPLETE = "#!/bin/sh\nexit 0\n", "#!/bin/sh\nexit 1\n"
 
 

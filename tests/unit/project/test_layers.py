@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 PACKAGE = "ansible_collections.portbook.firewall.plugins"
 
 
@@ -87,7 +87,7 @@ NAMED_IN = (
 
 
 def test_no_backend_of_linux_is_named_elsewhere() -> None:
-    plugins = Path(__file__).parents[2] / "plugins"
+    plugins = Path(__file__).parents[3] / "plugins"
     texts = {path.relative_to(plugins).as_posix(): path.read_text(encoding="utf-8") for path in plugins.rglob("*.py")}
     named = {path for path, text in texts.items() if re.search("nftables|firewalld", text)}
     assert len(texts) > 60

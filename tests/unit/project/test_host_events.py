@@ -11,7 +11,7 @@ from docker.events import EVENTS as OF_DOCKER
 from machine.helpers.changes import CHANGES
 from machine.helpers.events import EVENTS
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "host-events.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "host-events.md").read_text(encoding="utf-8")
 
 
 def rows(heading: str) -> list[list[str]]:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 PLUGINS = CHECKOUT / "plugins"
 BOOKS = PLUGINS / "plugin_utils" / "catalog" / "books"
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import run as runner
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 EVERY = runner.kinds()
 
 

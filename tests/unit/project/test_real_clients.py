@@ -19,7 +19,9 @@ NAMED_BY_THE_ISSUE = {
 def test_the_page_has_the_tables(update: bool) -> None:
     if update:
         PAGE.write_text(page(), encoding="utf-8")
-    assert PAGE.read_text(encoding="utf-8") == page(), "pytest tests/unit/test_real_clients.py --update writes it"
+    assert PAGE.read_text(encoding="utf-8") == page(), (
+        "pytest tests/unit/project/test_real_clients.py --update writes it"
+    )
 
 
 @pytest.mark.parametrize("table", [flows(), results()], ids=["flows", "results"])

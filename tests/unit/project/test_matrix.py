@@ -34,4 +34,4 @@ def test_playbooks_run_with_every_series_but_the_one_that_make_test_has(
 
 
 def test_what_the_series_between_run_is_there() -> None:
-    assert all((CHECKOUT / one).exists() for one in BETWEEN)
+    assert all((CHECKOUT / one).exists() for one in BETWEEN if one.startswith("tests/"))
