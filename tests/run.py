@@ -374,7 +374,7 @@ def _all() -> list[Kind]:
                 *("-n", "auto", "--ignore=tests/windows/pwsh", "-m", "more or longer"),
                 folders=("tests/fuzz", "tests/windows"),
             ),
-            environment={"PORTBOOK_FUZZ": "5"},
+            environment={"PORTBOOK_FUZZ": "2"},
         ),
         kernel_kind("kernel-more", 200, "-m", "more"),
         machine_more_kind(),

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from yaml_files import parsed
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load as catalogs
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book import Catalog
@@ -74,7 +74,7 @@ def catalog() -> Catalog:
 def specs() -> dict[str, dict[str, Any]]:
     found = {}
     for path in sorted(ROLES.glob("*/meta/argument_specs.yml")):
-        found[path.parent.parent.name] = yaml.safe_load(path.read_text())["argument_specs"]["main"]["options"]
+        found[path.parent.parent.name] = parsed(path.read_text())["argument_specs"]["main"]["options"]
     return found
 
 
@@ -141,7 +141,7 @@ ALLOW = {
         **ALLOW_RIGHT,
         **{"direction": "out", "protocol": "udp", "why": "dns", "owner": 7, "ticket": "T-1", "expires": "2027-01-31"},
     },
-    "a day of YAML": {**ALLOW_RIGHT, "expires": yaml.safe_load("2027-01-31")},
+    "a day of YAML": {**ALLOW_RIGHT, "expires": parsed("2027-01-31")},
     "ports as a text": {**ALLOW_RIGHT, "ports": "80,443"},
     "one port": {**ALLOW_RIGHT, "ports": 443},
     "peers as a text": {**ALLOW_RIGHT, "peers": "192.0.2.1,host.example.com"},

@@ -10,12 +10,10 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
+from yaml_files import parsed
 
 FOLDER = Path(__file__).resolve().parents[3] / "plugins/plugin_utils/catalog/books"
 PLATFORM = "platform.yml"
-LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The fast one, where PyYAML was built with it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +53,7 @@ def words(value: str | list[str]) -> list[str]:
 
 def read(*folders: Path) -> Book:
     paths = [path for folder in folders for path in sorted(folder.glob("*.yml"))]
-    files = {path.name: yaml.load(path.read_text(encoding="utf-8"), LOADER) for path in paths}
+    files = {path.name: parsed(path.read_text(encoding="utf-8")) for path in paths}
     return Book({name: data for name, data in files.items() if name != PLATFORM}, files[PLATFORM])
 
 

@@ -431,7 +431,7 @@ NAMES = sorted(
 )  # fmt: skip
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.dictionaries(st.sampled_from(NAMES), ANYTHING, max_size=3))
 def test_whatever_is_written_gives_a_plan_or_errors_that_name_their_place(said):
     variables = {"ansible_host": "192.0.2.1", **said}

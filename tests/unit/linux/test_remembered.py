@@ -145,7 +145,7 @@ def test_an_address_is_one(address: str) -> None:
     assert remembered.fault(with_(("slices", "one", "sets", "s"), ["192.0.2.1", address]))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.sampled_from(places(WHOLE)), ANYTHING)
 def test_any_json_leads_to_a_state_or_to_unreadable(place: tuple[Any, ...], value: Any) -> None:
     changed = with_(place, value)
@@ -239,7 +239,7 @@ def test_each_rule_says_what_becomes_of_the_others(guarded: bool, watched: bool 
     assert state["slices"]["one"]["rules"] == [{**_OLD_RULE, "refusal": refusal}]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.sampled_from(places(OLD)), ANYTHING)
 def test_any_json_of_an_earlier_format_leads_to_a_state_or_to_unreadable(place: tuple[Any, ...], value: Any) -> None:
     changed = remembered.renewed(with_(place, value, OLD))

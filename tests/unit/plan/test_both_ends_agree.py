@@ -121,7 +121,7 @@ def addresses(one) -> list[ipaddress._BaseAddress]:
     return [ipaddress.ip_address(text) for text in one.variables["portbook_addresses"]]
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(HOSTS)
 def test_both_ends_agree_on_every_flow(drawn):
     hosts = inventory(drawn)
@@ -151,7 +151,7 @@ def test_both_ends_agree_on_every_flow(drawn):
             assert takes - decided <= sends, (here.name, there.name)
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(HOSTS, st.data())
 def test_a_host_more_takes_no_permission_away_from_others(drawn, data):
     hosts = inventory(drawn)
@@ -179,7 +179,7 @@ def addresses_of(texts: list[str]) -> list[ipaddress._BaseAddress]:
     return [ipaddress.ip_address(text) for text in texts]
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(HOSTS)
 def test_rules_of_a_host_have_ids_of_their_own(drawn):
     plan = compute(inventory(drawn))
@@ -188,7 +188,7 @@ def test_rules_of_a_host_have_ids_of_their_own(drawn):
         assert len(set(ids)) == len(ids)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(HOSTS)
 def test_a_host_never_opens_more_than_its_groups_peers_and_the_users_word(drawn):
     """Every address that a rule names belongs to a host of the right component, or was written down."""
@@ -214,7 +214,7 @@ def test_a_host_never_opens_more_than_its_groups_peers_and_the_users_word(drawn)
             assert {one for network in networks for one in network} <= allowed
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(HOSTS)
 def test_every_flow_of_a_host_is_planned_or_has_a_reason(drawn):
     plan = compute(inventory(drawn))

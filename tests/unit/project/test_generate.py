@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from yaml_files import parsed
 
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog import load as catalogs
 from ansible_collections.portbook.firewall.plugins.plugin_utils.catalog.book import Catalog
@@ -162,7 +162,7 @@ def table(page: str, first_header: str) -> list[dict[str, str]]:
 
 
 def options(specs: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(specs)["argument_specs"]["main"]["options"]
+    found: dict[str, Any] = parsed(specs)["argument_specs"]["main"]["options"]
     return found
 
 
@@ -342,7 +342,7 @@ def test_a_role_readme_has_each_flow_of_its_component(name: str) -> None:
 
 @pytest.mark.parametrize("name", ours())
 def test_a_role_plans_its_own_component(name: str) -> None:
-    (task,) = yaml.safe_load(shipped()[f"roles/{name}/tasks/main.yml"])
+    (task,) = parsed(shipped()[f"roles/{name}/tasks/main.yml"])
     assert task["portbook.firewall.apply"] == {"components": [name]}
 
 
@@ -385,11 +385,11 @@ def test_no_table_is_wider_than_six_columns(name: str) -> None:
 @pytest.mark.parametrize("name", [one for one in shipped() if one.endswith("defaults/main.yml")])
 def test_no_role_has_a_default_that_only_its_own_host_would_see(name: str) -> None:
     """Uncommented as it stands, each line is a value that the role's argument spec takes."""
-    assert yaml.safe_load(shipped()[name]) is None
+    assert parsed(shipped()[name]) is None
     lines = re.findall(r"(?m)^# ([a-z0-9_]+: .*)$", shipped()[name].partition("---")[2])
     known = options(shipped()[name.replace("defaults/main.yml", "meta/argument_specs.yml")])
     for line in lines:
-        ((variable, value),) = yaml.safe_load(line).items()
+        ((variable, value),) = parsed(line).items()
         assert known[variable]["default"] == value
     assert set(re.findall(r"(?m)^# ([a-z0-9_]+):(?: |$)", shipped()[name].partition("---")[2])) == set(known)
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from golden.helpers import book
 from lab import widened
+from yaml_files import parsed
 
 # Read for this test alone, so that it sees what is changed in place.
-OURS = {name: yaml.safe_load((book.FOLDER / name).read_text(encoding="utf-8")) for name in widened.FILES}
+OURS = {name: parsed((book.FOLDER / name).read_text(encoding="utf-8")) for name in widened.FILES}
 GENERATED = widened.widened()
 PREFIXED = {new for section in widened.names(OURS).values() for new in section.values()}
 

@@ -10,12 +10,13 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from yaml_files import parsed
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 PLUGINS = CHECKOUT / "plugins"
@@ -60,7 +61,7 @@ def pattern(words: list[str]) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w-])(?:{'|'.join(parts)})(?![\w-])", re.IGNORECASE)
 
 
-def found_in(texts: Iterator[Text]) -> list[str]:
+def found_in(texts: Iterable[Text]) -> list[str]:
     old = pattern(phrases())
     found = []
     for where, text in texts:
@@ -80,10 +81,10 @@ def _around(text: str, hit: re.Match[str]) -> str:
 def messages() -> Iterator[Text]:
     """String literals with a blank, without docstrings and documentation blocks."""
     for path in sorted(PLUGINS.rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        passed = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-        passed |= {id(block) for block in _blocks(tree)}
-        for node in ast.walk(tree):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        passed = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        passed |= {id(block) for block in _blocks(nodes)}
+        for node in nodes:
             if isinstance(node, ast.JoinedStr):
                 passed |= {id(part) for part in node.values}
                 text = "".join(str(part.value) if isinstance(part, ast.Constant) else _ANY for part in node.values)
@@ -95,9 +96,9 @@ def messages() -> Iterator[Text]:
                 yield f"{path.relative_to(CHECKOUT)}:{node.lineno}", text
 
 
-def _blocks(tree: ast.Module) -> Iterator[ast.Constant]:
+def _blocks(nodes: Iterable[ast.AST]) -> Iterator[ast.Constant]:
     """Those that `documentation` reads."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             named = node.targets[0].id in ("DOCUMENTATION", "EXAMPLES", "RETURN")
             if named and isinstance(node.value, ast.Constant):
@@ -119,18 +120,18 @@ def documentation() -> Iterator[Text]:
         yield from _documented(path, path.read_text(encoding="utf-8"))
     for folder in ("modules", "lookup", "doc_fragments"):
         for path in sorted((PLUGINS / folder).glob("*.py")):
-            for block in _blocks(ast.parse(path.read_text(encoding="utf-8"))):
+            for block in _blocks(ast.parse(path.read_text(encoding="utf-8")).body):
                 yield from _documented(path, str(block.value))
 
 
 def _documented(path: Path, text: str) -> Iterator[Text]:
     where = str(path.relative_to(CHECKOUT))
-    yield from ((where, _MARKUP.sub("", one)) for one in _values(yaml.safe_load(text), lambda key: key != "sample"))
+    yield from ((where, _MARKUP.sub("", one)) for one in _values(parsed(text), lambda key: key != "sample"))
 
 
 def catalogue() -> Iterator[Text]:
     for path in sorted(BOOKS.glob("*.yml")):
-        book = yaml.safe_load(path.read_text(encoding="utf-8"))
+        book = parsed(path.read_text(encoding="utf-8"))
         yield from ((path.name, _CODE.sub("", one)) for one in _sentences(book))
 
 
@@ -161,7 +162,7 @@ def _values(node: Any, wanted: Callable[[str], bool]) -> Iterator[str]:
 def tasks() -> Iterator[Text]:
     """Plays and roles: names, and what their argument specs and defaults say."""
     for path in sorted((CHECKOUT / "playbooks").glob("*.yml")):
-        plays = yaml.safe_load(path.read_text(encoding="utf-8"))
+        plays = parsed(path.read_text(encoding="utf-8"))
         yield from ((path.name, one) for one in _values(plays, lambda _key: True))
     for path in sorted((CHECKOUT / "roles").rglob("*.yml")):
         yield str(path.relative_to(CHECKOUT)), path.read_text(encoding="utf-8")
@@ -196,6 +197,12 @@ def names_of_tests() -> Iterator[Text]:
 
 SOURCES = (messages, powershell, documentation, catalogue, tasks, pages, remarks, names_of_tests)
 
+
+@cache
+def read(texts: Callable[[], Iterator[Text]]) -> list[Text]:
+    return list(texts())
+
+
 # -- the tests --------------------------------------------------------------------------------------
 
 
@@ -224,10 +231,10 @@ def test_old_words_are_whole_words_in_any_case(text: str, is_old: bool) -> None:
 
 @pytest.mark.parametrize("texts", SOURCES)
 def test_no_text_that_users_see_has_an_old_word(texts: Callable[[], Iterator[Text]]) -> None:
-    assert sum(1 for _text in texts()) > 5
-    assert not found_in(texts())
+    assert len(read(texts)) > 5
+    assert not found_in(read(texts))
 
 
 def test_every_exception_is_needed() -> None:
-    every = "\n".join(text for texts in SOURCES for _where, text in texts())
+    every = "\n".join(text for texts in SOURCES for _where, text in read(texts))
     assert not [name for name in ALLOWED if name not in every or not pattern(phrases()).search(name)]
