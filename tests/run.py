@@ -222,8 +222,8 @@ def of_archived(kind: Kind) -> Kind:
     return replace(kind, needs=needs, optional=True)
 
 
-def pwsh_kind(name: str, proves: str, limit: float, *options: str) -> Kind:
-    kind = pytest_kind(name, proves, limit, *options, folders=("tests/windows/pwsh",))
+def pwsh_kind(name: str, proves: str, limit: float, *options: str, tests: tuple[str, ...] = ("",)) -> Kind:
+    kind = pytest_kind(name, proves, limit, *options, folders=tuple(f"tests/windows/pwsh/{one}" for one in tests))
     return replace(kind, needs=lambda: kind.needs() or needs_of_pwsh(), optional=True)
 
 
@@ -363,6 +363,7 @@ def _all() -> list[Kind]:
                 600,
                 # A playbook takes a minute: who is done takes what the other has not begun.
                 *("-n", "2", "--dist", "worksteal"),
+                tests=("test_pwsh.py", "test_stores.py", "test_size.py"),
             ),
             environment={"PORTBOOK_PWSH_CROSS": "1"},
         ),

@@ -43,6 +43,7 @@ def test_remove_leaves_nothing_of_the_collection_after_a_restart_of_the_host(
     assert everything(machine) == before
 
 
+@pytest.mark.once
 def test_remove_leaves_unmanaged_rules(machine: Machine, operator: Operator) -> None:
     machine.run(
         "nft", "-f", "-", text="table inet mine {\n chain input {\n type filter hook input priority 0\n }\n }\n"

@@ -52,6 +52,7 @@ def test_the_table_is_back_after_a_reboot_before_there_is_a_network(
     operator.run().ok(changed=False)
 
 
+@pytest.mark.once
 def test_a_flush_by_hand_is_repaired_by_the_next_run(machine: Machine, operator: Operator) -> None:
     operator.run().ok(changed=True)
     table = machine.table()

@@ -81,6 +81,7 @@ def test_nftables_service_and_a_reboot_leave_it_at_work(machine: Machine, operat
     operator.run().ok(changed=False)
 
 
+@pytest.mark.once
 @pytest.mark.more
 def test_what_cannot_be_loaded_is_tried_a_few_times_and_not_for_ever(machine: Machine, table: str) -> None:
     machine.write("/var/lib/portbook/table.nft", "what\n", "600")
@@ -92,6 +93,7 @@ def test_what_cannot_be_loaded_is_tried_a_few_times_and_not_for_ever(machine: Ma
     assert machine.succeeds("systemctl", "is-active", UNIT)
 
 
+@pytest.mark.once
 @pytest.mark.more
 def test_one_that_was_stopped_is_started_by_the_next_run(machine: Machine, operator: Operator, table: str) -> None:
     machine.run("systemctl", "stop", UNIT)

@@ -86,6 +86,7 @@ def test_strict_keeps_ssh_and_refuses_a_port_that_is_not_listed(machine: Machine
     operator.run().ok(changed=False)
 
 
+@pytest.mark.once
 def test_two_runs_at_once_the_second_says_who_is_at_work(machine: Machine, operator: Operator) -> None:
     slow = '#!/bin/sh\ntouch /run/at-work\nwhile [ -e /run/slow ]; do sleep 0.1; done\nexec /usr/sbin/nft.real "$@"\n'
     machine.run("mv", "/usr/sbin/nft", "/usr/sbin/nft.real")

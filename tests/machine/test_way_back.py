@@ -144,7 +144,12 @@ FLUSHES = {
 }
 
 
-@pytest.mark.parametrize("happens", FLUSHES)
+SAME_ON_ALL = ("the table is deleted", "everything is flushed and the table restored")
+
+
+@pytest.mark.parametrize(
+    "happens", [pytest.param(one, marks=[pytest.mark.once] * (one in SAME_ON_ALL)) for one in FLUSHES]
+)
 def test_a_change_that_cuts_is_not_confirmed_because_its_table_is_missing(
     machine: Machine, operator: Operator, happens: str
 ) -> None:
@@ -217,6 +222,7 @@ def test_while_a_change_waits_another_run_says_to_wait(machine: Machine, operato
 SURVIVES = f'for word in "$@"; do case "$word" in stop|exit) exit 0 ;; esac; done\n{WORKS}'
 
 
+@pytest.mark.once
 def test_a_shared_connection_that_outlives_its_reset_confirms_nothing(machine: Machine, operator: Operator) -> None:
     """Ansible then takes one of its own."""
     operator.inventory(portbook_posture="strict")
@@ -252,6 +258,7 @@ def test_behind_a_jump_host_the_connection_from_there_confirms(machine: Machine,
     operator.run().ok(changed=False)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("posture", ["strict", "guard"])
 def test_without_management_access_a_posture_that_refuses_is_refused(
     machine: Machine, operator: Operator, posture: str
@@ -263,6 +270,7 @@ def test_without_management_access_a_posture_that_refuses_is_refused(
     assert state(machine)[0] == ""
 
 
+@pytest.mark.once
 def test_without_management_access_management_addresses_get_in(machine: Machine, operator: Operator) -> None:
     hide_the_way_in(machine)
     operator.inventory(portbook_posture="strict", portbook_management=["192.0.2.0/29"], portbook_management_ports=[22])

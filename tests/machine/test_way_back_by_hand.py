@@ -36,6 +36,7 @@ def end(run: subprocess.Popen[str]) -> None:
     run.wait()
 
 
+@pytest.mark.once
 def test_it_can_be_looked_at(machine: Machine, before: tuple[str, str]) -> None:
     told = by_hand(machine, "look")
     assert "portbook-way-back.timer" in told
@@ -53,6 +54,7 @@ def test_it_can_be_taken_back_now(machine: Machine, operator: Operator, before: 
     nothing_is_left(machine)
 
 
+@pytest.mark.once
 def test_it_can_be_confirmed(machine: Machine, operator: Operator, before: tuple[str, str]) -> None:
     table = machine.table()
     by_hand(machine, "confirm")
