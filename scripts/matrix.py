@@ -29,9 +29,13 @@ SERIES = {
 }
 # No other Python or ansible-core finds more in the project's own tools and pages, or by trying many inputs.
 UNITS = ("tests/unit", "--ignore=tests/unit/project", "-m", "not hypothesis and not more")
-WHOLE = (*UNITS, "tests/ansible")
-# What differs from one series to the next: how variables are read and templated. The oldest and the newest run all.
-BETWEEN = (
+# What they print, and which plan it is, is the collection's own.
+_OWN = ("what_is_shown", "empty_and_near_groups", "the_plan_is_the_same", "the_plan_file", "messages_on_pages")
+# With the oldest and the newest series.
+WHOLE = (*UNITS, "tests/ansible", *(f"--ignore=tests/ansible/test_{name}.py" for name in _OWN))
+# With the first series that marks where values come from: how variables are read and templated.
+TAGGING = "2.19"
+READING = (
     *UNITS,
     *(
         f"tests/ansible/test_{name}.py"
@@ -47,7 +51,7 @@ PACKAGES = ("netaddr", "jsonschema", "pytest", "hypothesis")
 OLDEST_WITH_PWSH = (2, 21)
 
 # The machine has few cores, and ansible-playbook forks on its own.
-AT_ONCE = 2
+PAIRS_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -162,7 +166,7 @@ def test(pair: Pair, python: str, folders: tuple[str, ...]) -> Result:
             *("-i", "examples/inventory", "-e", plan_file),
         )
         # With the module for nftables, and the ones for Windows where there is a PowerShell for them.
-        if folders:
+        if folders == WHOLE:
             steps.run("demo", "python", "demo/run.py")
             if os.environ.get("PORTBOOK_PWSH") and as_numbers(pair.series) >= OLDEST_WITH_PWSH:
                 steps.run(
@@ -178,13 +182,14 @@ def test(pair: Pair, python: str, folders: tuple[str, ...]) -> Result:
 
 
 def folders(pairs: list[Pair]) -> dict[Pair, tuple[str, ...]]:
-    """The tests of each pair: the units on every Python and with every series, the runs of ansible-playbook with every
-    series but the one in `.venv`, whose are in `make test`. Who has tests runs the demo, too; every pair plans."""
+    """The tests of each pair: the units on every Python and with every series, the runs of ansible-playbook with the
+    oldest, the newest and the first that marks values, but for the one in `.venv`, whose are in `make test`. Who runs
+    all runs the demo, too; every pair plans."""
     own = ".".join(importlib.metadata.version("ansible-core").split(".")[:2])
     found: dict[Pair, tuple[str, ...]] = dict.fromkeys(pairs, ())
-    ends = (pairs[0].series, pairs[-1].series)
+    more = {TAGGING: READING, pairs[0].series: WHOLE, pairs[-1].series: WHOLE, own: UNITS}
     for pair in {pair.series: pair for pair in reversed(pairs)}.values():
-        found[pair] = UNITS if pair.series == own else WHOLE if pair.series in ends else BETWEEN
+        found[pair] = more.get(pair.series, UNITS)
     for python in {pair.python for pair in pairs} - {pair.python for pair, tests in found.items() if tests}:
         found[[pair for pair in pairs if pair.python == python][-1]] = UNITS
     return found
@@ -228,7 +233,7 @@ def main() -> int:
     missing = {pair: f"no Python {pair.python} found" for pair in pairs if pair.python not in found}
     tested = folders([pair for pair in pairs if pair not in missing])
     ENVIRONMENTS.mkdir(exist_ok=True)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(PAIRS_AT_ONCE) as pool:
         results = list(
             pool.map(
                 lambda pair: test(pair, found[pair.python], tested[pair]),
