@@ -19,9 +19,12 @@ from windows.fake.store import Store
 from windows.fake.truth_table import HostTable, Key, Process, host_table, sited, windows_hosts
 from windows.fake.worlds import add
 
-SCENARIOS = (Scenario(), Scenario("on"), Scenario(strict=True))
+MOST = Scenario("on")
+SCENARIOS = (Scenario(), MOST, Scenario(strict=True))
 HOSTS = [
-    pytest.param(scenario, name, id=f"{scenario}-{name}") for scenario in SCENARIOS for name in windows_hosts(scenario)
+    pytest.param(scenario, name, id=f"{scenario}-{name}", marks=[pytest.mark.more] * (scenario != MOST))
+    for scenario in SCENARIOS
+    for name in windows_hosts(scenario)
 ]
 EACH = pytest.mark.parametrize(("scenario", "name"), HOSTS)
 
