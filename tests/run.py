@@ -360,7 +360,7 @@ def _all() -> list[Kind]:
             pwsh_kind(
                 "pwsh-all",
                 "in every posture it leaves what the emulation leaves, and keeps the contract",
-                600,
+                500,
                 # A playbook takes a minute: who is done takes what the other has not begun.
                 *("-n", "2", "--dist", "worksteal"),
                 tests=("test_pwsh.py", "test_stores.py", "test_size.py"),
@@ -394,7 +394,7 @@ def _all() -> list[Kind]:
             "it works with every Python found and every supported ansible-core",
             [python, "scripts/matrix.py", "--require", "2.19,2.21,2.22"],
             in_environment("ansible-playbook"),
-            limit=1200,
+            limit=800,
         ),
         Kind(
             "bench",
