@@ -47,9 +47,8 @@ SIZES = {QUICK: (QUICK,), TEST: (QUICK, TEST), ALL: (ALL,)}
 PATIENCE = 4
 """How many times its limit a kind may take. The same computer was seen to need three times as long on another day."""
 UNTIL = "PORTBOOK_UNTIL"
-"""When all has to be over, in seconds since 1970: a kind that might take longer is not begun."""
-SLOW = 2
-"""How many times its limit a kind takes on a slow computer."""
+"""When all has to be over, in seconds since 1970: a kind that might take longer is not begun, and one that does is
+ended."""
 TO_CLEAN_UP = 30
 """Seconds for taking down what was put up, once it was told to stop."""
 
@@ -66,6 +65,10 @@ class Kind:
     environment: dict[str, str] = field(default_factory=dict)
     report: Path | None = None
     """Where pytest writes its results, for the kinds that are pytest's."""
+    paths: tuple[str, ...] = ()
+    """What pytest reads."""
+    again: bool = False
+    """A few tests that fail are tried once more, alone: where others are at work, a machine may be too late."""
     beside: bool = False
     """Runs beside the others: it waits more than it computes, or needs one processor only."""
     alone: bool = False
@@ -87,14 +90,15 @@ def tool(name: str) -> str:
 
 
 def pytest_kind(name: str, proves: str, limit: float, *options: str, folders: tuple[str, ...] = ()) -> Kind:
-    report = OUTPUT / f"{name}.xml"
+    report, paths = OUTPUT / f"{name}.xml", folders or (f"tests/{name}",)
     return Kind(
         name,
         proves,
-        [tool("pytest"), "-q", *(folders or (f"tests/{name}",)), f"--junitxml={report}", *options],
+        [tool("pytest"), "-q", *paths, f"--junitxml={report}", *options],
         in_environment("pytest", "ansible-playbook"),
         limit,
         report=report,
+        paths=paths,
     )
 
 
@@ -112,13 +116,13 @@ def kernel_kind(name: str = "kernel", limit: float = 200, *options: str) -> Kind
 MACHINE_SUITE = "PORTBOOK_MACHINE_SUITE"
 
 
-AT_ONCE = ("-n", "3", "--dist", "worksteal")
-"""Machines wait, so there are more of them than processors; with four, a login took fifteen seconds on a slow computer.
-Who is done takes what another has not begun; until then a file's tests have one machine, where they share it."""
+AT_ONCE = ("-n", "2", "--dist", "worksteal")
+"""With four, a login took fifteen seconds on a slow computer. Who is done takes what another has not begun; until then
+a file's tests have one machine, where they share it."""
 
 
 def on_machines(kind: Kind) -> Kind:
-    return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True)
+    return replace(kind, needs=lambda: kind.needs() or needs_of_machine(), beside=True, again=True)
 
 
 def machine_kind(*options: str) -> Kind:
@@ -434,14 +438,15 @@ def judge(kind: Kind, code: int) -> tuple[str, str]:
     return state, note
 
 
+def time_left() -> float:
+    return float(os.environ.get(UNTIL, "inf")) - time.time()
+
+
 def why_not(kind: Kind) -> tuple[str, str] | None:
     """The state of a kind that does not run, and what it lacks."""
-    left = float(os.environ.get(UNTIL, "inf")) - time.time()
-    if left < SLOW * kind.limit:
-        return (
-            NO_TIME,
-            f"{SLOW * kind.limit:g} s that it may take on a slow computer, and {max(left, 0):.0f} s are left",
-        )
+    left = time_left()
+    if left < kind.limit:
+        return NO_TIME, f"{kind.limit:g} s that it may take, and {max(left, 0):.0f} s are left"
     lacking = kind.needs()
     return None if lacking is None else (NOT_RUN, lacking)
 
@@ -457,20 +462,63 @@ def run(kind: Kind) -> Result:
         return Result(kind.name, state, 0.0, note)
     if kind.report is not None:
         kind.report.unlink(missing_ok=True)
-    start = time.monotonic()
-    code, told = call(kind, subprocess.PIPE if kind.beside else None)
+    start, patience = time.monotonic(), PATIENCE * kind.limit
+    allowed = min(patience, time_left())
+    code, told = call(kind, subprocess.PIPE if kind.beside else None, allowed)
     if kind.beside:
         print(f"{head}\n{told}", flush=True)
     state, note = judge(kind, code)
     seconds = time.monotonic() - start
-    if seconds > PATIENCE * kind.limit:
+    if allowed < min(patience, seconds):
+        state, note = NO_TIME, f"ended, because no time was left; {note}".rstrip("; ")
+    elif seconds > patience:
         state, note = FAILED, f"more than {PATIENCE} times its limit of {kind.limit:g} s; {note}".rstrip("; ")
     elif seconds > kind.limit:
         note = f"{note}; over its limit of {kind.limit:g} s".lstrip("; ")
     return Result(kind.name, state, round(seconds, 1), note)
 
 
-def call(kind: Kind, output: int | None) -> tuple[int, str]:
+FEW = 5
+"""Tests that fail because others are at work; more have another reason."""
+EACH = 60.0
+"""Seconds that one of them takes at most, alone."""
+
+
+def failed_in(report: Path | None) -> list[str]:
+    """As pytest takes them."""
+    if report is None or not report.exists():
+        return []
+    cases = ET.parse(report).getroot().iter("testcase")
+    return [node(one) for one in cases if {part.tag for part in one} & {"failure", "error"}]
+
+
+def node(case: ET.Element) -> str:
+    parts, last = case.get("classname", "").split("."), case.get("name", "")
+    for length in range(len(parts), 0, -1):
+        file = f"{'/'.join(parts[:length])}.py"
+        if (CHECKOUT / file).is_file():
+            return "::".join([file, *parts[length:], last])
+    return last
+
+
+def tried_again(kind: Kind, result: Result) -> Result:
+    """When nothing else runs any more."""
+    failed = failed_in(kind.report)
+    if result.state != FAILED or not kind.again or not 0 < len(failed) <= FEW:
+        return result
+    report = OUTPUT / f"{kind.name}-again.xml"
+    options = [word for word in kind.command if word not in kind.paths and not word.startswith("--junitxml")]
+    command = [*options, *failed, "-n", "0", f"--junitxml={report}"]
+    names = ", ".join(one.partition("::")[2] for one in failed)
+    proves = f"what failed beside others, alone: {names}"
+    alone = run(replace(kind, proves=proves, command=command, report=report, limit=EACH * len(failed)))
+    seconds = round(result.seconds + alone.seconds, 1)
+    if alone.state != PASSED:
+        return replace(result, seconds=seconds, note=f"{result.note}; alone: {alone.note}")
+    return replace(result, state=PASSED, seconds=seconds, note=f"{result.note}; passed alone: {names}")
+
+
+def call(kind: Kind, output: int | None, seconds: float) -> tuple[int, str]:
     """In a session of its own, so that all of it ends if it takes too long."""
     process = subprocess.Popen(
         kind.command,
@@ -483,7 +531,7 @@ def call(kind: Kind, output: int | None) -> tuple[int, str]:
         start_new_session=True,
     )
     try:
-        told, _none = process.communicate(timeout=PATIENCE * kind.limit)
+        told, _none = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         told = end(process)
     except BaseException:
@@ -511,6 +559,8 @@ def run_all(chosen: list[Kind]) -> list[Result]:
         later = [lane.submit(run, kind) for kind in chosen if kind.beside]
         results = [run(kind) for kind in chosen if not (kind.beside or kind.alone)]
         results += [one.result() for one in later]
+    by_name = {kind.name: kind for kind in chosen}
+    results = [tried_again(by_name[result.name], result) for result in results]
     return results + [run(kind) for kind in chosen if kind.alone]
 
 
@@ -535,7 +585,7 @@ def report(results: list[Result], absent: list[str]) -> None:
         + "\n"
     )
     skipped = f", {counts[NOT_RUN]} skipped" if counts[NOT_RUN] else ""
-    skipped += f", {counts[NO_TIME]} not begun for lack of time" if counts[NO_TIME] else ""
+    skipped += f", {counts[NO_TIME]} had no time" if counts[NO_TIME] else ""
     print(f"{counts[PASSED]} passed, {counts[FAILED]} failed{skipped}")
 
 

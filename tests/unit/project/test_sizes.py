@@ -91,7 +91,7 @@ def test_a_kind_that_takes_up_to_four_times_its_limit_passes_and_says_so(monkeyp
     assert runner.run(fake("pass", 100)).note == ""
 
 
-@pytest.mark.parametrize(("left", "state"), [(58, runner.NO_TIME), (62, runner.PASSED)])
+@pytest.mark.parametrize(("left", "state"), [(29, runner.NO_TIME), (31, runner.PASSED)])
 def test_a_kind_that_might_end_too_late_is_not_begun_and_is_not_missed(
     left: int, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +104,43 @@ def test_a_kind_that_might_end_too_late_is_not_begun_and_is_not_missed(
     (kind,) = json.loads((tmp_path / "kinds.json").read_text())["kinds"]
     assert kind["state"] == state
     assert (tmp_path / "ran").exists() == (state == runner.PASSED)
+
+
+def test_a_kind_that_still_runs_when_all_has_to_be_over_is_ended_and_has_not_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(runner.UNTIL, str(time.time() + 2))
+    result = runner.run(fake("import time; time.sleep(60)", 1))
+    assert result.state == runner.NO_TIME
+    assert "no time was left" in result.note
+
+
+TESTS = """
+import pathlib, pytest
+@pytest.mark.parametrize("name", ["a::b [c]", "other"])
+def test_late(name):
+    done = pathlib.Path(__file__).with_name("tried")
+    first = not done.exists()
+    done.touch()
+    assert name == "other" or not ({late} and first)
+"""
+
+
+@pytest.mark.parametrize(
+    ("late", "again", "state"), [("first", True, "passed"), ("first", False, "FAILED"), ("True", True, "FAILED")]
+)
+def test_what_fails_beside_others_on_a_machine_is_tried_once_more_alone(
+    late: str, again: bool, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "OUTPUT", tmp_path)
+    monkeypatch.setattr(runner, "CHECKOUT", tmp_path)
+    (tmp_path / "test_it.py").write_text(TESTS.replace("({late} and first)", "first" if late == "first" else "True"))
+    kind = replace(
+        runner.pytest_kind("it", "nothing", 60, "-n", "2", folders=("test_it.py",)), beside=True, again=again
+    )
+    (result,) = runner.run_all([kind])
+    assert result.state == state
+    assert ("passed alone: test_late[a::b [c]]" in result.note) == (state == "passed")
 
 
 def test_a_kind_has_the_environment_that_is_its_own() -> None:
