@@ -68,7 +68,7 @@ class Kind:
     paths: tuple[str, ...] = ()
     """What pytest reads."""
     again: bool = False
-    """A few tests that fail are tried once more, alone: where others are at work, a machine may be too late."""
+    """A few tests that fail are tried once more, alone: where others are at work, a machine or nft may be too late."""
     beside: bool = False
     """Runs beside the others: it waits more than it computes, or needs one processor only."""
     alone: bool = False
@@ -110,7 +110,8 @@ def demo_kind() -> Kind:
 def kernel_kind(name: str = "kernel", limit: float = 200, *options: str) -> Kind:
     proves = "a real kernel holds, refuses and gives back what it should"
     kind = pytest_kind(name, proves, limit, "-n", "auto", *options, folders=("tests/kernel",))
-    return replace(kind, command=[*ROOT, *kind.command], needs=lambda: kind.needs() or needs_of_kernel())
+    command = [*ROOT, *kind.command]
+    return replace(kind, command=command, needs=lambda: kind.needs() or needs_of_kernel(), again=True)
 
 
 MACHINE_SUITE = "PORTBOOK_MACHINE_SUITE"
