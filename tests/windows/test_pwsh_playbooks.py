@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from windows.fake.stand_ins import collection
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PLAYBOOKS = CHECKOUT / "tests" / "windows" / "pwsh"
@@ -18,13 +19,7 @@ PLAYBOOKS = CHECKOUT / "tests" / "windows" / "pwsh"
 
 @pytest.fixture
 def collections(tmp_path: Path) -> Path:
-    """A collection of our name with nothing but the stand-ins in it."""
-    plugins = tmp_path / "ansible_collections" / "portbook" / "firewall" / "plugins"
-    for name in ("windows_read", "windows_write"):
-        for kind, text in (("action", "from windows.fake.stand_in import ActionModule\n"), ("modules", "")):
-            (plugins / kind).mkdir(parents=True, exist_ok=True)
-            (plugins / kind / f"{name}.py").write_text(text)
-    return tmp_path
+    return collection(tmp_path, "windows.fake.stand_in")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from ansible.plugins.action import ActionBase
 from windows.fake.emulated import KILLED, read, write
 from windows.fake.host import Host
 from windows.fake.hresult import Crashed
+from windows.fake.stand_ins import arguments, environment
 from windows.fake.state import Faults
 from windows.fake.store import Store
 
@@ -21,10 +22,7 @@ from windows.fake.store import Store
 class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        given: dict[str, str] = {}
-        for one in filter(None, self._task.environment):
-            given |= {name: str(value) for name, value in self._templar.template(one).items()}
-        args = json.loads(json.dumps(self._task.args))
+        given, args = environment(self), arguments(self)
         path = Path(given["FAKEFW_STORE"])
         if not path.exists():
             Store.sample(int(given.get("FAKEFW_SAMPLE", 400))).save(path)

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 from ansible.release import __version__ as core_version
 from windows.fake.bringing import HOST
 from windows.fake.modules import Both, Start
+from windows.pwsh.served import Served
 from windows.pwsh.session import Session
 
 HERE = Path(__file__).resolve().parent
@@ -56,6 +58,16 @@ def session(interpreter: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     session = Session(interpreter, tmp_path_factory.mktemp("session"))
     yield session
     session.end()
+
+
+@pytest.fixture(scope="session")
+def served(interpreter: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The socket by which playbooks ask a PowerShell. Its path may not be long."""
+    with tempfile.TemporaryDirectory(prefix="pwsh-") as folder:
+        path = Path(folder) / "asked"
+        served = Served(interpreter, tmp_path_factory.mktemp("served"), path)
+        yield path
+        served.end()
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ while ($null -ne ($line = [Console]::In.ReadLine())) {
     $fault = 'it ended without an answer'
     try { & $modules[$asked.module] $asked.arguments | Out-Null } catch { $fault = "$_ $($_.ScriptStackTrace)" }
     $ErrorActionPreference = 'Stop'
+    [FakeFirewall.Store]::Close()
     if ($null -eq $global:answer) { $global:answer = ConvertTo-Json -Compress -InputObject @{ failed = $true; msg = $fault } }
     foreach ($one in $asked.environment.PSObject.Properties) { [Environment]::SetEnvironmentVariable($one.Name, $null) }
     if ($asked.quiet) { $global:answer = ConvertTo-Json -InputObject ([bool]$global:quiet) }

@@ -19,6 +19,10 @@ CROSS = bool(os.environ.get("PORTBOOK_PWSH_CROSS"))
 """Everything with everything, which takes minutes: what `make test` leaves to `make test-all`."""
 
 
+class Ended(Exception):
+    """PowerShell, before it had answered."""
+
+
 class Session:
     def __init__(self, interpreter: Path, folder: Path) -> None:
         self._arguments = folder / "arguments.json"
@@ -65,21 +69,27 @@ class Session:
         faults: dict[str, str],
         quiet: bool,
     ) -> Any:
-        # As a file, which is how Ansible's own class reads them where there is no wrapper.
-        given = {"ANSIBLE_MODULE_ARGS": {**arguments, "_ansible_check_mode": check}}
-        self._arguments.write_text(json.dumps(given), "utf-8")
         environment = {"FAKEFW_STORE": str(store)} | ({"FAKEFW_FAIL_MATCH": fault} if fault else {})
         environment |= {f"FAKEFW_{name.upper()}": value for name, value in faults.items()}
         if host is not None:
             file = self._arguments.with_name("host.json")
             file.write_text(json.dumps(host), "utf-8")
             environment |= {"FAKEHOST": str(file), "SSH_CONNECTION": host.get("ssh_connection", "")}
+        return self.ask(module, arguments, check, environment, quiet)
+
+    def ask(
+        self, module: str, arguments: dict[str, Any], check: bool, environment: dict[str, str], quiet: bool = False
+    ) -> Any:
+        # As a file, which is how Ansible's own class reads them where there is no wrapper.
+        given = {"ANSIBLE_MODULE_ARGS": {**arguments, "_ansible_check_mode": check}}
+        self._arguments.write_text(json.dumps(given), "utf-8")
         asked = {"module": module, "arguments": str(self._arguments), "environment": environment, "quiet": quiet}
         assert self._process.stdin is not None
         self._process.stdin.write(f"{json.dumps(asked)}\n")
         self._process.stdin.flush()
         answer = self._line()
-        assert answer, f"PowerShell ended: {self._process.wait()}"
+        if not answer:
+            raise Ended(f"PowerShell ended: {self._process.wait()}")
         return json.loads(answer)
 
     def seconds(self) -> float:

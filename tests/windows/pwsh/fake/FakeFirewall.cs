@@ -126,7 +126,8 @@ namespace FakeFirewall
 
     public static class Store
     {
-        public static void Reset() { writes = 0; data = null; counters.Clear(); }
+        // Between two calls in one process: what comes next sees the environment as if it were the first.
+        public static void Reset() { Close(); writes = 0; data = null; counters.Clear(); Open(); }
         static StoreData data;
         static string loadedFrom;
         static DateTime loadedAt;
@@ -148,14 +149,17 @@ namespace FakeFirewall
         {
             int.TryParse(Env("READ_US"), out ReadMicros);
             int.TryParse(Env("WRITE_MS"), out WriteMillis);
+            Open();
+            AppDomain.CurrentDomain.ProcessExit += delegate { Close(); };
+        }
+
+        static void Open()
+        {
             journalReads = On("JOURNAL_READS");
             string path = Env("JOURNAL");
-            if (!string.IsNullOrEmpty(path))
-            {
-                journal = new StreamWriter(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite), new UTF8Encoding(false));
-                Line("start", "process", System.Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
-            }
-            AppDomain.CurrentDomain.ProcessExit += delegate { Close(); };
+            if (string.IsNullOrEmpty(path)) return;
+            journal = new StreamWriter(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite), new UTF8Encoding(false));
+            Line("start", "process", System.Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
         }
 
         public static StoreData Data { get { Load(); return data; } }
