@@ -46,11 +46,19 @@ def told(do: Callable[[], Any]) -> str:
 
 def until(happened: Callable[[], bool], seconds: float = 1.8) -> bool:
     end = time.monotonic() + seconds
-    while not happened():
+    while not _now(happened):
         if time.monotonic() > end:
             return False
         time.sleep(0.02)
     return True
+
+
+def _now(happened: Callable[[], bool]) -> bool:
+    """What goes while it is looked at has not happened yet."""
+    try:
+        return happened()
+    except FileNotFoundError:
+        return False
 
 
 def settled(host: Host) -> bool:
