@@ -65,8 +65,6 @@ class Kind:
     environment: dict[str, str] = field(default_factory=dict)
     report: Path | None = None
     """Where pytest writes its results, for the kinds that are pytest's."""
-    paths: tuple[str, ...] = ()
-    """What pytest reads."""
     again: bool = False
     """A few tests that fail are tried once more, alone: where others are at work, a machine or nft may be too late."""
     beside: bool = False
@@ -90,15 +88,14 @@ def tool(name: str) -> str:
 
 
 def pytest_kind(name: str, proves: str, limit: float, *options: str, folders: tuple[str, ...] = ()) -> Kind:
-    report, paths = OUTPUT / f"{name}.xml", folders or (f"tests/{name}",)
+    report = OUTPUT / f"{name}.xml"
     return Kind(
         name,
         proves,
-        [tool("pytest"), "-q", *paths, f"--junitxml={report}", *options],
+        [tool("pytest"), "-q", *(folders or (f"tests/{name}",)), f"--junitxml={report}", *options],
         in_environment("pytest", "ansible-playbook"),
         limit,
         report=report,
-        paths=paths,
     )
 
 
@@ -485,20 +482,10 @@ EACH = 60.0
 
 
 def failed_in(report: Path | None) -> list[str]:
-    """As pytest takes them."""
     if report is None or not report.exists():
         return []
     cases = ET.parse(report).getroot().iter("testcase")
-    return [node(one) for one in cases if {part.tag for part in one} & {"failure", "error"}]
-
-
-def node(case: ET.Element) -> str:
-    parts, last = case.get("classname", "").split("."), case.get("name", "")
-    for length in range(len(parts), 0, -1):
-        file = f"{'/'.join(parts[:length])}.py"
-        if (CHECKOUT / file).is_file():
-            return "::".join([file, *parts[length:], last])
-    return last
+    return [one.get("name", "") for one in cases if {part.tag for part in one} & {"failure", "error"}]
 
 
 def tried_again(kind: Kind, result: Result) -> Result:
@@ -506,10 +493,8 @@ def tried_again(kind: Kind, result: Result) -> Result:
     failed = failed_in(kind.report)
     if result.state != FAILED or not kind.again or not 0 < len(failed) <= FEW:
         return result
-    report = OUTPUT / f"{kind.name}-again.xml"
-    options = [word for word in kind.command if word not in kind.paths and not word.startswith("--junitxml")]
-    command = [*options, *failed, "-n", "0", f"--junitxml={report}"]
-    names = ", ".join(one.partition("::")[2] for one in failed)
+    report, names = OUTPUT / f"{kind.name}-again.xml", ", ".join(failed)
+    command = [*kind.command, "--last-failed", "--last-failed-no-failures=none", "-n", "0", f"--junitxml={report}"]
     proves = f"what failed beside others, alone: {names}"
     alone = run(replace(kind, proves=proves, command=command, report=report, limit=EACH * len(failed)))
     seconds = round(result.seconds + alone.seconds, 1)
@@ -520,8 +505,10 @@ def tried_again(kind: Kind, result: Result) -> Result:
 
 def call(kind: Kind, output: int | None, seconds: float) -> tuple[int, str]:
     """In a session of its own, so that all of it ends if it takes too long."""
+    # Of each kind, so that it knows which of its tests failed.
+    cache = ["-o", f"cache_dir={OUTPUT}/cache/{kind.name}"] if kind.report else []
     process = subprocess.Popen(
-        kind.command,
+        [*kind.command, *cache],
         cwd=CHECKOUT,
         env=environment() | kind.environment,
         text=True,
